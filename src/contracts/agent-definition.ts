@@ -1,0 +1,40 @@
+import { z } from "zod";
+
+/** How an agent is reached. `kind` picks the connector; the rest is validated by that connector's own schema. */
+export const ConnectorConfig = z.looseObject({ kind: z.string().min(1).max(32) });
+export type ConnectorConfig = z.infer<typeof ConnectorConfig>;
+
+/** What happens to a message that arrives while the agent works on another in the same conversation. */
+export const TurnMode = z.enum(["queue", "interrupt", "steer"]);
+export type TurnMode = z.infer<typeof TurnMode>;
+
+/** Lets an agent hear messages that do not name it: `pattern` is a case-insensitive regular expression without back-references. */
+export const Subscription = z.strictObject({
+  pattern: z.string().min(1).max(200),
+  channels: z.array(z.string().min(1).max(128)).max(50).default(["*"]),
+});
+
+export const DEFAULT_TURN_TIMEOUT_MS = 120_000;
+export const DEFAULT_IDLE_TIMEOUT_MS = 30_000;
+
+/** A registered agent as authors declare it: in `parley.config.ts`, by `POST /api/agents` or by `parley agents add`. */
+export const AgentDefinition = z.strictObject({
+  handle: z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, "must be 1-32 of a-z, 0-9, - and _, beginning with a letter"),
+  name: z.string().min(1).max(80),
+  description: z.string().max(500).default(""),
+  avatarUrl: z.url({ protocol: /^https?$/ }).max(2048).optional(),
+  owner: z.string().max(128).optional(),
+  connector: ConnectorConfig,
+  turnMode: TurnMode.default("queue"),
+  /** Name patterns (`*` matches anything) of the channels the agent is a member of wherever the installation is. Default: all. */
+  channels: z.array(z.string().min(1).max(128)).max(100).default(["*"]),
+  subscriptions: z.array(Subscription).max(20).default([]),
+  /** Longest time of one turn, in ms; 1 s to 1 h. */
+  turnTimeoutMs: z.number().int().min(1_000).max(3_600_000).default(DEFAULT_TURN_TIMEOUT_MS),
+  /** Longest silence within a turn, in ms. */
+  idleTimeoutMs: z.number().int().min(500).max(3_600_000).default(DEFAULT_IDLE_TIMEOUT_MS),
+  /** Answer in a thread under the question where the platform has threads; false answers in the channel itself. */
+  replyInThread: z.boolean().default(true),
+});
+export type AgentDefinition = z.infer<typeof AgentDefinition>;
+export type AgentDefinitionInput = z.input<typeof AgentDefinition>;

@@ -1,0 +1,90 @@
+import type { ContentBlock } from "../envelope/content.ts";
+import type { ConversationPath } from "../envelope/conversation.ts";
+import type { ReplyEventInput } from "../envelope/reply-event.ts";
+import type { AgentIdentity } from "./adapter.ts";
+import type { Logger } from "./logger.ts";
+import type { TurnTool } from "./turn-tool.ts";
+
+/**
+ * What the code that reaches one agent must do. One instance serves all turns of that agent, many at a time.
+ *
+ * Contract: CO-LIFE-01 creating a connector does no I/O; `close` may be called twice and ends what it opened.
+ * Contract: CO-INV-01 `invoke` yields text and parts in the agent's order and ends with exactly one `done` or `deferred`.
+ * Contract: CO-INV-02 two turns at once never mix their events.
+ * Contract: CO-INV-03 the same turnId reaches the agent as the same idempotency key on each attempt.
+ * Contract: CO-STOP-01 once `signal` aborts, `invoke` ends within a second and no connection of that turn stays open.
+ * Contract: CO-ERR-01 an agent that cannot be reached gives AGENT_UNAVAILABLE, one that fails AGENT_CRASHED, one that answers nonsense AGENT_REPLY_INVALID, one that answers without end AGENT_REPLY_TOO_LARGE.
+ * Contract: CO-ERR-02 a reply that was cut off is an error and never a `done`.
+ * Contract: CO-SIZE-01 no more than MAX_REPLY_BYTES plus artifacts are held in memory, whatever the agent sends.
+ * Contract: CO-SEC-01 no platform token, no secret of another agent and no conversation beyond the request reaches the agent.
+ * Contract: CO-LOG-01 neither secrets nor message text appear in logs or errors.
+ */
+export interface AgentConnector {
+  readonly kind: string;
+  readonly features: ConnectorFeatures;
+  invoke(request: TurnRequest, io: TurnIo): AsyncIterable<ConnectorEvent>;
+  /** Says whether a turn would reach the agent now, and if not what to do. Never throws. */
+  check(signal: AbortSignal): Promise<ConnectorCheck>;
+  close(): Promise<void>;
+}
+
+export interface ConnectorFeatures {
+  /** Messages that arrive during a turn can be handed to it by `io.steering`. */
+  readonly steer: boolean;
+}
+
+/** `deferred` ends the invocation without a reply: it comes later to the reply address, until `deadlineMs` from now. */
+export type ConnectorEvent = ReplyEventInput | { readonly type: "deferred"; readonly deadlineMs: number };
+
+export interface ConnectorCheck {
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+/** Everything an agent is given for one turn; nothing of it names a platform credential. */
+export interface TurnRequest {
+  readonly turnId: string;
+  /** 1 for the first invocation; more after a crash or a retry of the same turn. */
+  readonly attempt: number;
+  readonly organizationId: string;
+  readonly agent: AgentIdentity;
+  readonly reason: TurnReason;
+  readonly conversation: { readonly conversationId: string; readonly platform: string; readonly path: ConversationPath };
+  readonly trigger: TranscriptMessage;
+  /** Messages before the trigger, oldest first: the thread's, or the channel's where there is no thread. */
+  readonly transcript: readonly TranscriptMessage[];
+  readonly roster: readonly RosterEntry[];
+  /** ISO 8601; the signal aborts then. */
+  readonly deadlineAt: string;
+}
+
+export type TurnReason = "mention" | "direct_message" | "reply_to_agent" | "thread_participant" | "subscription" | "command" | "action" | "handoff";
+
+export interface TranscriptMessage {
+  readonly messageId: string;
+  readonly conversationId: string;
+  readonly sender: { readonly id: string; readonly kind: "human" | "agent" | "bot" | "external_guest"; readonly name: string; readonly agent?: string };
+  readonly content: readonly ContentBlock[];
+  readonly text: string;
+  readonly occurredAt: string;
+  readonly edited: boolean;
+}
+
+export interface RosterEntry {
+  readonly id: string;
+  readonly kind: "human" | "agent" | "bot" | "external_guest";
+  readonly name: string;
+  readonly handle?: string;
+  readonly description?: string;
+}
+
+export interface TurnIo {
+  readonly signal: AbortSignal;
+  /** Messages that arrived since the turn began, for connectors that steer; ends with the turn. */
+  readonly steering: AsyncIterable<TranscriptMessage>;
+  /** The single-use address where a deferred reply to this turn can be posted. */
+  replyUrl(): string;
+  /** Tools bound to this turn: what it may read and do beyond answering. */
+  readonly tools: readonly TurnTool[];
+  readonly logger: Logger;
+}

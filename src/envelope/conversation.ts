@@ -1,0 +1,36 @@
+import { z } from "zod";
+import { SafeText } from "./content.ts";
+import { PlatformId } from "./ids.ts";
+
+const Place = z.object({ id: PlatformId, name: SafeText.optional() });
+
+/** Where something was said: the permission tree from the outside in. Absent levels do not exist on that platform. */
+export const ConversationPath = z.object({
+  space: Place,
+  category: Place.optional(),
+  channel: Place.extend({
+    kind: z.enum(["public", "private", "direct", "group_direct"]),
+    /** People of other organizations can read it (Slack Connect, federated rooms). */
+    external: z.boolean().default(false),
+  }),
+  /** The id of the thread's first message, or of the thread itself where it has its own. */
+  thread: Place.optional(),
+});
+export type ConversationPath = z.infer<typeof ConversationPath>;
+
+/** Who acted. `self` marks this installation's own identity: such events are dropped by identity before routing. */
+export const Sender = z.object({
+  id: PlatformId,
+  kind: z.enum(["human", "agent", "bot", "external_guest"]),
+  name: SafeText.optional(),
+  avatarUrl: z.string().max(2048).optional(),
+  /** The agent's handle, when `kind` is agent. */
+  agent: z.string().max(64).optional(),
+  self: z.boolean().default(false),
+});
+export type Sender = z.infer<typeof Sender>;
+
+/** Guarantees equal keys for equal conversations and different keys for different ones, over all organizations. */
+export function conversationKey(installationId: string, channelId: string, threadId?: string): string {
+  return JSON.stringify(threadId === undefined ? [installationId, channelId] : [installationId, channelId, threadId]);
+}

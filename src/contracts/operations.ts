@@ -1,0 +1,110 @@
+import type { AgentDefinition, AgentDefinitionInput } from "./agent-definition.ts";
+import type { InstallationHealth } from "./adapter.ts";
+import type { ConnectorCheck } from "./connector.ts";
+import type { JsonValue } from "./json.ts";
+
+/** What operators and agent authors can ask of a running Parley; the API and the guide agent speak to it and to nothing below. */
+export interface Operations {
+  readonly agents: AgentOperations;
+  readonly deadLetters: DeadLetterOperations;
+  /** The whole path of one message; `reference` is an event id, a platform message id or a turn id. Undefined when nothing matches. */
+  explain(organizationId: string, reference: string): Promise<Explanation | undefined>;
+  /** Posts a text as an agent into a conversation through the outbox, like any reply. */
+  send(request: SendRequest): Promise<{ readonly deliveryIds: readonly string[] }>;
+  /** Stops the running and queued turns of a conversation; returns how many. */
+  stop(request: { organizationId: string; conversationId: string; requestedBy: string }): Promise<{ readonly stoppedTurns: number }>;
+  /** Stores the single-use deferred reply of a turn. The token is the one of the reply address. Throws UNAUTHENTICATED, CONFLICT (used), REQUEST_INVALID. */
+  acceptDeferredReply(token: string, reply: unknown): Promise<{ readonly turnId: string }>;
+  status(): Promise<SystemStatus>;
+}
+
+export interface AgentOperations {
+  list(organizationId: string): Promise<readonly AgentView[]>;
+  /** Validates, stores and activates; throws CONFLICT when the handle is taken, CONFIG_INVALID with every fault. The secret is shown here once. */
+  add(organizationId: string, definition: AgentDefinitionInput): Promise<{ readonly agent: AgentView; readonly secret?: string }>;
+  remove(organizationId: string, handle: string): Promise<void>;
+  setPaused(organizationId: string, handle: string, paused: boolean): Promise<AgentView>;
+  check(organizationId: string, handle: string): Promise<ConnectorCheck>;
+}
+
+/** An agent without its secrets. */
+export interface AgentView {
+  readonly agentId: string;
+  readonly handle: string;
+  readonly name: string;
+  readonly description: string;
+  readonly avatarUrl?: string;
+  readonly color: string;
+  readonly connectorKind: string;
+  readonly source: "config" | "api" | "builtin";
+  readonly status: "active" | "paused";
+  readonly turnMode: AgentDefinition["turnMode"];
+  readonly channels: readonly string[];
+}
+
+export interface DeadLetterOperations {
+  list(organizationId: string, options?: { state?: "open" | "replayed" | "discarded"; limit?: number }): Promise<readonly DeadLetterView[]>;
+  show(organizationId: string, id: string): Promise<DeadLetterView & { readonly raw?: string }>;
+  /** Runs the work again under the same identity and keys; throws CONFLICT when it is not open. */
+  replay(organizationId: string, id: string): Promise<DeadLetterView>;
+  discard(organizationId: string, id: string): Promise<DeadLetterView>;
+}
+
+export interface DeadLetterView {
+  readonly id: string;
+  readonly stage: "ingest" | "route" | "invoke" | "deliver";
+  readonly code: string;
+  readonly reason: string;
+  readonly state: "open" | "replayed" | "discarded";
+  readonly eventId?: string;
+  readonly turnId?: string;
+  readonly deliveryId?: string;
+  readonly conversationId?: string;
+  readonly createdAt: string;
+}
+
+/** Every step that was taken for a message, oldest first, each with the rule that decided it. */
+export interface Explanation {
+  readonly eventId: string;
+  readonly kind: string;
+  readonly platform: string;
+  readonly state: string;
+  readonly stateReason?: string;
+  readonly traceId: string;
+  readonly steps: readonly ExplanationStep[];
+}
+
+export interface ExplanationStep {
+  readonly at: string;
+  readonly verb: "ingest" | "route" | "assemble" | "invoke" | "render" | "deliver";
+  readonly agent?: string;
+  readonly outcome: string;
+  readonly rule: string;
+  readonly detail?: { readonly [key: string]: JsonValue };
+}
+
+export interface SendRequest {
+  readonly organizationId: string;
+  readonly agent: string;
+  /** A conversation id of the ledger, or `platform:channel` with the channel's name or id, such as `web:general`. */
+  readonly to: string;
+  readonly text: string;
+  readonly idempotencyKey?: string;
+}
+
+export interface SystemStatus {
+  readonly ledger: { readonly ok: boolean; readonly backend: string; readonly latencyMs: number; readonly detail?: string };
+  readonly queue: { readonly ok: boolean; readonly backend: string; readonly waiting: number; readonly latencyMs: number; readonly detail?: string };
+  readonly platforms: readonly (InstallationHealth & { readonly platform: string })[];
+  readonly work: {
+    readonly pendingEvents: number;
+    readonly runningTurns: number;
+    readonly queuedTurns: number;
+    readonly pendingDeliveries: number;
+    readonly unknownDeliveries: number;
+    readonly openDeadLetters: number;
+    /** Age of the oldest event without a terminal state, in ms. */
+    readonly oldestOpenMs: number;
+  };
+  readonly rooms: readonly { readonly conversationId: string; readonly platform: string; readonly name: string; readonly people: number; readonly agents: readonly string[] }[];
+}

@@ -1,0 +1,39 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const withoutServers = ["test/unit/**/*.test.ts", "test/architecture/**/*.test.ts"];
+
+export default defineConfig({
+  root,
+  // Vite would take .env files of the working folder for settings of the tests.
+  envDir: false,
+  test: {
+    root,
+    environment: "node",
+    pool: "forks",
+    reporters: ["default", fileURLToPath(new URL("last-line-reporter.ts", import.meta.url))],
+    allowOnly: false,
+    passWithNoTests: false,
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 60_000,
+    unstubEnvs: true,
+    restoreMocks: true,
+    projects: [
+      {
+        extends: true,
+        test: { name: "unit", include: withoutServers },
+      },
+      {
+        extends: true,
+        test: {
+          name: "servers",
+          include: ["test/**/*.test.ts"],
+          exclude: [...withoutServers, "**/node_modules/**"],
+          globalSetup: [fileURLToPath(new URL("../../test/support/servers/global-setup.ts", import.meta.url))],
+        },
+      },
+    ],
+  },
+});

@@ -1,0 +1,122 @@
+import type { SqlRunner } from "./connection/database.ts";
+
+/** A leased conversation with everything that routing needs to decide. */
+export interface ClaimedConversation {
+  readonly id: string;
+  readonly organization_id: string;
+  readonly installation_id: string;
+  readonly platform: string;
+  readonly channel_id: string;
+  readonly thread_id: string | null;
+  readonly path: unknown;
+  readonly lease_epoch: number;
+  readonly rings: number;
+  readonly routed_order: string | null;
+  readonly archived: boolean | null;
+  readonly events: readonly ClaimedEvent[] | null;
+  readonly open_turns: readonly OpenTurn[] | null;
+  readonly participants: readonly string[] | null;
+  readonly history: readonly HistoryRow[] | null;
+  /** The thread's first message, which belongs to the channel. */
+  readonly thread_root: HistoryRow | null;
+  /** When the next event or turn that is not due yet becomes so. */
+  readonly next_due_at: Date | null;
+}
+
+export interface ClaimedEvent {
+  readonly id: string;
+  readonly kind: string;
+  readonly envelope: unknown;
+  readonly received_at: string;
+  readonly age_ms: number;
+  /** The newest version of the message, where it is not the one in the envelope. */
+  readonly deleted: boolean | null;
+  readonly newer: { readonly content: unknown; readonly text: string; readonly revision: number } | null;
+  /** Agent that wrote the message this one replies to or acts on. */
+  readonly target_agent: string | null;
+}
+
+export interface OpenTurn {
+  readonly id: string;
+  readonly agent_id: string;
+  readonly state: string;
+  readonly event_id: string;
+  readonly conversation_id: string;
+  readonly reply_conversation_id: string;
+  readonly trigger_message_id: string | null;
+  readonly restarts: number;
+  readonly due: boolean;
+}
+
+export interface HistoryRow {
+  readonly message_id: string;
+  readonly conversation_id: string;
+  readonly sender: unknown;
+  readonly content: unknown;
+  readonly text: string;
+  readonly platform_order: string;
+  readonly occurred_at: string;
+  readonly revision: number;
+}
+
+/** How long a routing lease lasts, in ms; a drain takes a few ms, so this only bounds the silence after a crash. */
+export const ROUTING_LEASE_MS = 4_000;
+/** Events of one conversation handled per claim; a hotter one yields to others. */
+export const MAX_EVENTS_PER_CLAIM = 50;
+
+const CLAIM = {
+  name: "claim",
+  text: `
+with due as (
+  select id, due_at from conversations
+  where due_at <= now() and (lease_owner is null or lease_until < now())
+  order by due_at limit $2 for update skip locked
+), leased as (
+  update conversations c set lease_owner = $1, lease_epoch = c.lease_epoch + 1, lease_until = now() + ${ROUTING_LEASE_MS} * interval '1 millisecond'
+  from due where c.id = due.id
+  returning c.id, c.organization_id, c.installation_id, c.platform, c.channel_id, c.thread_id, c.path, c.lease_epoch, c.rings, c.routed_order
+)
+select l.*, ch.archived,
+  (select jsonb_agg(x) from (
+    select e.id, e.kind, e.envelope, e.received_at, extract(epoch from now() - e.occurred_at) * 1000 as age_ms,
+      m.deleted_at is not null as deleted,
+      case when m.revision > coalesce((e.envelope->>'revision')::bigint, 0) and m.deleted_at is null
+        then jsonb_build_object('content', m.content, 'text', m.text, 'revision', m.revision) end as newer,
+      case when e.envelope->'body'->>'replyToMessageId' is not null or (e.kind <> 'message_created' and e.envelope->'body'->>'messageId' is not null)
+        then (select t.agent_id from messages t where t.installation_id = l.installation_id and t.channel_id = l.channel_id
+          and t.message_id = coalesce(e.envelope->'body'->>'replyToMessageId', e.envelope->'body'->>'messageId')) end as target_agent
+    from events e
+    left join messages m on e.kind = 'message_created' and m.installation_id = l.installation_id and m.channel_id = l.channel_id
+      and m.message_id = e.envelope->'body'->>'messageId'
+    where e.conversation_id = l.id and e.state = 'pending'
+      and e.platform_order <= (select max(r.platform_order) from events r where r.conversation_id = l.id and r.state = 'pending' and r.not_before <= now())
+    order by e.platform_order, e.received_at limit ${MAX_EVENTS_PER_CLAIM}) x) as events,
+  (select jsonb_agg(x) from (
+    select t.id, t.agent_id, t.state, t.event_id, t.conversation_id, t.reply_conversation_id, t.trigger_message_id, t.restarts, t.not_before <= now() as due
+    from turns t where t.finished_at is null and (t.reply_conversation_id = l.id or t.conversation_id = l.id) order by t.order_no limit 200) x) as open_turns,
+  case when l.thread_id is not null then
+    (select jsonb_agg(distinct t.agent_id) from turns t where t.reply_conversation_id = l.id) end as participants,
+  case when $3 > 0 then
+    (select jsonb_agg(x order by x.platform_order) from (
+      select m.message_id, m.conversation_id, m.sender, m.content, m.text, m.platform_order, m.occurred_at, m.revision
+      from messages m where m.deleted_at is null and m.conversation_id = l.id order by m.platform_order desc limit $3) x) end as history,
+  case when $3 > 0 and l.thread_id is not null then
+    (select to_jsonb(x) from (
+      select m.message_id, m.conversation_id, m.sender, m.content, m.text, m.platform_order, m.occurred_at, m.revision
+      from messages m where m.deleted_at is null and m.installation_id = l.installation_id and m.channel_id = l.channel_id and m.message_id = l.thread_id) x) end as thread_root,
+  least(
+    (select min(e.not_before) from events e where e.conversation_id = l.id and e.state = 'pending' and e.not_before > now()),
+    (select min(t.not_before) from turns t where t.reply_conversation_id = l.id and t.state = 'queued' and t.finished_at is null and t.not_before > now())
+  ) as next_due_at
+from leased l
+left join channels ch on ch.installation_id = l.installation_id and ch.channel_id = l.channel_id`,
+} as const;
+
+/**
+ * Leases up to `limit` due conversations for `owner` and loads their pending events in platform order, at most 50 each.
+ *
+ * A conversation is leased by one owner at a time; the lease's epoch is what the commit of the routing is fenced by.
+ */
+export function claimDue(sql: SqlRunner, options: { owner: string; limit: number; historyMessages: number }): Promise<ClaimedConversation[]> {
+  return sql.query<ClaimedConversation>(CLAIM, [options.owner, options.limit, options.historyMessages]);
+}

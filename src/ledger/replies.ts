@@ -1,0 +1,150 @@
+import type { SqlRunner } from "./connection/database.ts";
+
+/** The end of one turn: what it becomes, and the platform writes that carry its reply. */
+export interface TurnEndRow {
+  readonly id: string;
+  readonly epoch: number;
+  /** What the turn is once its deliveries are done. */
+  readonly outcome: "answered" | "dead_lettered" | "cancelled" | "superseded";
+  readonly reason: string | null;
+  readonly reply: unknown;
+  readonly usage: unknown;
+  readonly follow_up: unknown;
+  readonly posts: number;
+  /** Events that were steered into this turn and reached it. */
+  readonly consumed: readonly string[];
+}
+
+export interface NewDeliveryRow {
+  readonly id: string;
+  readonly turn: string;
+  readonly ord: number;
+  readonly body: unknown;
+  readonly fallback: string;
+  readonly key: string;
+}
+
+export interface NewDeadLetterRow {
+  readonly id: string;
+  readonly turn: string;
+  readonly stage: string;
+  readonly code: string;
+  readonly reason: string;
+}
+
+/** A delivery that this process has marked as sending and must now send. */
+export interface SendingDelivery {
+  readonly id: string;
+  readonly turn_id: string | null;
+  readonly agent_id: string;
+  readonly conversation_id: string;
+  readonly organization_id: string;
+  readonly installation_id: string;
+  readonly platform: string;
+  readonly path: unknown;
+  readonly body: unknown;
+  readonly fallback_text: string;
+  readonly idempotency_key: string;
+  readonly asker_id: string | null;
+  readonly epoch: number;
+  readonly attempt: number;
+  readonly preview: boolean;
+  readonly message_id: string | null;
+  readonly first_attempt_at: Date;
+}
+
+export const SENDING_COLUMNS = `d.id, d.turn_id, d.agent_id, d.conversation_id, d.organization_id, c.installation_id, c.platform, c.path, d.body, d.fallback_text,
+  d.idempotency_key, d.asker_id, d.epoch, d.attempt, d.preview, d.message_id, d.first_attempt_at`;
+
+const COMMIT = {
+  name: "commit_replies",
+  text: `
+with ended as materialized (
+  update turns t set
+    state = case when i.posts > 0 then 'delivering' else i.outcome end, outcome = i.outcome, state_reason = i.reason,
+    reply = i.reply, usage = i.usage, follow_up = i.follow_up, replied_at = now(), finished_at = case when i.posts > 0 then null else now() end
+  from jsonb_to_recordset($2::jsonb) as i(id text, epoch int, outcome text, reason text, reply jsonb, usage jsonb, follow_up jsonb, posts int, consumed jsonb)
+  where t.id = i.id and t.epoch = i.epoch and t.owner = $1 and t.state = 'running' and (t.cancel_requested is null or i.outcome <> 'answered')
+  returning t.id, t.organization_id, t.agent_id, t.reply_conversation_id, t.event_id, t.asker_id, t.state, t.state_reason, i.consumed
+), post as materialized (
+  select d.*, e.organization_id, e.agent_id, e.reply_conversation_id, e.asker_id
+  from jsonb_to_recordset($3::jsonb) as d(id text, turn text, ord int, body jsonb, fallback text, key text) join ended e on e.id = d.turn
+), blocked as materialized (
+  select distinct p.reply_conversation_id as id from post p where exists (
+    select 1 from deliveries o where o.conversation_id = p.reply_conversation_id and (o.state = 'pending' or (o.state in ('sending', 'unknown') and o.message_id is null))
+      and o.turn_id is distinct from p.turn)
+), preview as (
+  update deliveries d set body = p.body, fallback_text = p.fallback, final = true,
+    state = case when d.state = 'open' then 'sending' else d.state end, owner = case when d.state = 'open' then $1 else d.owner end,
+    epoch = d.epoch + 1, attempt = d.attempt + 1
+  from post p where d.turn_id = p.turn and d.ordinal = p.ord and d.preview and not d.final and d.state in ('open', 'unknown', 'sending', 'pending')
+  returning d.*
+), dropped_preview as (
+  update deliveries d set state = 'cancelled', reason = 'the turn ended without a text' from ended e
+  where d.turn_id = e.id and d.preview and not d.final and not exists (select 1 from post p where p.turn = d.turn_id and p.ord = d.ordinal)
+), inserted as (
+  insert into deliveries (id, organization_id, turn_id, agent_id, conversation_id, ordinal, body, fallback_text, idempotency_key, asker_id, state, owner, attempt, first_attempt_at)
+  select p.id, p.organization_id, p.turn, p.agent_id, p.reply_conversation_id, p.ord, p.body, p.fallback, p.key, p.asker_id,
+    s.state, case s.state when 'sending' then $1 end, case s.state when 'sending' then 1 else 0 end, case s.state when 'sending' then now() end
+  from post p cross join lateral (
+    select case when $5::boolean and p.ord = 0 and not exists (select 1 from blocked b where b.id = p.reply_conversation_id) then 'sending' else 'pending' end as state) s
+  where not exists (select 1 from deliveries o where o.turn_id = p.turn and o.ordinal = p.ord and o.preview)
+  order by p.turn, p.ord
+  on conflict (idempotency_key) do nothing
+  returning *
+), dead as (
+  insert into dead_letters (id, organization_id, stage, code, reason, dedupe_key, event_id, turn_id, conversation_id)
+  select l.id, e.organization_id, l.stage, l.code, l.reason, 'turn:' || l.turn, e.event_id, l.turn, e.reply_conversation_id
+  from jsonb_to_recordset($4::jsonb) as l(id text, turn text, stage text, code text, reason text) join ended e on e.id = l.turn
+  on conflict (dedupe_key) do update set state = 'open', code = excluded.code, reason = excluded.reason, resolved_at = null
+), ev as (
+  update events e set open_turns = e.open_turns - x.n,
+    state = case when e.open_turns - x.n > 0 then e.state when x.answered or exists (select 1 from turns t where t.event_id = e.id and t.state = 'answered') then 'answered' else x.state end,
+    state_reason = case when e.open_turns - x.n > 0 then e.state_reason else x.reason end,
+    finished_at = case when e.open_turns - x.n > 0 then null else now() end
+  from (select event_id, count(*)::int as n, bool_or(state = 'answered') as answered, min(state) as state, min(state_reason) as reason from ended where state <> 'delivering' group by event_id) x
+  where e.id = x.event_id
+), consumed as (
+  update events e set state = 'answered', state_reason = 'steered into a running turn', finished_at = now()
+  from ended x where e.steered_turn_id = x.id and e.state = 'steering' and x.consumed ? e.id
+), unconsumed as (
+  update events e set state = 'pending', steered_turn_id = null from ended x where e.steered_turn_id = x.id and e.state = 'steering' and not x.consumed ? e.id
+  returning e.conversation_id
+), conv as (
+  update conversations c set
+    due_at = case when r.route then now() else c.due_at end, rings = c.rings + case when r.route then 1 else 0 end,
+    outbox_due_at = case when r.outbox then now() else c.outbox_due_at end
+  from (select id, bool_or(route) as route, bool_or(outbox) as outbox from (
+      select conversation_id as id, true as route, false as outbox from unconsumed
+      union all select id, false, true from blocked
+      union all select conversation_id, false, true from inserted where not $5::boolean
+      union all select reply_conversation_id, true, false from ended e where state <> 'delivering'
+        and exists (select 1 from turns q where q.reply_conversation_id = e.reply_conversation_id and q.finished_at is null and q.state = 'queued')
+    ) u group by id) r
+  where c.id = r.id
+)
+select e.id as ended_turn, ${SENDING_COLUMNS}
+from ended e
+left join (select * from inserted where state = 'sending' union all select * from preview where state = 'sending') d on d.turn_id = e.id
+left join conversations c on c.id = d.conversation_id`,
+} as const;
+
+/**
+ * Commits the replies of turns together with their outbox rows, fenced by (turn, epoch, owner); the first write of each comes back as sending.
+ *
+ * A turn that is missing from `ended` was taken over or cancelled: nothing of it was stored and nothing may be sent.
+ * With `deliver` false (a process without the delivery role) every write is left pending for others.
+ */
+export async function commitReplies(
+  sql: SqlRunner,
+  commit: { owner: string; turns: readonly TurnEndRow[]; deliveries: readonly NewDeliveryRow[]; deadLetters: readonly NewDeadLetterRow[]; deliver: boolean },
+): Promise<{ ended: Set<string>; sending: SendingDelivery[] }> {
+  const rows = await sql.query<SendingDelivery & { ended_turn: string; id: string | null }>(COMMIT, [
+    commit.owner,
+    JSON.stringify(commit.turns),
+    JSON.stringify(commit.deliveries),
+    JSON.stringify(commit.deadLetters),
+    commit.deliver,
+  ]);
+  return { ended: new Set(rows.map((row) => row.ended_turn)), sending: rows.filter((row) => row.id !== null) };
+}

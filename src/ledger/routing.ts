@@ -1,0 +1,171 @@
+import type { SqlRunner } from "./connection/database.ts";
+
+export interface ReleaseRow {
+  readonly id: string;
+  readonly epoch: number;
+  readonly rings: number;
+  readonly routed: string | null;
+  /** When it must be looked at again, ISO 8601; null when nothing is known to come. */
+  readonly next_due: string | null;
+}
+
+export interface RoutedEventRow {
+  readonly id: string;
+  readonly conv: string;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly open_turns: number;
+  readonly steered: string | null;
+}
+
+export interface DecisionRow {
+  readonly event: string;
+  readonly conv: string;
+  readonly org: string;
+  readonly agent: string;
+  readonly verdict: string;
+  readonly rule: string;
+  readonly turn: string | null;
+  readonly detail: unknown;
+}
+
+export interface NewTurnRow {
+  readonly id: string;
+  readonly org: string;
+  readonly agent: string;
+  readonly conv: string;
+  readonly reply_conv: string;
+  readonly reply_thread: string | null;
+  readonly reply_path: unknown;
+  readonly event: string;
+  readonly trigger_message: string | null;
+  readonly asker: string | null;
+  readonly reason: string;
+  /** Start at once unless the agent already works in that conversation. */
+  readonly start: boolean;
+  readonly timeout_ms: number;
+  readonly hop: number;
+  readonly root: string;
+  readonly actor: string | null;
+  readonly restarts: number;
+}
+
+/** Ends a queued turn at once; asks the owner of a running one to stop. */
+export interface CancelRow {
+  readonly id: string;
+  readonly conv: string;
+  readonly state: "cancelled" | "superseded" | "expired";
+  readonly reason: string;
+}
+
+export interface RoutingCommit {
+  readonly owner: string;
+  readonly conversations: readonly ReleaseRow[];
+  readonly events: readonly RoutedEventRow[];
+  readonly decisions: readonly DecisionRow[];
+  readonly turns: readonly NewTurnRow[];
+  readonly promote: readonly { readonly id: string; readonly conv: string }[];
+  readonly cancel: readonly CancelRow[];
+}
+
+export interface StartedTurn {
+  readonly id: string;
+  readonly conv: string;
+  readonly state: string;
+  readonly epoch: number;
+  readonly attempt: number;
+  readonly deadline_at: Date | null;
+  readonly promoted: boolean;
+}
+
+const ROUTE = {
+  name: "route",
+  text: `
+with held as materialized (
+  select c.id, i.rings, i.routed, i.next_due from conversations c
+  join jsonb_to_recordset($2::jsonb) as i(id text, epoch bigint, rings bigint, routed text, next_due timestamptz) on c.id = i.id
+  where c.lease_owner = $1 and c.lease_epoch = i.epoch order by c.id for update of c
+), ev_in as materialized (
+  select e.* from jsonb_to_recordset($3::jsonb) as e(id text, conv text, state text, reason text, open_turns int, steered text) join held h on h.id = e.conv
+), ev as (
+  update events e set state = i.state, state_reason = i.reason, open_turns = i.open_turns, steered_turn_id = i.steered,
+    finished_at = case when i.state in ('routed', 'steering') then null else now() end
+  from ev_in i where e.id = i.id and e.state = 'pending' returning e.id
+), dec as (
+  insert into decisions (event_id, agent_id, organization_id, verdict, rule, turn_id, detail)
+  select d.event, d.agent, d.org, d.verdict, d.rule, d.turn, d.detail
+  from jsonb_to_recordset($4::jsonb) as d(event text, conv text, org text, agent text, verdict text, rule text, turn text, detail jsonb) join held h on h.id = d.conv
+  on conflict (event_id, agent_id) do nothing
+), turn_in as materialized (
+  select t.* from jsonb_to_recordset($5::jsonb) as t(id text, org text, agent text, conv text, reply_conv text, reply_thread text, reply_path jsonb, event text,
+    trigger_message text, asker text, reason text, start boolean, timeout_ms int, hop int, root text, actor text, restarts int) join held h on h.id = t.conv
+), reply_conv as (
+  insert into conversations (id, organization_id, installation_id, platform, channel_id, thread_id, path)
+  select distinct on (t.reply_conv) t.reply_conv, c.organization_id, c.installation_id, c.platform, c.channel_id, t.reply_thread, t.reply_path
+  from turn_in t join conversations c on c.id = t.conv where t.reply_conv <> t.conv order by t.reply_conv
+  on conflict (id) do nothing
+), cancelled as (
+  update turns t set
+    cancel_requested = i.state || ':' || i.reason,
+    state = case when t.state in ('queued', 'waiting') then i.state else t.state end,
+    state_reason = case when t.state in ('queued', 'waiting') then i.reason else t.state_reason end,
+    finished_at = case when t.state in ('queued', 'waiting') then now() end
+  from jsonb_to_recordset($7::jsonb) as i(id text, conv text, state text, reason text) join held h on h.id = i.conv
+  where t.id = i.id and t.state in ('queued', 'waiting', 'running') returning t.id, t.event_id, t.state, t.state_reason, t.finished_at
+), cancelled_ev as (
+  update events e set open_turns = e.open_turns - x.n,
+    state = case when e.open_turns - x.n > 0 then e.state when exists (select 1 from turns t where t.event_id = e.id and t.state = 'answered') then 'answered' else x.state end,
+    state_reason = case when e.open_turns - x.n > 0 then e.state_reason else x.reason end,
+    finished_at = case when e.open_turns - x.n > 0 then null else now() end
+  from (select event_id, count(*)::int as n, min(state) as state, min(state_reason) as reason from cancelled where finished_at is not null group by event_id) x
+  where e.id = x.event_id
+), turn as (
+  insert into turns (id, organization_id, agent_id, conversation_id, reply_conversation_id, event_id, trigger_message_id, asker_id, reason, state, owner,
+    deadline_at, hop_count, root_event_id, trigger_actor, restarts, started_at)
+  select t.id, t.org, t.agent, t.conv, t.reply_conv, t.event, t.trigger_message, t.asker, t.reason, s.state,
+    case s.state when 'running' then $1 end, now() + t.timeout_ms * interval '1 millisecond', t.hop, t.root, t.actor, t.restarts,
+    case s.state when 'running' then now() end
+  from turn_in t cross join lateral (
+    select case when t.start and not exists (
+      select 1 from turns o where o.reply_conversation_id = t.reply_conv and o.agent_id = t.agent and o.finished_at is null) then 'running' else 'queued' end as state) s
+  on conflict (event_id, agent_id) do nothing
+  returning id, conversation_id as conv, state, epoch, attempt, deadline_at, false as promoted
+), promoted as (
+  update turns t set state = 'running', owner = $1, epoch = t.epoch + 1, started_at = now(),
+    deadline_at = greatest(t.deadline_at, now() + interval '1 second')
+  from jsonb_to_recordset($6::jsonb) as i(id text, conv text) join held h on h.id = i.conv
+  where t.id = i.id and t.state = 'queued' and t.cancel_requested is null
+  returning t.id, i.conv, t.state, t.epoch, t.attempt, t.deadline_at, true as promoted
+), released as (
+  update conversations c set lease_owner = null, lease_until = null,
+    routed_order = greatest(c.routed_order, h.routed),
+    due_at = case
+      when c.rings <> h.rings then c.due_at
+      when exists (select 1 from events e where e.conversation_id = c.id and e.state = 'pending' and e.not_before <= now() and not exists (select 1 from ev_in i where i.id = e.id)) then now()
+      else h.next_due end
+  from held h where c.id = h.id
+)
+select * from turn union all select * from promoted union all select null, id, null, null, null, null, null from held`,
+} as const;
+
+/**
+ * Commits what routing decided for leased conversations and lets the leases go, in one statement.
+ *
+ * Rows of a conversation whose lease was lost are left out as a whole. Returns the turns with their state (running ones belong to `owner` now) and the
+ * conversations that were held. Rejects with a unique violation (23505) when another process started the same agent in the same conversation meanwhile.
+ */
+export async function commitRouting(sql: SqlRunner, commit: RoutingCommit): Promise<{ turns: StartedTurn[]; held: Set<string> }> {
+  const rows = await sql.query<StartedTurn & { id: string | null }>(ROUTE, [
+    commit.owner,
+    JSON.stringify(commit.conversations),
+    JSON.stringify(commit.events),
+    JSON.stringify(commit.decisions),
+    JSON.stringify(commit.turns),
+    JSON.stringify(commit.promote),
+    JSON.stringify(commit.cancel),
+  ]);
+  return {
+    turns: rows.filter((row) => row.id !== null),
+    held: new Set(rows.filter((row) => row.id === null).map((row) => row.conv)),
+  };
+}

@@ -181,6 +181,8 @@ export const WebRoom = z.object({
   readSeq: Seq,
   /** Unread top-level posts of others, counted up to 100. */
   unread: z.number().int(),
+  /** Unread posts that name this person or everyone, counted up to 100. */
+  unreadMentions: z.number().int(),
   /** What one may do here. */
   may: z.object({ post: z.boolean(), manage: z.boolean() }),
 });
@@ -261,6 +263,8 @@ export const WebPost = z.object({
   /** True when only this person sees it (an answer to a command, and the command itself). */
   ephemeral: z.boolean(),
   uploads: z.array(WebUpload),
+  /** Whom the post notifies; names in the text beyond these are only text. */
+  mentions: z.object({ personIds: z.array(Id), agentHandles: z.array(z.string()), everyone: z.boolean() }),
   reactions: z.array(z.object({ reaction: z.string(), personIds: z.array(Id), agentHandles: z.array(z.string()) })),
   /** What people answered to the post's approvals and input requests, oldest first; whether it counts is the agent's side to say. */
   answers: z.array(

@@ -1,0 +1,54 @@
+import type { ConfigValues } from "./schema.ts";
+import type { Secret } from "./secret.ts";
+
+/** What was set about Slack, once it is known to be complete. */
+export interface SlackConfig {
+  readonly mode: "http" | "socket";
+  readonly botToken: Secret | undefined;
+  readonly appToken: Secret | undefined;
+  readonly signingSecret: Secret | undefined;
+  /** Present when workspaces can be connected by OAuth. */
+  readonly oauth:
+    | { readonly clientId: string; readonly clientSecret: Secret; readonly stateSecret: Secret | undefined }
+    | undefined;
+  /** Ends with a slash. */
+  readonly apiUrl: string;
+  readonly pacing: boolean;
+}
+
+/** The configuration as the rest of Parley reads it: complete, checked and frozen. */
+export interface Config extends Omit<ConfigValues, "secretKey" | "slack" | "web"> {
+  /** Absolute path. */
+  readonly dataFolder: string;
+  readonly secretKey: Secret;
+  /** `absent` only when loading was told to write nothing; the key is then good for this process alone. */
+  readonly secretKeySource: "settings" | "file" | "generated" | "absent";
+  readonly web: Omit<ConfigValues["web"], "port"> & {
+    readonly port: number;
+    /** Nobody chose the port, so the next free one will do. */
+    readonly portIsDefault: boolean;
+  };
+  /** Undefined when nothing about Slack was set. */
+  readonly slack: SlackConfig | undefined;
+  /** The configuration file that was read, absolute; undefined when there was none. */
+  readonly configFile: string | undefined;
+}
+
+/** Every secret value of a configuration, for the log's scrubber. */
+export function secretValues(config: Config): readonly string[] {
+  const { slack, models } = config;
+  const secrets = [
+    config.secretKey,
+    config.operatorToken,
+    config.databaseUrl,
+    config.redisUrl,
+    slack?.botToken,
+    slack?.appToken,
+    slack?.signingSecret,
+    slack?.oauth?.clientSecret,
+    slack?.oauth?.stateSecret,
+    models.openai.apiKey,
+    models.anthropic.apiKey,
+  ];
+  return secrets.flatMap((secret) => (secret === undefined ? [] : [secret.reveal()]));
+}

@@ -1,0 +1,154 @@
+import type { ConfigFault } from "./fault.ts";
+import type { ConfigValues } from "./schema.ts";
+import type { Secret } from "./secret.ts";
+import { estimateBits, MIN_SECRET_BITS, placeholderReason } from "./secret-strength.ts";
+
+/** Names a path of the configuration as the person set it. */
+export type Labeller = (path: string) => string;
+
+type SecretRow = {
+  readonly path: string;
+  readonly secret: Secret | undefined;
+  /** It signs, seals or admits: then its own strength is what protects. */
+  readonly sealing?: true;
+  /** What the issuer's values begin with. */
+  readonly prefix?: string;
+};
+
+/** Every fault that shows only when settings are seen together: secrets that are weak or equal, half a set of credentials, roles without a shared ledger. */
+export function crossFaults(values: ConfigValues, label: Labeller): ConfigFault[] {
+  return [
+    ...secretFaults(values, label),
+    ...slackFaults(values, label),
+    ...ledgerFaults(values, label),
+    ...agentFaults(values, label),
+  ];
+}
+
+function secretFaults(values: ConfigValues, label: Labeller): ConfigFault[] {
+  const rows: readonly SecretRow[] = [
+    { path: "secretKey", secret: values.secretKey, sealing: true },
+    { path: "operatorToken", secret: values.operatorToken, sealing: true },
+    { path: "slack.signingSecret", secret: values.slack.signingSecret, sealing: true },
+    { path: "slack.stateSecret", secret: values.slack.stateSecret, sealing: true },
+    { path: "slack.clientSecret", secret: values.slack.clientSecret },
+    { path: "slack.botToken", secret: values.slack.botToken, prefix: "xoxb-" },
+    { path: "slack.appToken", secret: values.slack.appToken, prefix: "xapp-" },
+  ];
+  const faults: ConfigFault[] = [];
+  const seen = new Map<string, string>();
+  for (const { path, secret, sealing, prefix } of rows) {
+    if (secret === undefined) continue;
+    const value = secret.reveal();
+    const weak = weakness(value, sealing === true);
+    if (weak !== undefined) faults.push({ path: label(path), problem: weak, fix: strengthFix(path) });
+    if (prefix !== undefined && !value.startsWith(prefix)) {
+      faults.push({
+        path: label(path),
+        problem: `does not begin with ${prefix}`,
+        fix: "copy the token of that kind from the app's settings in Slack",
+      });
+    }
+    const twin = seen.get(value);
+    if (twin !== undefined) {
+      faults.push({
+        path: label(path),
+        problem: `is equal to ${twin}`,
+        fix: "one secret serves one purpose: give each its own value",
+      });
+    }
+    seen.set(value, label(path));
+  }
+  return faults;
+}
+
+function weakness(value: string, sealing: boolean): string | undefined {
+  const placeholder = placeholderReason(value);
+  if (placeholder !== undefined) return placeholder;
+  if (!sealing) return undefined;
+  const bits = Math.floor(estimateBits(value));
+  return bits >= MIN_SECRET_BITS
+    ? undefined
+    : `is too weak: about ${bits} bits, at least ${MIN_SECRET_BITS} are needed`;
+}
+
+function strengthFix(path: string): string {
+  return path === "secretKey" || path === "operatorToken" || path === "slack.stateSecret"
+    ? 'take a random one: "openssl rand -base64 32"'
+    : "copy the value from the app's settings in Slack";
+}
+
+function slackFaults({ slack }: ConfigValues, label: Labeller): ConfigFault[] {
+  const faults: ConfigFault[] = [];
+  const needs = (path: string, problem: string, fix: string) =>
+    faults.push({ path: label(`slack.${path}`), problem, fix });
+  const configured = slack.botToken ?? slack.appToken ?? slack.signingSecret ?? slack.clientId ?? slack.clientSecret;
+  if (configured === undefined) {
+    if (slack.mode !== undefined)
+      needs("botToken", "is missing, although a mode for Slack is set", "set it, or leave the mode out");
+    return faults;
+  }
+  if (slack.botToken === undefined && slack.clientId === undefined) {
+    needs(
+      "botToken",
+      "is missing",
+      "set the bot token of a workspace, or client id and client secret for installs by OAuth",
+    );
+  }
+  if (slack.clientId !== undefined && slack.clientSecret === undefined)
+    needs("clientSecret", "is missing", "set it together with the client id");
+  if (slack.clientSecret !== undefined && slack.clientId === undefined)
+    needs("clientId", "is missing", "set it together with the client secret");
+  const socket = slack.mode === "socket" || (slack.mode === undefined && slack.appToken !== undefined);
+  if (socket && slack.appToken === undefined)
+    needs(
+      "appToken",
+      "is missing, and Socket Mode needs it",
+      "make an app-level token with connections:write, or use the mode http",
+    );
+  // Without it requests could not be told from forgeries, so there is no listener without it.
+  if (!socket && slack.signingSecret === undefined)
+    needs(
+      "signingSecret",
+      "is missing, and events over HTTP need it",
+      "copy it from the app's basic information, or set an app token for Socket Mode",
+    );
+  return faults;
+}
+
+function ledgerFaults(values: ConfigValues, label: Labeller): ConfigFault[] {
+  const faults: ConfigFault[] = [];
+  const scheme = (path: "databaseUrl" | "redisUrl", pattern: RegExp, expected: string) => {
+    const address = values[path]?.reveal();
+    if (address !== undefined && !(URL.canParse(address) && pattern.test(address))) {
+      faults.push({ path: label(path), problem: "is no address of that kind", fix: `it looks like ${expected}` });
+    }
+  };
+  scheme("databaseUrl", /^postgres(ql)?:\/\//, "postgres://user:password@host:5432/parley");
+  scheme("redisUrl", /^rediss?:\/\//, "redis://:password@host:6379");
+  const roles = new Set(values.roles);
+  if (roles.size !== values.roles.length)
+    faults.push({ path: label("roles"), problem: "names a role twice", fix: "name each role once" });
+  if (values.databaseUrl === undefined && roles.size < 3) {
+    const fix = "set DATABASE_URL to a PostgreSQL that all processes share, or leave the roles out";
+    faults.push({
+      path: label("roles"),
+      problem: "the embedded ledger serves one process, which must do all the work",
+      fix,
+    });
+  }
+  return faults;
+}
+
+function agentFaults({ agents }: ConfigValues, label: Labeller): ConfigFault[] {
+  const first = new Map<string, number>();
+  return agents.flatMap(({ handle }, index) => {
+    const earlier = first.get(handle);
+    if (earlier === undefined) {
+      first.set(handle, index);
+      return [];
+    }
+    const problem = `the handle ${handle} is that of agents[${earlier}] already`;
+    return [{ path: label(`agents[${index}].handle`), problem, fix: "give each agent its own handle" }];
+  });
+}

@@ -1,0 +1,182 @@
+/** How the text of a variable becomes a value. */
+export type VariableKind = "text" | "integer" | "switch" | "list";
+
+export interface Variable {
+  readonly name: string;
+  /** Where the value goes in the configuration; undefined for variables that only commands read. */
+  readonly path?: readonly string[];
+  /** Command line flag of `parley start` for the same setting. */
+  readonly flag?: string;
+  readonly kind: VariableKind;
+  readonly secret: boolean;
+  /** What holds when it is not set, in words. */
+  readonly default: string;
+  readonly description: string;
+}
+
+const variable = (
+  name: string,
+  path: string | undefined,
+  standard: string,
+  description: string,
+  more: { flag?: string; kind?: VariableKind; secret?: boolean } = {},
+): Variable => ({
+  name,
+  ...(path === undefined ? {} : { path: path.split(".") }),
+  ...(more.flag === undefined ? {} : { flag: more.flag }),
+  kind: more.kind ?? "text",
+  secret: more.secret ?? false,
+  default: standard,
+  description,
+});
+
+const SECRET = { secret: true } as const;
+
+/** Every environment variable Parley reads; nothing else of the environment has any effect. README's table is checked against it. */
+export const ENVIRONMENT: readonly Variable[] = [
+  variable(
+    "PARLEY_CONFIG",
+    undefined,
+    "parley.config.ts in the current folder, if there is one",
+    "Path of the configuration file",
+    { flag: "config" },
+  ),
+  variable(
+    "PARLEY_DATA",
+    "dataFolder",
+    "./data",
+    "Folder for the embedded ledger, the key file and the operator file",
+    { flag: "data" },
+  ),
+  variable("PARLEY_HOST", "web.host", "127.0.0.1", "Address to listen on", { flag: "host" }),
+  variable(
+    "PARLEY_PORT",
+    "web.port",
+    "3700, or the next free port when that is taken",
+    "Port to listen on; 0 takes any free one",
+    { flag: "port", kind: "integer" },
+  ),
+  variable(
+    "PARLEY_PUBLIC_URL",
+    "web.publicUrl",
+    "the address it listens on",
+    "Address under which people and platforms reach Parley",
+    { flag: "public-url" },
+  ),
+  variable(
+    "PARLEY_TRUSTED_PROXIES",
+    "web.trustedProxies",
+    "none",
+    "Reverse proxies whose x-forwarded headers are believed, separated by commas",
+    { kind: "list" },
+  ),
+  variable("PARLEY_ROLES", "roles", "ingest,worker,delivery", "What this process does, separated by commas", {
+    flag: "roles",
+    kind: "list",
+  }),
+  variable("PARLEY_ORGANIZATION", "organizationId", "main", "Id of the organization this deployment serves"),
+  variable(
+    "PARLEY_SECRET_KEY",
+    "secretKey",
+    "secret.key in the data folder, made at the first start",
+    "The deployment's own key, at least 128 bits; seals tokens at rest",
+    SECRET,
+  ),
+  variable(
+    "PARLEY_TOKEN",
+    "operatorToken",
+    "a new one at each start, in operator.json of the data folder",
+    "Bearer token of the API for operators; the command line sends it",
+    SECRET,
+  ),
+  variable(
+    "PARLEY_URL",
+    undefined,
+    "the one in operator.json of the data folder",
+    "Address of the Parley that the command line talks to",
+  ),
+  variable("PARLEY_LOG_LEVEL", "logLevel", "info", "trace, debug, info, warn, error or silent", { flag: "log-level" }),
+  variable("PARLEY_LOG_FORMAT", "logFormat", "auto: text on a terminal, json elsewhere", "json or text", {
+    flag: "log-format",
+  }),
+  variable("PARLEY_TURN_BUDGET", "pipeline.turnBudget", "12", "Most agent turns that one human message may cause", {
+    kind: "integer",
+  }),
+  variable(
+    "PARLEY_ALLOW_PRIVATE_AGENTS",
+    "allowPrivateAgentAddresses",
+    "off",
+    "on lets webhook agents live on loopback and private addresses",
+    { kind: "switch" },
+  ),
+  variable(
+    "DATABASE_URL",
+    "databaseUrl",
+    "PGlite in the data folder",
+    "postgres:// address of the ledger (PostgreSQL 14 or newer)",
+    SECRET,
+  ),
+  variable(
+    "REDIS_URL",
+    "redisUrl",
+    "the queue lives in the ledger's database",
+    "redis:// or rediss:// address of the queue",
+    SECRET,
+  ),
+  variable("SLACK_BOT_TOKEN", "slack.botToken", "not connected", "Bot token of one workspace (xoxb-...)", SECRET),
+  variable("SLACK_APP_TOKEN", "slack.appToken", "none", "App-level token for Socket Mode (xapp-...)", SECRET),
+  variable(
+    "SLACK_SIGNING_SECRET",
+    "slack.signingSecret",
+    "none",
+    "Signing secret of the app, for events over HTTP",
+    SECRET,
+  ),
+  variable("SLACK_CLIENT_ID", "slack.clientId", "none", "Client id of the app, for installs by OAuth"),
+  variable(
+    "SLACK_CLIENT_SECRET",
+    "slack.clientSecret",
+    "none",
+    "Client secret of the app, for installs by OAuth",
+    SECRET,
+  ),
+  variable(
+    "SLACK_STATE_SECRET",
+    "slack.stateSecret",
+    "derived from the deployment's own key",
+    "Key that seals the OAuth state",
+    SECRET,
+  ),
+  variable(
+    "SLACK_API_URL",
+    "slack.apiUrl",
+    "https://slack.com/api/",
+    "Base address of the Web API (GovSlack, a proxy)",
+  ),
+  variable("SLACK_MODE", "slack.mode", "socket when SLACK_APP_TOKEN is set, else http", "http or socket"),
+  variable("SLACK_PACING", "slack.pacing", "on", "off writes as fast as it can, for tests against a stand-in only"),
+  variable(
+    "OPENAI_API_KEY",
+    "models.openai.apiKey",
+    "none",
+    "Key of an OpenAI-compatible endpoint, for the agent assistant",
+    SECRET,
+  ),
+  variable("OPENAI_BASE_URL", "models.openai.baseUrl", "OpenAI's own", "Base address of an OpenAI-compatible endpoint"),
+  variable("OPENAI_MODEL", "models.openai.model", "the connector's own choice", "Model to ask there"),
+  variable(
+    "ANTHROPIC_API_KEY",
+    "models.anthropic.apiKey",
+    "none",
+    "Anthropic API key, for the agent assistant",
+    SECRET,
+  ),
+  variable("ANTHROPIC_MODEL", "models.anthropic.model", "the connector's own choice", "Model to ask there"),
+  variable("ANTHROPIC_BASE_URL", "models.anthropic.baseUrl", "Anthropic's own", "Base address of the Anthropic API"),
+];
+
+/** The variable that sets a path of the configuration, such as `web.port`. */
+export function variableOf(path: readonly PropertyKey[]): Variable | undefined {
+  const key = path.join(".");
+  return ENVIRONMENT.find((row) => row.path?.join(".") === key);
+}

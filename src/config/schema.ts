@@ -1,0 +1,164 @@
+import { z } from "zod";
+import { AgentDefinition } from "../contracts/agent-definition.ts";
+import { Secret } from "./secret.ts";
+
+/** The parts of the work that a process may do; all of them by default. */
+export const Role = z.enum(["ingest", "worker", "delivery"]);
+export type Role = z.infer<typeof Role>;
+
+export const DEFAULT_PORT = 3700;
+export const DEFAULT_HOST = "127.0.0.1";
+export const DEFAULT_DATA_FOLDER = "./data";
+export const DEFAULT_SLACK_API_URL = "https://slack.com/api/";
+
+const secret = (description: string) =>
+  z
+    .string()
+    .trim()
+    .min(1, "is blank")
+    .transform((value) => new Secret(value))
+    .optional()
+    .describe(description);
+
+const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http or https address" }).max(2048);
+
+const whole = (least: number, most: number, standard: number, description: string) => {
+  const message = `must be a whole number from ${least} to ${most}`;
+  return z
+    .int({ error: message })
+    .min(least, message)
+    .max(most, message)
+    .default(standard)
+    .describe(`${description}, ${least} to ${most}; default ${standard}`);
+};
+
+const Web = z.strictObject({
+  host: z
+    .string()
+    .min(1)
+    .max(255)
+    .default(DEFAULT_HOST)
+    .describe(`address to listen on; default ${DEFAULT_HOST}, which only this machine reaches`),
+  port: z
+    .int({ error: "must be a whole number from 0 to 65535" })
+    .min(0, "must be a whole number from 0 to 65535")
+    .max(65_535, "must be a whole number from 0 to 65535")
+    .optional()
+    .describe(
+      `port to listen on, 0 for any free one; default ${DEFAULT_PORT}, or the next free one when that is taken`,
+    ),
+  publicUrl: httpUrl
+    .optional()
+    .describe("address under which people and platforms reach Parley, such as https://parley.example.org"),
+  trustedProxies: z
+    .array(z.string().min(1).max(64))
+    .max(20)
+    .default([])
+    .describe("addresses or CIDR ranges of reverse proxies whose x-forwarded headers are believed; default none"),
+});
+
+const Slack = z.strictObject({
+  mode: z
+    .enum(["http", "socket"], { error: 'must be "http" or "socket"' })
+    .optional()
+    .describe("how Slack's events arrive: http or socket; default socket when an app token is set, else http"),
+  botToken: secret("bot token of one workspace; begins with xoxb-"),
+  appToken: secret("app-level token for Socket Mode with the scope connections:write; begins with xapp-"),
+  signingSecret: secret("signing secret of the app, for events over HTTP"),
+  clientId: z.string().min(1).max(128).optional().describe("client id of the app, for installs by OAuth"),
+  clientSecret: secret("client secret of the app, for installs by OAuth"),
+  stateSecret: secret("key that seals the OAuth state; default derived from the deployment's own key"),
+  apiUrl: httpUrl
+    .default(DEFAULT_SLACK_API_URL)
+    .describe(`base address of the Web API (GovSlack, a proxy); default ${DEFAULT_SLACK_API_URL}`),
+  pacing: z
+    .enum(["on", "off"], { error: 'must be "on" or "off"' })
+    .default("on")
+    .describe("keep to Slack's published write rates; off only against a stand-in; default on"),
+});
+
+const Models = z.strictObject({
+  openai: z
+    .strictObject({
+      apiKey: secret("key of an OpenAI-compatible endpoint"),
+      baseUrl: httpUrl.optional().describe("base address of an OpenAI-compatible endpoint; default OpenAI's own"),
+      model: z.string().min(1).max(128).optional().describe("name of the model to ask"),
+    })
+    .prefault({}),
+  anthropic: z
+    .strictObject({
+      apiKey: secret("Anthropic API key"),
+      baseUrl: httpUrl.optional().describe("base address of the Anthropic API; default Anthropic's own"),
+      model: z.string().min(1).max(128).optional().describe("name of the model to ask"),
+    })
+    .prefault({}),
+});
+
+const Pipeline = z.strictObject({
+  turnBudget: whole(1, 1_000, 12, "most agent turns that one human message may cause"),
+  maxHops: whole(0, 20, 4, "most agent-to-agent hops since a person last spoke"),
+  pairTurnsPerMinute: whole(1, 1_000, 6, "most turns of one agent caused by one other within 60 s"),
+  transcriptMessages: whole(0, 1_000, 50, "past messages an agent is given with its turn"),
+  concurrentTurns: whole(1, 10_000, 64, "agent turns that one process runs at once"),
+  reconcileIntervalMs: whole(100, 600_000, 5_000, "pause between two looks for due work without a doorbell, in ms"),
+  conversationLeaseMs: whole(1_000, 300_000, 5_000, "time after which a conversation of a dead worker is free, in ms"),
+  eventsPerLease: whole(1, 10_000, 50, "events of one hot conversation before others have their turn"),
+});
+
+const Limits = z.strictObject({
+  bodyBytes: whole(1_024, 104_857_600, 1_048_576, "largest body of an API request, in bytes"),
+  uploadBytes: whole(1_024, 1_073_741_824, 26_214_400, "largest file a person may upload in the web room, in bytes"),
+  requestsPerMinute: whole(10, 1_000_000, 600, "API requests per minute and token, or address where there is no token"),
+  headersTimeoutMs: whole(100, 120_000, 5_000, "time a client has to send its headers, in ms"),
+  requestTimeoutMs: whole(1_000, 600_000, 60_000, "time a client has to send a whole request, in ms"),
+  drainTimeoutMs: whole(0, 600_000, 25_000, "time that work under way has to end after SIGTERM, in ms"),
+});
+
+/** Everything that can be set, in the one shape that file, environment and flags are merged into. */
+export const ConfigSchema = z.strictObject({
+  organizationId: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "must be 1-64 of a-z, 0-9, - and _")
+    .default("main")
+    .describe("id of the organization this deployment serves; default main"),
+  dataFolder: z
+    .string()
+    .min(1)
+    .default(DEFAULT_DATA_FOLDER)
+    .describe(`folder for the ledger and the key file; default ${DEFAULT_DATA_FOLDER}`),
+  logLevel: z
+    .enum(["trace", "debug", "info", "warn", "error", "silent"], {
+      error: "must be one of trace, debug, info, warn, error, silent",
+    })
+    .default("info")
+    .describe("least level that is logged: trace, debug, info, warn, error or silent; default info"),
+  logFormat: z
+    .enum(["auto", "json", "text"], { error: "must be one of auto, json, text" })
+    .default("auto")
+    .describe("form of the log: json, text, or auto for text on a terminal and json elsewhere; default auto"),
+  roles: z
+    .array(Role)
+    .min(1, "must name at least one role")
+    .default(["ingest", "worker", "delivery"])
+    .describe("parts of the work this process does, of ingest, worker and delivery; default all"),
+  secretKey: secret(
+    "the deployment's own key, at least 128 bits; default a file in the data folder, made at the first start",
+  ),
+  operatorToken: secret("bearer token of the API for operators; default a new one at each start, in the data folder"),
+  databaseUrl: secret("postgres:// address of the ledger; default PGlite in the data folder"),
+  redisUrl: secret("redis:// or rediss:// address of the queue; default the ledger's own database"),
+  allowPrivateAgentAddresses: z
+    .boolean({ error: "must be true or false" })
+    .default(false)
+    .describe("let webhook agents live on loopback and private addresses; default false"),
+  web: Web.prefault({}),
+  slack: Slack.prefault({}),
+  models: Models.prefault({}),
+  agents: z.array(AgentDefinition).max(1_000).default([]).describe("the agents of this deployment"),
+  pipeline: Pipeline.prefault({}),
+  limits: Limits.prefault({}),
+});
+
+/** What `parley.config.ts` may export. */
+export type ConfigInput = z.input<typeof ConfigSchema>;
+export type ConfigValues = z.output<typeof ConfigSchema>;

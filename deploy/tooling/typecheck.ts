@@ -6,7 +6,7 @@ const compiler = fileURLToPath(new URL("../../node_modules/typescript/bin/tsc", 
 const project = fileURLToPath(new URL("../..", import.meta.url));
 
 const version = execFileSync(process.execPath, [compiler, "--version"], { encoding: "utf8" }).trim();
-if (!/^Version 7\./.test(version)) {
+if (!version.startsWith("Version 7.")) {
   process.stderr.write(`The types are to be checked with TypeScript 7, but node_modules/typescript is: ${version}\n`);
   process.exit(1);
 }

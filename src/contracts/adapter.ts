@@ -59,6 +59,10 @@ export interface AdapterLimits {
   /** Least time between two edits of a live preview, in ms. */
   readonly minEditIntervalMs: number;
   readonly maxUploadBytes: number;
+  /** Answers to a message outside a thread open one under it, unless the agent says otherwise. Default false. */
+  readonly answersInThread?: boolean;
+  /** How long events are held so that ones the platform delivers late still come in order, in ms. Default 0. */
+  readonly orderingHoldMs?: number;
 }
 
 /** Where a write goes; bound when the turn was admitted. */
@@ -108,6 +112,8 @@ export interface Receipt {
   readonly messageId: string;
   /** ISO 8601, the platform's time where it gives one. */
   readonly occurredAt?: string;
+  /** As in the envelope: sorts the message among the conversation's events. Default: the messageId. */
+  readonly platformOrder?: string;
 }
 
 export interface ReconcileQuery {

@@ -33,8 +33,10 @@ export const AgentDefinition = z.strictObject({
   turnTimeoutMs: z.number().int().min(1_000).max(3_600_000).default(DEFAULT_TURN_TIMEOUT_MS),
   /** Longest silence within a turn, in ms. */
   idleTimeoutMs: z.number().int().min(500).max(3_600_000).default(DEFAULT_IDLE_TIMEOUT_MS),
-  /** Answer in a thread under the question where the platform has threads; false answers in the channel itself. */
-  replyInThread: z.boolean().default(true),
+  /** Answer in a thread under the question (true) or in the channel itself (false). Default: as the platform's people do. */
+  replyInThread: z.boolean().optional(),
+  /** Messages of history a turn is given, 0 to 200. */
+  historyMessages: z.number().int().min(0).max(200).default(30),
 });
 export type AgentDefinition = z.infer<typeof AgentDefinition>;
 export type AgentDefinitionInput = z.input<typeof AgentDefinition>;

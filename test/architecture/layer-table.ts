@@ -20,6 +20,7 @@ export const LAYERS: readonly Layer[] = [
   { name: "errors", path: "src/errors/", mayImport: [], packages: [], nodeModules: true },
   { name: "contracts", path: "src/contracts/", mayImport: BASE, packages: ["zod", "fastify"], nodeModules: true },
   { name: "config", path: "src/config/", mayImport: ["errors"], packages: ["zod"], nodeModules: true },
+  { name: "log", path: "src/log/", mayImport: CONTRACTS, packages: "any", nodeModules: true },
   { name: "ledger", path: "src/ledger/", mayImport: CONTRACTS, packages: "any", nodeModules: true },
   { name: "queue", path: "src/queue/", mayImport: CONTRACTS, packages: "any", nodeModules: true },
   { name: "access", path: "src/access/", mayImport: ["ledger", ...CONTRACTS], packages: "any", nodeModules: true },
@@ -43,7 +44,7 @@ export const LAYERS: readonly Layer[] = [
   {
     name: "app",
     path: "src/app.ts",
-    mayImport: ["api", "pipeline", "access", "queue", "ledger", "config", "adapters", "agents", ...CONTRACTS],
+    mayImport: ["api", "pipeline", "access", "queue", "ledger", "log", "config", "adapters", "agents", ...CONTRACTS],
     packages: "any",
     nodeModules: true,
   },
@@ -90,6 +91,7 @@ function sdkFiles(platform: string): RegExp {
 
 export const PACKAGE_OWNERS: readonly PackageOwner[] = [
   { packages: /^(bullmq|ioredis)$/, files: /^src\/queue\// },
+  { packages: /^pino(-|$)/, files: /^src\/log\// },
   { packages: /^@slack\//, files: sdkFiles("slack") },
   { packages: /^(discord\.js|@discordjs\/|discord-api-types$)/, files: sdkFiles("discord") },
   { packages: /^matrix-/, files: sdkFiles("matrix") },

@@ -61,6 +61,8 @@ export const PLANTED_BREACHES: readonly PlantedBreach[] = [
   { rule: "package", path: "adapters/web/e.ts", source: `import fastify from "fastify";` },
   { rule: "package", path: "agents/webhook/a.ts", source: `import type { X } from "fastify";` },
   { rule: "package", path: "src/pipeline/f.ts", source: `import { x } from "react";` },
+  { rule: "package", path: "src/pipeline/m.ts", source: `import { pino } from "pino";` },
+  { rule: "layer", path: "src/pipeline/n.ts", source: `import { x } from "../log/create-logger.ts";` },
   { rule: "package", path: "src/envelope/b.ts", source: `import { x } from "drizzle-orm";` },
   { rule: "package", path: "src/errors/b.ts", source: `import { z } from "zod";` },
   { rule: "package", path: "src/console/b.ts", source: `import { readFile } from "node:fs/promises";` },

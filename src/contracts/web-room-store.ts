@@ -252,14 +252,14 @@ export interface WebPostsStore {
 }
 
 export interface WebEventsStore {
-  /** Stores an event that is no post (a stop), once per (person, clientKey) where one is given; undefined when the person is no member. */
+  /** Stores an event that is no post (a stop); false when the person is no member. */
   append(event: {
     organizationId: string;
     roomId: string;
     personId: string;
     threadRootId?: string;
     event: WebEventInput;
-  }): Promise<void>;
+  }): Promise<boolean>;
   /** The room's events that are not marked as ingested, in order. */
   pending(organizationId: string, roomId: string, limit: number): Promise<readonly WebEventRecord[]>;
   /** Rooms with pending events that are older than this. */
@@ -295,7 +295,7 @@ export interface WebLiveStore {
     processId: string,
     present: readonly { readonly organizationId: string; readonly personId: string }[],
   ): Promise<void>;
-  /** Shows or, with an empty line, clears what an agent does; forgotten after two minutes without a word. */
+  /** Shows or, with an empty line, clears what an agent does; forgotten after five minutes without a word. */
   setStatus(status: WebAgentStatusRecord & { readonly organizationId: string }): Promise<void>;
   statuses(organizationId: string, roomId: string): Promise<readonly WebAgentStatusRecord[]>;
 }

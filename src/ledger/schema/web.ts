@@ -45,6 +45,8 @@ export const webSignInLinks = pgTable("web_sign_in_links", {
   personId: text("person_id"),
   personName: text("person_name").notNull(),
   role: text("role").notNull(),
+  /** The name stands for the person who has it when the code is used, if there is one. */
+  reuseName: boolean("reuse_name").notNull().default(false),
   createdAt: createdAt(),
   expiresAt: instant("expires_at").notNull(),
   usedAt: instant("used_at"),

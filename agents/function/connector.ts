@@ -1,0 +1,78 @@
+import type {
+  AgentConnector,
+  ConnectorCheck,
+  ConnectorEvent,
+  TurnIo,
+  TurnRequest,
+} from "../../src/contracts/connector.ts";
+import { toParleyError } from "../../src/errors/parley-error.ts";
+import { type AgentFunction, runAgentFunction } from "../shared/agent-function.ts";
+import { guardedReply } from "../shared/guarded-reply.ts";
+import { withSignal } from "../shared/turn-io.ts";
+import type { FunctionConfig } from "./config.ts";
+import { loadAgentModule } from "./load.ts";
+
+export interface FunctionConnectorOptions {
+  /** Folder that a relative module path begins at. Default: the working folder. */
+  readonly folder?: string;
+  /** Longest silence within a turn, in ms. Default: 30 s. */
+  readonly idleTimeoutMs?: number;
+}
+
+/**
+ * Guarantees a connector for an agent that runs in this process. The module is loaded by the first turn or check, and once.
+ *
+ * A function that hangs is abandoned when the turn's signal aborts; one that blocks the event loop cannot be stopped.
+ */
+export function createFunctionConnector(
+  config: FunctionConfig,
+  options: FunctionConnectorOptions = {},
+): AgentConnector {
+  return new FunctionConnector(config, options);
+}
+
+class FunctionConnector implements AgentConnector {
+  readonly kind = "function";
+  readonly features = { steer: true };
+  readonly #config: FunctionConfig;
+  readonly #options: FunctionConnectorOptions;
+  #loading: Promise<AgentFunction> | undefined;
+
+  constructor(config: FunctionConfig, options: FunctionConnectorOptions) {
+    this.#config = config;
+    this.#options = options;
+  }
+
+  invoke(request: TurnRequest, io: TurnIo): AsyncIterable<ConnectorEvent> {
+    return guardedReply({ signal: io.signal, idleTimeoutMs: this.#options.idleTimeoutMs }, (signal) =>
+      this.#run(request, withSignal(io, signal)),
+    );
+  }
+
+  async *#run(request: TurnRequest, io: TurnIo): AsyncGenerator<unknown> {
+    yield* runAgentFunction(await this.#load(), request, io);
+  }
+
+  async check(): Promise<ConnectorCheck> {
+    try {
+      await this.#load();
+      return { ok: true, detail: "the function is loaded" };
+    } catch (thrown) {
+      return { ok: false, detail: toParleyError(thrown).detail ?? "the function cannot be loaded" };
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#loading = undefined;
+  }
+
+  #load(): Promise<AgentFunction> {
+    if ("run" in this.#config) return Promise.resolve(this.#config.run);
+    this.#loading ??= loadAgentModule(this.#config.module, this.#options.folder ?? process.cwd());
+    // A failed load is not kept, so that a module that was put in its place later is found.
+    this.#loading.catch(() => {
+      this.#loading = undefined;
+    });
+    return this.#loading;
+  }
+}

@@ -1,0 +1,102 @@
+import type {
+  AgentConnector,
+  ConnectorCheck,
+  ConnectorEvent,
+  TurnIo,
+  TurnRequest,
+} from "../../src/contracts/connector.ts";
+import { toParleyError } from "../../src/errors/parley-error.ts";
+import { CLOSED_NETWORK, type NetworkPolicy } from "../shared/address-policy.ts";
+import type { ResolveAddresses } from "../shared/guarded-connect.ts";
+import { DEFAULT_FIRST_BYTE_TIMEOUT_MS, GuardedHttp } from "../shared/guarded-http.ts";
+import { guardedReply } from "../shared/guarded-reply.ts";
+import { withSignal } from "../shared/turn-io.ts";
+import type { ModelConfig } from "./config.ts";
+import { chooseModel, type Endpoint, listModels, toEndpoint } from "./endpoint.ts";
+import { modelFailureToError } from "./errors.ts";
+import { runModel } from "./run.ts";
+
+export interface ModelConnectorOptions {
+  /** Which addresses may be called. Default: public ones by https alone. */
+  readonly network?: NetworkPolicy;
+  readonly resolve?: ResolveAddresses;
+  /** Longest silence within an answer, in ms. Default: 30 s. */
+  readonly idleTimeoutMs?: number;
+}
+
+/**
+ * Guarantees a connector for a language model. Without key or address it exists all the same: `check` says what to set, and a turn throws AGENT_NOT_CONFIGURED.
+ *
+ * Messages that arrive during a turn reach the model before its next step.
+ */
+export function createModelConnector(config: ModelConfig, options: ModelConnectorOptions = {}): AgentConnector {
+  return new ModelConnector(config, options);
+}
+
+class ModelConnector implements AgentConnector {
+  readonly kind = "model";
+  readonly features = { steer: true };
+  readonly #config: ModelConfig;
+  readonly #idleTimeoutMs: number;
+  readonly #http: GuardedHttp;
+  #chosenModel: string | undefined;
+
+  constructor(config: ModelConfig, options: ModelConnectorOptions) {
+    this.#config = config;
+    this.#idleTimeoutMs = options.idleTimeoutMs ?? DEFAULT_FIRST_BYTE_TIMEOUT_MS;
+    this.#http = new GuardedHttp({
+      network: options.network ?? CLOSED_NETWORK,
+      ...(options.resolve && { resolve: options.resolve }),
+    });
+  }
+
+  invoke(request: TurnRequest, io: TurnIo): AsyncIterable<ConnectorEvent> {
+    return guardedReply({ signal: io.signal, idleTimeoutMs: this.#idleTimeoutMs }, (signal) =>
+      this.#run(request, withSignal(io, signal)),
+    );
+  }
+
+  async *#run(request: TurnRequest, io: TurnIo): AsyncGenerator<unknown> {
+    const endpoint = toEndpoint(this.#config);
+    try {
+      const modelName = await this.#modelName(endpoint, io.signal);
+      yield* runModel({
+        config: this.#config,
+        endpoint,
+        modelName,
+        http: this.#http,
+        request,
+        io,
+        firstByteTimeoutMs: this.#idleTimeoutMs,
+      });
+    } catch (thrown) {
+      throw modelFailureToError(thrown);
+    }
+  }
+
+  async check(signal: AbortSignal): Promise<ConnectorCheck> {
+    try {
+      const endpoint = toEndpoint(this.#config);
+      const listed = await listModels(endpoint, this.#http, signal);
+      const model = this.#config.model ?? chooseModel(endpoint.provider, listed);
+      const isUnlisted = listed !== undefined && listed.length > 0 && !listed.includes(model);
+      return {
+        ok: true,
+        detail: `${model} at ${new URL(endpoint.baseUrl).host}${isUnlisted ? " (which does not list it)" : ""}`,
+      };
+    } catch (thrown) {
+      const error = toParleyError(thrown, "AGENT_UNAVAILABLE");
+      return { ok: false, detail: error.detail ?? error.row.userText };
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#http.close();
+  }
+
+  async #modelName(endpoint: Endpoint, signal: AbortSignal): Promise<string> {
+    if (this.#config.model !== undefined) return this.#config.model;
+    this.#chosenModel ??= chooseModel(endpoint.provider, await listModels(endpoint, this.#http, signal));
+    return this.#chosenModel;
+  }
+}

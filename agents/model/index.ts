@@ -1,0 +1,3 @@
+export { ModelConfig, type ModelConfigInput } from "./config.ts";
+export { createModelConnector, type ModelConnectorOptions } from "./connector.ts";
+export { PROVIDER_VARIABLES } from "./endpoint.ts";

@@ -1,0 +1,105 @@
+import { createAnthropic } from "@ai-sdk/anthropic";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { experimental_createSteering, isStepCount, type LanguageModel, streamText } from "ai";
+import type { TurnIo, TurnRequest } from "../../src/contracts/connector.ts";
+import { abandon } from "../shared/abort.ts";
+import type { GuardedHttp } from "../shared/guarded-http.ts";
+import type { ModelConfig } from "./config.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { createModelFetch } from "./fetch.ts";
+import { type Prompt, toPrompt } from "./prompt.ts";
+import { StreamTranslator } from "./stream-translator.ts";
+import { toToolSet } from "./tools.ts";
+
+export interface ModelRun {
+  readonly config: ModelConfig;
+  readonly endpoint: Endpoint;
+  readonly modelName: string;
+  readonly http: GuardedHttp;
+  readonly request: TurnRequest;
+  readonly io: TurnIo;
+  readonly firstByteTimeoutMs: number;
+}
+
+// The SDK's own warnings go to the process's stderr and are no part of a structured log.
+globalThis.AI_SDK_LOG_WARNINGS = false;
+
+/** Guarantees the raw events of one turn of a model: its loop of steps and tools, within the budgets of steps, tokens and time. */
+export async function* runModel(run: ModelRun): AsyncGenerator<unknown> {
+  const { config, io, request } = run;
+  const prompt = toPrompt(request, config.instructions);
+  let step = 0;
+  const steering = experimental_createSteering();
+  const stopFollowing = followSteering(io, prompt, (text) => void steering.steer(text));
+  const translator = new StreamTranslator(run.modelName);
+  try {
+    const result = streamText({
+      model: createModel(run, () => `${request.turnId}-step-${step}`),
+      instructions: prompt.instructions,
+      messages: [...prompt.messages],
+      tools: toToolSet(io.tools, io.signal),
+      abortSignal: io.signal,
+      maxOutputTokens: config.maxOutputTokens,
+      // A repeated call belongs to the turn's own retry, which knows the deadline.
+      maxRetries: 0,
+      stopWhen: [isStepCount(config.maxSteps), ({ steps }) => sumTokens(steps) >= config.maxTurnTokens],
+      prepareStep: ({ stepNumber }) => {
+        step = stepNumber;
+        return {};
+      },
+      experimental_steering: steering,
+      // The default prints errors with prompts in them to the console; they arrive as parts of the stream as well.
+      onError: () => undefined,
+    });
+    for await (const part of result.stream) yield* translator.translate(part);
+    yield* translator.end();
+  } finally {
+    stopFollowing();
+  }
+}
+
+function sumTokens(steps: readonly { readonly usage: { readonly totalTokens: number | undefined } }[]): number {
+  return steps.reduce((sum, step) => sum + (step.usage.totalTokens ?? 0), 0);
+}
+
+function createModel(run: ModelRun, idempotencyKey: () => string): LanguageModel {
+  const { endpoint } = run;
+  const fetch = createModelFetch({
+    http: run.http,
+    provider: endpoint.provider,
+    signal: run.io.signal,
+    firstByteTimeoutMs: run.firstByteTimeoutMs,
+    idempotencyKey,
+  });
+  if (endpoint.provider === "anthropic") {
+    return createAnthropic({ baseURL: endpoint.baseUrl, apiKey: endpoint.apiKey ?? "", fetch }).languageModel(
+      run.modelName,
+    );
+  }
+  const provider = createOpenAICompatible({
+    name: "openai-compatible",
+    baseURL: endpoint.baseUrl,
+    includeUsage: true,
+    fetch,
+    ...(endpoint.apiKey !== undefined && { apiKey: endpoint.apiKey }),
+  });
+  return provider.chatModel(run.modelName);
+}
+
+/** Hands messages that arrive during the turn to the run, until it is stopped. */
+function followSteering(io: TurnIo, prompt: Prompt, steer: (text: string) => void): () => void {
+  const iterator = io.steering[Symbol.asyncIterator]();
+  let isStopped = false;
+  const follow = async () => {
+    for (let step = await iterator.next(); step.done !== true && !isStopped; step = await iterator.next())
+      steer(prompt.wrap(step.value));
+  };
+  follow().catch(() => {
+    // Steering is an extra: when it breaks, the turn goes on with what it has.
+    io.logger.warn({ turn: "steering" }, "messages during the turn can no longer be followed");
+  });
+  return () => {
+    isStopped = true;
+    abandon(iterator);
+  };
+}

@@ -1,0 +1,135 @@
+import { createHash } from "node:crypto";
+import type { LanguageModelUsage, TextStreamPart, ToolSet } from "ai";
+import type { ReplyEventInput } from "../../src/envelope/reply-event.ts";
+import { ParleyError } from "../../src/errors/parley-error.ts";
+import { modelFailureToError } from "./errors.ts";
+
+/** Most tool calls that are shown one by one; a reply has 50 parts, and the answer needs room. */
+const MAX_SHOWN_TOOL_CALLS = 20;
+const MAX_SHOWN_CHARS = 2_000;
+/** Least time between two signs of life while a model reasons, in ms. */
+const SIGN_OF_LIFE_MS = 10_000;
+
+/** Guarantees reply events for the parts of the AI SDK's stream: text, tool calls and results, signs of life, and an end that is earned. */
+export class StreamTranslator {
+  readonly #modelName: string;
+  #finish: { reason: string; raw: string | undefined; usage: LanguageModelUsage } | undefined;
+  #shownCalls = new Set<string>();
+  #lastSignMs = 0;
+  #hasOpenText = false;
+  #needsBreak = false;
+  #hasText = false;
+
+  constructor(modelName: string) {
+    this.#modelName = modelName;
+  }
+
+  /** Parts that say nothing to a reader (step ends, sources, raw chunks) give no event. */
+  *translate(part: TextStreamPart<ToolSet>): Generator<ReplyEventInput> {
+    if (part.type === "text-delta") yield* this.#text(part.text);
+    else if (part.type === "start-step") this.#needsBreak = this.#hasOpenText;
+    else if (part.type === "reasoning-start" || part.type === "reasoning-delta") yield* this.#signOfLife("Thinking");
+    else if (part.type === "tool-input-delta") yield* this.#signOfLife("Preparing a tool call");
+    else if (part.type === "tool-call") yield* this.#toolCall(part.toolCallId, part.toolName, part.input);
+    else if (part.type === "tool-result") yield* this.#toolResult(part.toolCallId, part.toolName, "ok", part.output);
+    else if (part.type === "tool-error") yield* this.#toolResult(part.toolCallId, part.toolName, "error", undefined);
+    else if (part.type === "tool-output-denied")
+      yield* this.#toolResult(part.toolCallId, part.toolName, "denied", undefined);
+    else if (part.type === "finish")
+      this.#finish = { reason: part.finishReason, raw: part.rawFinishReason, usage: part.totalUsage };
+    else if (part.type === "error") throw modelFailureToError(part.error);
+    else if (part.type === "abort") throw new ParleyError("TURN_CANCELLED");
+  }
+
+  /** Guarantees the turn's `done`; throws AGENT_CRASHED when the model never said that it had finished. */
+  *end(): Generator<ReplyEventInput> {
+    const finish = this.#finish;
+    if (
+      finish === undefined ||
+      finish.reason === "error" ||
+      finish.reason === "interrupted" ||
+      finish.raw === undefined
+    ) {
+      throw new ParleyError("AGENT_CRASHED", { detail: "the model's answer ended before it was complete" });
+    }
+    const stopReason = toStopReason(finish.reason);
+    if (stopReason === "limit" && !this.#hasText)
+      yield* this.#text("I reached the limit of steps for one turn before I had an answer.");
+    yield { type: "done", stopReason, usage: toUsage(finish.usage, this.#modelName) };
+  }
+
+  *#text(text: string): Generator<ReplyEventInput> {
+    if (text === "") return;
+    if (this.#needsBreak) yield { type: "text_delta", markdown: "\n\n" };
+    this.#needsBreak = false;
+    this.#hasOpenText = true;
+    this.#hasText = true;
+    yield { type: "text_delta", markdown: text };
+  }
+
+  *#signOfLife(text: string): Generator<ReplyEventInput> {
+    // A status closes the open text, so it is shown only where none is being written.
+    if (this.#hasOpenText || Date.now() - this.#lastSignMs < SIGN_OF_LIFE_MS) return;
+    this.#lastSignMs = Date.now();
+    yield { type: "part", part: { type: "status", text } };
+  }
+
+  *#toolCall(id: string, name: string, input: unknown): Generator<ReplyEventInput> {
+    this.#closeText();
+    if (this.#shownCalls.size >= MAX_SHOWN_TOOL_CALLS) {
+      yield { type: "part", part: { type: "status", text: `Using ${name.slice(0, 100)}` } };
+      return;
+    }
+    this.#shownCalls.add(id);
+    yield {
+      type: "part",
+      part: { type: "tool_call", toolCallId: shortId(id), name: shown(name), input: shown(input) },
+    };
+  }
+
+  *#toolResult(
+    id: string,
+    name: string,
+    outcome: "ok" | "error" | "denied",
+    output: unknown,
+  ): Generator<ReplyEventInput> {
+    if (!this.#shownCalls.has(id)) return;
+    this.#closeText();
+    const text = output === undefined ? {} : { output: shown(output) };
+    yield { type: "part", part: { type: "tool_result", toolCallId: shortId(id), name: shown(name), outcome, ...text } };
+  }
+
+  #closeText(): void {
+    this.#hasOpenText = false;
+    this.#needsBreak = false;
+  }
+}
+
+function toStopReason(reason: string): "end" | "limit" | "refused" {
+  if (reason === "length" || reason === "tool-calls") return "limit";
+  return reason === "content-filter" ? "refused" : "end";
+}
+
+function toUsage(
+  usage: LanguageModelUsage,
+  model: string,
+): { inputTokens?: number; outputTokens?: number; model: string } {
+  return {
+    model: model.slice(0, 128),
+    ...(isCount(usage.inputTokens) && { inputTokens: usage.inputTokens }),
+    ...(isCount(usage.outputTokens) && { outputTokens: usage.outputTokens }),
+  };
+}
+
+function isCount(value: number | undefined): value is number {
+  return value !== undefined && Number.isInteger(value) && value >= 0;
+}
+
+function shortId(id: string): string {
+  return id.length <= 128 && id !== "" ? id : createHash("sha256").update(id).digest("hex");
+}
+
+function shown(value: unknown): string {
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+  return text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)} […]` : text;
+}

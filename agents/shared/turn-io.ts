@@ -1,0 +1,6 @@
+import type { TurnIo } from "../../src/contracts/connector.ts";
+
+/** Guarantees the same turn with another signal; written out, since the original may be an object of a class. */
+export function withSignal(io: TurnIo, signal: AbortSignal): TurnIo {
+  return { signal, steering: io.steering, tools: io.tools, logger: io.logger, replyUrl: () => io.replyUrl() };
+}

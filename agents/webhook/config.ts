@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { ParleyError } from "../../src/errors/parley-error.ts";
+import { checkCallableUrl } from "../shared/address-policy.ts";
+import { isWebhookSecret } from "./signature.ts";
+
+const WebhookUrl = z
+  .string()
+  .max(2048)
+  .superRefine((text, context) => {
+    try {
+      checkCallableUrl(text);
+    } catch (thrown) {
+      const message = thrown instanceof ParleyError ? (thrown.detail ?? thrown.message) : "cannot be called";
+      context.addIssue({ code: "custom", message });
+    }
+  });
+
+const WebhookSecret = z.string().refine(isWebhookSecret, "must be whsec_ followed by 24 to 64 bytes in base64");
+
+/** An agent behind an HTTP address that takes signed turns (Standard Webhooks). */
+export const WebhookConfig = z
+  .strictObject({
+    kind: z.literal("webhook"),
+    url: WebhookUrl,
+    secret: WebhookSecret.optional(),
+    /** During a rotation: every secret signs, so that the agent may know the old one or the new one. Newest first. */
+    secrets: z.array(WebhookSecret).min(1).max(5).optional(),
+    /** Longest time from the request to the first byte of the answer, in ms. Default: 30 s. Longer work answers 202. */
+    firstByteTimeoutMs: z.number().int().min(500).max(600_000).optional(),
+  })
+  .refine((config) => config.secret !== undefined || config.secrets !== undefined, {
+    path: ["secret"],
+    message: "is missing: every request is signed, so set a secret (whsec_…) that the agent knows too",
+  });
+export type WebhookConfig = z.infer<typeof WebhookConfig>;
+
+/** Guarantees every secret of an agent, newest first, each once. */
+export function secretsOf(config: WebhookConfig): readonly string[] {
+  return [...new Set([...(config.secrets ?? []), ...(config.secret === undefined ? [] : [config.secret])])];
+}

@@ -1,0 +1,229 @@
+import { childrenOf, type MarkdownNode, type MarkdownRoot, parseMarkdown, rangeOf, walkMarkdown } from "./markdown-tree.ts";
+
+/** Invisible and without width: parts two characters that a platform would read as one sign, without changing what people read. */
+export const WORD_JOINER = "\u2060";
+
+export interface NeutraliseOptions {
+  /** Hosts (exact or `*.example.org`) whose links stay links; `*` lets all stay. Links to others become inert text. */
+  readonly linkHosts: readonly string[];
+  /** Says of a sequence in angle brackets (such as `<@U123>`) whether it may stay as it is. Default: none may. */
+  readonly keepSequence?: (sequence: string) => boolean;
+}
+
+/** Text that holds none of these cannot mention, link or break out; most replies are such, and need no parser. */
+const SUSPICIOUS = /[<&\\]|\]\(|\]:|:\/\/|www\.|`{3}|~{3}|@(?:here|channel|everyone)|^(?: {4}|\t)/imu;
+/** Sequences that Slack executes even where Markdown sees code. https://docs.slack.dev/messaging/formatting-message-text */
+const CONTROL_IN_CODE = /<(?=[!@#](?:channel|here|everyone|subteam\^|date\^|[UWCGDBST][A-Z0-9]{2,}))/gu;
+const MASS_MENTION = /@(?=(?:channel|here|everyone)\b)/giu;
+const ANGLE_SEQUENCE = /<[@!#][^<>\s]{1,200}>/uy;
+/** Entities for signs that make links and control sequences; decoded late they would come back to life. */
+const HIDDEN_SIGN = /&(?=#\d{1,7};|#[xX][0-9a-fA-F]{1,6};|(?:LT|colon|sol|period|commat|excl|num|lbrack|lsqb|lpar|bsol|grave|NewLine|Tab);)/gu;
+
+interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+/**
+ * Guarantees Markdown in which no text, link, image or raw HTML notifies anybody, fetches anything or acts as a platform's
+ * control sequence, apart from what `options` lets stay.
+ *
+ * The author's own formatting is kept character by character; applying it twice changes nothing more. Links to unlisted
+ * hosts read `label (`​`host/path`​`)`, images read as their description and address, raw HTML is shown as text.
+ */
+export function neutraliseMarkdown(source: string, options: NeutraliseOptions): string {
+  if (!SUSPICIOUS.test(source)) return source;
+  const withoutHtml = source.includes("<") || source.includes("&") ? escapeAngles(source, options) : source;
+  return neutraliseTree(withoutHtml, options);
+}
+
+/** First pass: afterwards no `<` stands outside code, so that the second pass meets no raw HTML that could hide a link. */
+function escapeAngles(source: string, options: NeutraliseOptions): string {
+  const edits: Edit[] = [];
+  walkMarkdown(parseMarkdown(source), (node) => {
+    if (node.type === "code" || node.type === "inlineCode") {
+      const { start, end } = rangeOf(node);
+      const text = source.slice(start, end);
+      edits.push({ start, end, text: text.replace(CONTROL_IN_CODE, `<${WORD_JOINER}`) });
+      return false;
+    }
+    if (node.type === "link" && source[rangeOf(node).start] === "<") {
+      const { start, end } = rangeOf(node);
+      edits.push({ start, end, text: options.keepSequence?.(source.slice(start, end)) ? source.slice(start, end) : bareLink(node.url, options) });
+      return false;
+    }
+    // Addresses in angle brackets stay for the second pass, which rewrites them.
+    const address = addressRange(node);
+    if (address !== undefined) edits.push({ ...address, text: source.slice(address.start, address.end) });
+    return true;
+  });
+  return applyEdits(source, edits, (text) => escapeText(text, options));
+}
+
+function addressRange(node: MarkdownNode): { start: number; end: number } | undefined {
+  if (node.type === "image" || node.type === "definition") return rangeOf(node);
+  if (node.type !== "link") return undefined;
+  const { start, end } = rangeOf(node);
+  const lastChild = childrenOf(node).at(-1);
+  return { start: lastChild === undefined ? start : rangeOf(lastChild).end, end };
+}
+
+function escapeText(text: string, options: NeutraliseOptions): string {
+  let result = "";
+  let from = 0;
+  for (let at = text.indexOf("<"); at !== -1; at = text.indexOf("<", at + 1)) {
+    if (at < from) continue;
+    ANGLE_SEQUENCE.lastIndex = at;
+    const sequence = ANGLE_SEQUENCE.exec(text)?.[0];
+    if (sequence !== undefined && options.keepSequence?.(sequence)) {
+      result += text.slice(from, at) + sequence;
+      from = at + sequence.length;
+      continue;
+    }
+    // A backslash before it would now escape the ampersand instead.
+    const backslashes = /\\*$/u.exec(text.slice(from, at))?.[0].length ?? 0;
+    result += `${text.slice(from, backslashes % 2 === 1 ? at - 1 : at)}&lt;`;
+    from = at + 1;
+  }
+  return (result + text.slice(from)).replace(HIDDEN_SIGN, "&amp;");
+}
+
+function neutraliseTree(source: string, options: NeutraliseOptions): string {
+  const root = parseMarkdown(source);
+  const definitions = definitionsOf(root);
+  const referenced = referencedDefinitions(root);
+  const edits: Edit[] = [];
+  walkMarkdown(root, (node) => {
+    const { start, end } = rangeOf(node);
+    const edit = (text: string): boolean => {
+      edits.push({ start, end, text });
+      return false;
+    };
+    switch (node.type) {
+      case "code":
+        return edit(closedFence(node, source.slice(start, end)));
+      case "inlineCode":
+        return edit(source.slice(start, end));
+      case "text":
+      case "html":
+        return edit(inertText(escapeText(source.slice(start, end), options)));
+      case "link":
+        return edit(linkText(node, node.url, source, options));
+      case "linkReference":
+        return edit(linkText(node, definitions.get(node.identifier) ?? "", source, options));
+      case "image":
+        return edit(described(node.alt ?? "", node.url));
+      case "imageReference":
+        return edit(described(node.alt ?? "", definitions.get(node.identifier) ?? ""));
+      case "definition":
+        return edit(referenced.has(node.identifier) ? "" : described(node.label ?? node.identifier, node.url));
+      default:
+        return true;
+    }
+  });
+  return applyEdits(source, edits, (text) => text);
+}
+
+function linkText(node: MarkdownNode, url: string, source: string, options: NeutraliseOptions): string {
+  const { start, end } = rangeOf(node);
+  const original = source.slice(start, end);
+  if (!original.startsWith("[")) return url.startsWith("mailto:") && original.includes("@") ? inertText(original) : bareLink(original, options);
+  const first = childrenOf(node)[0];
+  const last = childrenOf(node).at(-1);
+  const label = first === undefined || last === undefined ? "" : source.slice(rangeOf(first).start, rangeOf(last).end);
+  const inner = neutraliseTree(label, { linkHosts: [] });
+  if (isListed(url, options)) return `[${inner}](${encodeSigns(url)})`;
+  const shown = shownUrl(url);
+  return label === url || label === shown || shown === "" ? codeSpan(shown || label) : `${inner} (${codeSpan(shown)})`;
+}
+
+function bareLink(url: string, options: NeutraliseOptions): string {
+  return isListed(url, options) ? encodeSigns(url) : codeSpan(shownUrl(url));
+}
+
+function described(alt: string, url: string): string {
+  const words = inertText(alt.replace(/[[\]<>`\\]/gu, " ").trim());
+  if (url === "") return words;
+  return words === "" ? codeSpan(shownUrl(url)) : `${words} (${codeSpan(shownUrl(url))})`;
+}
+
+/** A URL as people can read and copy it, but no platform takes it for a link: without its web scheme. */
+function shownUrl(url: string): string {
+  return encodeSigns(url.replace(/^https?:\/\//iu, "").replace(/^mailto:/iu, ""));
+}
+
+/** Guarantees that the URL holds no sign that Markdown or Slack's `<url|label>` form would read as its end. */
+function encodeSigns(url: string): string {
+  return url.replace(/[\s<>|()`\\"*_~[\]]/gu, (sign) => (sign === "_" || sign === "~" || sign === "*" ? sign : percentEncoded(sign)));
+}
+
+function percentEncoded(sign: string): string {
+  return Array.from(Buffer.from(sign, "utf8"), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");
+}
+
+function codeSpan(text: string): string {
+  return text === "" ? "" : `\`${text.replaceAll("`", "%60")}\``;
+}
+
+function isListed(url: string, options: NeutraliseOptions): boolean {
+  if (options.linkHosts.length === 0 || !URL.canParse(url)) return false;
+  const { protocol, hostname, username, password } = new URL(url);
+  if ((protocol !== "https:" && protocol !== "http:") || username !== "" || password !== "") return false;
+  return options.linkHosts.some(
+    (host) => host === "*" || host === hostname || (host.startsWith("*.") && hostname.endsWith(host.slice(1))),
+  );
+}
+
+/** Breaks what is left of links and mass mentions inside plain words. */
+function inertText(text: string): string {
+  return text
+    .replace(/:\/\//gu, `:${WORD_JOINER}//`)
+    .replace(/\bwww\./giu, (word) => `${word.slice(0, 3)}${WORD_JOINER}.`)
+    .replace(MASS_MENTION, `@${WORD_JOINER}`);
+}
+
+/** Fences what was indented and closes what was left open, so that no renderer reads code as prose or prose as code. */
+function closedFence(node: Extract<MarkdownNode, { type: "code" }>, original: string): string {
+  const opening = /^(`{3,}|~{3,})/u.exec(original)?.[1];
+  if (opening === undefined) return fenced(node.value, "");
+  const lastLine = original.slice(original.lastIndexOf("\n") + 1);
+  const closing = new RegExp(`^[\\s>]*${opening[0] === "~" ? "~" : "`"}{${opening.length},}\\s*$`, "u");
+  return original.includes("\n") && closing.test(lastLine) ? original : `${original}\n${opening}`;
+}
+
+/** Puts code between fences that are longer than any run of backticks inside. */
+export function fenced(code: string, language: string): string {
+  const longestRun = Math.max(2, ...Array.from(code.matchAll(/`+/gu), (run) => run[0].length));
+  const fence = "`".repeat(longestRun + 1);
+  return `${fence}${language.replace(/[`\s]/gu, "")}\n${code}\n${fence}`;
+}
+
+function definitionsOf(root: MarkdownRoot): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  walkMarkdown(root, (node) => {
+    if (node.type === "definition" && !found.has(node.identifier)) found.set(node.identifier, node.url);
+    return true;
+  });
+  return found;
+}
+
+function referencedDefinitions(root: MarkdownRoot): ReadonlySet<string> {
+  const found = new Set<string>();
+  walkMarkdown(root, (node) => {
+    if (node.type === "linkReference" || node.type === "imageReference") found.add(node.identifier);
+    return true;
+  });
+  return found;
+}
+
+/** Replaces the ranges of `edits` (not overlapping) and passes what lies between them through `rest`. */
+function applyEdits(source: string, edits: readonly Edit[], rest: (text: string) => string): string {
+  let result = "";
+  let from = 0;
+  for (const edit of edits.toSorted((a, b) => a.start - b.start)) {
+    result += rest(source.slice(from, edit.start)) + edit.text;
+    from = edit.end;
+  }
+  return result + rest(source.slice(from));
+}

@@ -67,8 +67,9 @@ class FunctionConnector implements AgentConnector {
   }
 
   #load(): Promise<AgentFunction> {
-    if ("run" in this.#config) return Promise.resolve(this.#config.run);
-    this.#loading ??= loadAgentModule(this.#config.module, this.#options.folder ?? process.cwd());
+    const { run, module } = this.#config;
+    if (run !== undefined) return Promise.resolve(run);
+    this.#loading ??= loadAgentModule(module ?? "", this.#options.folder ?? process.cwd());
     // A failed load is not kept, so that a module that was put in its place later is found.
     this.#loading.catch(() => {
       this.#loading = undefined;

@@ -42,6 +42,13 @@ export const LAYERS: readonly Layer[] = [
   { name: "adapters/shared", path: "adapters/shared/", mayImport: CONTRACTS, packages: "any", nodeModules: true },
   { name: "agents/shared", path: "agents/shared/", mayImport: CONTRACTS, packages: "any", nodeModules: true },
   {
+    name: "agents/registry",
+    path: "agents/registry.ts",
+    mayImport: ["agents", ...CONTRACTS],
+    packages: ["zod"],
+    nodeModules: true,
+  },
+  {
     name: "app",
     path: "src/app.ts",
     mayImport: ["api", "pipeline", "access", "queue", "ledger", "log", "config", "adapters", "agents", ...CONTRACTS],

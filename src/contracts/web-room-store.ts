@@ -109,12 +109,11 @@ export interface WebRoomsStore {
     personId: string;
     peer: { personId: string } | { agentId: string; handle: string; name: string };
   }): Promise<string>;
-  /** Rooms the person is in, with the number of their newest change. */
+  /** The rooms these people are in, with the number of each room's newest change. */
   joinedSeqs(
     organizationId: string,
-    personId: string,
-  ): Promise<readonly { readonly roomId: string; readonly lastSeq: number }[]>;
-  lastSeqs(roomIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+    personIds: readonly string[],
+  ): Promise<readonly { readonly personId: string; readonly roomId: string; readonly lastSeq: number }[]>;
   /** Moves the read mark forward, never back. */
   markRead(mark: { organizationId: string; roomId: string; personId: string; seq: number }): Promise<void>;
 }
@@ -215,7 +214,8 @@ export interface WebPostsStore {
     event: WebEventInput;
   }): Promise<WebPostRecord | undefined>;
   byIds(organizationId: string, postIds: readonly string[]): Promise<readonly WebPostRecord[]>;
-  byIdempotencyKey(organizationId: string, idempotencyKey: string): Promise<WebPostRecord | undefined>;
+  /** The post of a key, looked for after every write to the room that was under way has ended: undefined means that there is none. */
+  byIdempotencyKey(query: { organizationId: string; roomId: string; idempotencyKey: string }): Promise<WebPostRecord | undefined>;
   /** One page as the viewer sees it, oldest first, deleted posts left out unless they have a thread. */
   page(query: {
     organizationId: string;

@@ -13,6 +13,8 @@ export interface ClaimedConversation {
   readonly rings: number;
   readonly routed_order: string | null;
   readonly archived: boolean | null;
+  /** False once the installation's identity was removed from the channel; null when the platform has not said. */
+  readonly identity_in_channel: boolean | null;
   readonly events: readonly ClaimedEvent[] | null;
   readonly open_turns: readonly OpenTurn[] | null;
   readonly participants: readonly string[] | null;
@@ -46,6 +48,8 @@ export interface OpenTurn {
   readonly trigger_message_id: string | null;
   readonly restarts: number;
   readonly due: boolean;
+  /** Opened in this round of routing and not committed yet. */
+  readonly planned?: boolean;
 }
 
 export interface HistoryRow {
@@ -76,7 +80,7 @@ with due as (
   from due where c.id = due.id
   returning c.id, c.organization_id, c.installation_id, c.platform, c.channel_id, c.thread_id, c.path, c.lease_epoch, c.rings, c.routed_order
 )
-select l.*, ch.archived,
+select l.*, ch.archived, ch.self_member as identity_in_channel,
   (select jsonb_agg(x) from (
     select e.id, e.kind, e.envelope, e.received_at, extract(epoch from now() - e.occurred_at) * 1000 as age_ms,
       m.deleted_at is not null as deleted,

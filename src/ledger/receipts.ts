@@ -6,7 +6,7 @@ export interface ReceiptRow {
   readonly id: string;
   readonly epoch: number;
   /** pending: certainly not sent and to be tried again; unknown: to be reconciled; the others are final. */
-  readonly state: "delivered" | "rejected" | "cancelled" | "parked" | "unknown" | "pending";
+  readonly state: "delivered" | "rejected" | "cancelled" | "parked" | "unknown" | "pending" | "open";
   readonly message_id: string | null;
   readonly occurred: string | null;
   readonly porder: string | null;
@@ -14,6 +14,10 @@ export interface ReceiptRow {
   readonly reason: string | null;
   /** Pause before the next attempt or read-back, in ms. */
   readonly wait_ms: number;
+  /** A read-back did not find it; counted, because only two of them in a row prove that it is not there. */
+  readonly absent: boolean;
+  /** Another form to send next time (the plain fallback of a refused post). */
+  readonly body: unknown;
   readonly sender: unknown;
   readonly dead_letter: string | null;
 }
@@ -33,8 +37,9 @@ const RECEIPTS = {
 with done as materialized (
   update deliveries d set state = i.state, message_id = coalesce(i.message_id, d.message_id), code = i.code, reason = i.reason,
     not_before = now() + i.wait_ms * interval '1 millisecond', owner = null,
+    absences = case when i.absent then d.absences + 1 else 0 end, body = case when i.body is null or i.body = 'null'::jsonb then d.body else i.body end,
     delivered_at = case when i.state = 'delivered' then now() end
-  from jsonb_to_recordset($2::jsonb) as i(id text, epoch int, state text, message_id text, occurred timestamptz, porder text, code text, reason text, wait_ms int, sender jsonb, dead_letter text)
+  from jsonb_to_recordset($2::jsonb) as i(id text, epoch int, state text, message_id text, occurred timestamptz, porder text, code text, reason text, wait_ms int, absent boolean, body jsonb, sender jsonb, dead_letter text)
   where d.id = i.id and d.epoch = i.epoch and d.owner = $1 and d.state = 'sending'
   returning d.id, d.turn_id, d.conversation_id, d.organization_id, d.agent_id, d.state, d.message_id, d.fallback_text, d.not_before, d.code, d.reason, d.ordinal,
     i.occurred, i.porder, i.sender, i.dead_letter

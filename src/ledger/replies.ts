@@ -88,7 +88,8 @@ with ended as materialized (
     s.state, case s.state when 'sending' then $1 end, case s.state when 'sending' then 1 else 0 end, case s.state when 'sending' then now() end
   from post p cross join lateral (
     select case when $5::boolean and p.ord = 0 and not exists (select 1 from blocked b where b.id = p.reply_conversation_id) then 'sending' else 'pending' end as state) s
-  where not exists (select 1 from deliveries o where o.turn_id = p.turn and o.ordinal = p.ord and o.preview)
+  where not exists (select 1 from deliveries o where o.turn_id = p.turn and o.ordinal = p.ord and o.preview and not o.final
+    and o.state in ('open', 'unknown', 'sending', 'pending'))
   order by p.turn, p.ord
   on conflict (idempotency_key) do nothing
   returning *

@@ -1,0 +1,72 @@
+import type { AgentDefinition } from "../contracts/agent-definition.ts";
+import type { AgentView } from "../contracts/operations.ts";
+import type { SqlRunner } from "./connection/database.ts";
+
+export interface AgentRow {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly definition: AgentDefinition;
+  /** Ciphertext of the connector's secrets, or null. */
+  readonly secrets: string | null;
+  readonly color: string;
+  readonly source: AgentView["source"];
+  readonly status: AgentView["status"];
+  readonly revision: number;
+}
+
+interface AgentRecord {
+  readonly id: string;
+  readonly organization_id: string;
+  readonly definition: AgentDefinition;
+  readonly secrets: string | null;
+  readonly color: string;
+  readonly source: AgentView["source"];
+  readonly status: AgentView["status"];
+  readonly revision: number;
+}
+
+/** Channel of the notification that some agent changed. */
+export const AGENTS_CHANGED = "parley_agents";
+
+export async function listAgents(sql: SqlRunner): Promise<AgentRow[]> {
+  const rows = await sql.query<AgentRecord>({
+    name: "list_agents",
+    text: "select id, organization_id, definition, secrets, color, source, status, revision from agents where removed_at is null order by created_at, handle",
+  });
+  return rows.map(({ organization_id, ...row }) => ({ ...row, organizationId: organization_id }));
+}
+
+/** Inserts or replaces an agent by handle and tells every process; a removed handle comes back under its old id. */
+export async function saveAgent(sql: SqlRunner, row: Omit<AgentRow, "revision" | "status">): Promise<void> {
+  await sql.query(
+    {
+      text: `insert into agents as a (id, organization_id, handle, definition, secrets, color, source) values ($1, $2, $3, $4::jsonb, $5, $6, $7)
+        on conflict (organization_id, handle) do update set definition = excluded.definition, secrets = excluded.secrets, source = excluded.source,
+          color = excluded.color, removed_at = null, revision = a.revision + case when a.definition = excluded.definition and a.removed_at is null then 0 else 1 end`,
+    },
+    [row.id, row.organizationId, row.definition.handle, JSON.stringify(row.definition), row.secrets, row.color, row.source],
+  );
+  await announce(sql);
+}
+
+export async function setAgentStatus(sql: SqlRunner, organizationId: string, handle: string, status: AgentView["status"]): Promise<boolean> {
+  const rows = await sql.query(
+    { text: "update agents set status = $3, revision = revision + 1 where organization_id = $1 and handle = $2 and removed_at is null returning id" },
+    [organizationId, handle, status],
+  );
+  await announce(sql);
+  return rows.length > 0;
+}
+
+export async function removeAgent(sql: SqlRunner, organizationId: string, handle: string): Promise<boolean> {
+  const rows = await sql.query(
+    { text: "update agents set removed_at = now(), secrets = null, revision = revision + 1 where organization_id = $1 and handle = $2 and removed_at is null returning id" },
+    [organizationId, handle],
+  );
+  await announce(sql);
+  return rows.length > 0;
+}
+
+async function announce(sql: SqlRunner): Promise<void> {
+  await sql.query({ text: "select pg_notify($1, '')" }, [AGENTS_CHANGED]);
+}

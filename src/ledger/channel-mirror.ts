@@ -1,0 +1,107 @@
+import type { SqlRunner } from "./connection/database.ts";
+
+export interface ChannelRow {
+  readonly org: string;
+  readonly inst: string;
+  readonly channel: string;
+  readonly kind: string;
+  readonly name: string | null;
+  readonly external: boolean;
+  readonly archived: boolean | null;
+  readonly self_member: boolean | null;
+}
+
+export interface PersonRow {
+  readonly org: string;
+  readonly inst: string;
+  readonly person: string;
+  readonly kind: string;
+  readonly name: string | null;
+  readonly avatar: string | null;
+}
+
+export interface MembershipRow {
+  readonly org: string;
+  readonly inst: string;
+  readonly channel: string;
+  readonly member: string;
+  readonly state: "joined" | "left";
+  readonly source: "event" | "fetch";
+  readonly version: string;
+}
+
+/** Stores channels as the newest event describes them; leaving, archiving and returning count the membership epoch up. Rows must be distinct. */
+export async function upsertChannels(sql: SqlRunner, rows: readonly ChannelRow[]): Promise<void> {
+  await sql.query(
+    {
+      name: "upsert_channels",
+      text: `insert into channels as c (installation_id, channel_id, organization_id, kind, name, external, archived, self_member)
+        select inst, channel, org, kind, name, external, coalesce(archived, false), self_member
+        from jsonb_to_recordset($1::jsonb) as x(org text, inst text, channel text, kind text, name text, external boolean, archived boolean, self_member boolean)
+        order by inst, channel
+        on conflict (installation_id, channel_id) do update set kind = excluded.kind, name = coalesce(excluded.name, c.name), external = excluded.external,
+          archived = case when (select x.archived from jsonb_to_recordset($1::jsonb) as x(inst text, channel text, archived boolean)
+            where x.inst = excluded.installation_id and x.channel = excluded.channel_id limit 1) is null then c.archived else excluded.archived end,
+          self_member = coalesce(excluded.self_member, c.self_member),
+          membership_epoch = c.membership_epoch + case when excluded.self_member is not null and excluded.self_member is distinct from c.self_member then 1 else 0 end,
+          updated_at = now()`,
+    },
+    [JSON.stringify(rows)],
+  );
+}
+
+export async function upsertPeople(sql: SqlRunner, rows: readonly PersonRow[]): Promise<void> {
+  await sql.query(
+    {
+      name: "upsert_people",
+      text: `insert into people as p (installation_id, person_id, organization_id, kind, name, avatar_url)
+        select inst, person, org, kind, name, avatar
+        from jsonb_to_recordset($1::jsonb) as x(org text, inst text, person text, kind text, name text, avatar text) order by inst, person
+        on conflict (installation_id, person_id) do update set kind = excluded.kind, name = coalesce(excluded.name, p.name),
+          avatar_url = coalesce(excluded.avatar_url, p.avatar_url), updated_at = now()`,
+    },
+    [JSON.stringify(rows)],
+  );
+}
+
+/** Mirrors joins and leaves; an older event than the one known changes nothing. Rows must be distinct. */
+export async function upsertMemberships(sql: SqlRunner, rows: readonly MembershipRow[]): Promise<void> {
+  await sql.query(
+    {
+      name: "upsert_memberships",
+      text: `insert into memberships as m (installation_id, channel_id, member_id, organization_id, state, source, version)
+        select inst, channel, member, org, state, source, version
+        from jsonb_to_recordset($1::jsonb) as x(org text, inst text, channel text, member text, state text, source text, version text) order by inst, channel, member
+        on conflict (installation_id, channel_id, member_id) do update set state = excluded.state, source = excluded.source, version = excluded.version, updated_at = now()
+        where m.version <= excluded.version`,
+    },
+    [JSON.stringify(rows)],
+  );
+}
+
+/** Asks every open turn of a channel and its threads to stop. */
+export async function cancelChannelTurns(sql: SqlRunner, rows: readonly { inst: string; channel: string; reason: string }[]): Promise<void> {
+  await sql.query(
+    {
+      name: "cancel_channel_turns",
+      text: `update turns t set cancel_requested = 'cancelled:' || x.reason
+        from jsonb_to_recordset($1::jsonb) as x(inst text, channel text, reason text)
+        join conversations c on c.installation_id = x.inst and c.channel_id = x.channel
+        where t.reply_conversation_id = c.id and t.finished_at is null and t.cancel_requested is null`,
+    },
+    [JSON.stringify(rows)],
+  );
+}
+
+/** People and bots known to be in a channel, by name. */
+export function listMembers(sql: SqlRunner, installationId: string, channelId: string): Promise<{ id: string; kind: string; name: string | null }[]> {
+  return sql.query(
+    {
+      name: "list_members",
+      text: `select m.member_id as id, coalesce(p.kind, 'human') as kind, p.name from memberships m
+        left join people p on p.installation_id = m.installation_id and p.person_id = m.member_id
+        where m.installation_id = $1 and m.channel_id = $2 and m.state = 'joined' order by p.name nulls last, m.member_id limit 500`,
+    },
+    [installationId, channelId],
+  );
+}

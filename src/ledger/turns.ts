@@ -1,0 +1,112 @@
+import type { SqlRunner } from "./connection/database.ts";
+
+/** A turn with what is needed to run it again: its trigger, where its reply goes, and what exists of it already. */
+export interface LoadedTurn {
+  readonly id: string;
+  readonly agent_id: string;
+  readonly organization_id: string;
+  readonly conversation_id: string;
+  readonly reply_conversation_id: string;
+  readonly reason: string;
+  readonly epoch: number;
+  readonly attempt: number;
+  readonly hop_count: number;
+  readonly root_event_id: string;
+  readonly event_id: string;
+  readonly envelope: unknown;
+  readonly reply_path: unknown;
+  readonly installation_id: string;
+  readonly platform: string;
+  readonly deadline_at: Date | null;
+  readonly cancel_requested: string | null;
+  readonly deferred_reply: unknown;
+  readonly preview_id: string | null;
+  readonly preview_text: string | null;
+  readonly current_content: unknown;
+}
+
+const LOAD_COLUMNS = `t.id, t.agent_id, t.organization_id, t.conversation_id, t.reply_conversation_id, t.reason, t.epoch, t.attempt, t.hop_count, t.root_event_id, t.event_id,
+  e.envelope, c.path as reply_path, c.installation_id, c.platform, t.deadline_at, t.cancel_requested, r.reply as deferred_reply, p.id as preview_id, p.fallback_text as preview_text,
+  m.content as current_content`;
+
+const LOAD_JOINS = `join events e on e.id = t.event_id join conversations c on c.id = t.reply_conversation_id
+  left join deferred_replies r on r.turn_id = t.id
+  left join messages m on m.installation_id = c.installation_id and m.channel_id = c.channel_id and m.message_id = t.trigger_message_id and m.deleted_at is null
+  left join lateral (select d.id, d.fallback_text from deliveries d where d.turn_id = t.id and d.preview and not d.final and d.state in ('open', 'unknown', 'sending', 'pending') limit 1) p on true`;
+
+export function loadTurns(sql: SqlRunner, ids: readonly string[]): Promise<LoadedTurn[]> {
+  return sql.query<LoadedTurn>({ name: "load_turns", text: `select ${LOAD_COLUMNS} from turns t ${LOAD_JOINS} where t.id = any($1::text[]) order by t.order_no` }, [ids]);
+}
+
+/** Puts a running turn back into its queue for another attempt; false when it was taken over or cancelled meanwhile. */
+export async function retryTurn(sql: SqlRunner, turn: { id: string; epoch: number; owner: string; waitMs: number; reason: string }): Promise<boolean> {
+  const rows = await sql.query(
+    {
+      name: "retry_turn",
+      text: `with back as (
+          update turns set state = 'queued', owner = null, attempt = attempt + 1, state_reason = $5, not_before = now() + $4 * interval '1 millisecond',
+            deadline_at = greatest(deadline_at, now() + $4 * interval '1 millisecond' + interval '10 seconds')
+          where id = $1 and epoch = $2 and owner = $3 and state = 'running' and cancel_requested is null returning reply_conversation_id, organization_id, event_id, not_before
+        ), note as (
+          insert into journal (organization_id, event_id, turn_id, verb, outcome, rule, detail)
+          select organization_id, event_id, $1, 'invoke', 'retry', $5, jsonb_build_object('waitMs', $4::int) from back
+        )
+        update conversations c set due_at = least(coalesce(c.due_at, b.not_before), b.not_before), rings = c.rings + 1 from back b where c.id = b.reply_conversation_id returning c.id`,
+    },
+    [turn.id, turn.epoch, turn.owner, turn.waitMs, turn.reason],
+  );
+  return rows.length > 0;
+}
+
+/** Lets a running turn wait for its deferred reply; false when it was taken over or cancelled. A reply that came already rings at once. */
+export async function deferTurn(sql: SqlRunner, turn: { id: string; epoch: number; owner: string; deadlineMs: number }): Promise<boolean> {
+  const rows = await sql.query(
+    {
+      name: "defer_turn",
+      text: `with waiting as (
+          update turns set state = case when exists (select 1 from deferred_replies r where r.turn_id = turns.id) then 'queued' else 'waiting' end, owner = null,
+            deadline_at = now() + $4 * interval '1 millisecond'
+          where id = $1 and epoch = $2 and owner = $3 and state = 'running' and cancel_requested is null returning reply_conversation_id, state
+        )
+        update conversations c set due_at = case when w.state = 'queued' then now() else c.due_at end, rings = c.rings + 1
+        from waiting w where c.id = w.reply_conversation_id returning c.id`,
+    },
+    [turn.id, turn.epoch, turn.owner, turn.deadlineMs],
+  );
+  return rows.length > 0;
+}
+
+/** Stores the one deferred reply of a turn and makes the turn due; says why when it cannot. */
+export async function storeDeferredReply(sql: SqlRunner, turnId: string, reply: unknown): Promise<"stored" | "used" | "ended" | "unknown"> {
+  const [row] = await sql.query<{ known: boolean; ended: boolean; stored: boolean }>(
+    {
+      text: `with turn as (select id, organization_id, reply_conversation_id, finished_at, state from turns where id = $1 for update),
+        stored as (
+          insert into deferred_replies (turn_id, organization_id, reply)
+          select id, organization_id, $2::jsonb from turn where finished_at is null and state in ('waiting', 'running', 'queued')
+          on conflict (turn_id) do nothing returning turn_id
+        ), woken as (
+          update turns t set state = 'queued', not_before = now() from stored s where t.id = s.turn_id and t.state = 'waiting' returning t.reply_conversation_id
+        ), rung as (
+          update conversations c set due_at = now(), rings = c.rings + 1 from woken w where c.id = w.reply_conversation_id
+        )
+        select exists (select 1 from turn) as known, coalesce((select finished_at is not null or state = 'delivering' from turn), false) as ended,
+          exists (select 1 from stored) as stored`,
+    },
+    [turnId, JSON.stringify(reply)],
+  );
+  if (row === undefined || !row.known) return "unknown";
+  if (row.stored) return "stored";
+  return row.ended ? "ended" : "used";
+}
+
+/** Records an unusual step for `explain`. */
+export async function writeJournal(
+  sql: SqlRunner,
+  entry: { organizationId: string; eventId?: string | null; turnId?: string | null; verb: string; outcome: string; rule: string; detail?: unknown },
+): Promise<void> {
+  await sql.query(
+    { name: "write_journal", text: "insert into journal (organization_id, event_id, turn_id, verb, outcome, rule, detail) values ($1, $2, $3, $4, $5, $6, $7::jsonb)" },
+    [entry.organizationId, entry.eventId ?? null, entry.turnId ?? null, entry.verb, entry.outcome, entry.rule, JSON.stringify(entry.detail ?? null)],
+  );
+}

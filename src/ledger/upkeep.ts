@@ -1,0 +1,156 @@
+import type { SqlRunner } from "./connection/database.ts";
+import { SENDING_COLUMNS, type SendingDelivery } from "./replies.ts";
+
+/** A worker whose heartbeat is older than this counts as dead, in ms. */
+export const WORKER_DEAD_AFTER_MS = 3_500;
+
+const DEAD_OWNER = (owner: string) => `not exists (select 1 from workers w where w.id = ${owner} and w.heartbeat_at > now() - ${WORKER_DEAD_AFTER_MS} * interval '1 millisecond')`;
+
+/** Says that this worker lives; the row appears with the first beat. */
+export async function beat(sql: SqlRunner, worker: { id: string; roles: string }): Promise<void> {
+  await sql.query(
+    { name: "beat", text: "insert into workers (id, roles) values ($1, $2) on conflict (id) do update set heartbeat_at = now()" },
+    [worker.id, worker.roles],
+  );
+}
+
+/** Takes a worker off the list, so that what it left is taken over at once; also forgets workers dead for an hour. */
+export async function leave(sql: SqlRunner, workerId: string): Promise<void> {
+  await sql.query({ text: "delete from workers where id = $1 or heartbeat_at < now() - interval '1 hour'" }, [workerId]);
+}
+
+/** Forgets all workers; for a ledger that only one process can open, where whoever was before is gone for certain. */
+export async function forgetAllWorkers(sql: SqlRunner): Promise<void> {
+  await sql.query({ text: "delete from workers" });
+}
+
+export interface OwnTurn {
+  readonly id: string;
+  readonly cancel_requested: string | null;
+}
+
+/** The turns that this worker is said to run, with requests to stop them. */
+export function listOwnTurns(sql: SqlRunner, owner: string): Promise<OwnTurn[]> {
+  return sql.query<OwnTurn>({ name: "own_turns", text: "select id, cancel_requested from turns where owner = $1 and state = 'running' and finished_at is null" }, [owner]);
+}
+
+/** Poison guard: a turn whose workers died this often is not run again. */
+export const MAX_TURN_ATTEMPTS = 5;
+
+export interface Orphan {
+  readonly id: string;
+  readonly requeued: boolean;
+}
+
+/**
+ * Takes turns whose owner is dead (or that `lost` names): back to their queue under a new epoch, or, when they were stopped, expired or died too often, into this worker's hands to be ended.
+ *
+ * Also takes waiting turns whose deferred reply is overdue.
+ */
+export function takeOrphans(sql: SqlRunner, owner: string, lost: readonly string[]): Promise<Orphan[]> {
+  return sql.query<Orphan>(
+    {
+      name: "take_orphans",
+      text: `with orphan as (
+        select t.id, t.state from turns t
+        where t.finished_at is null and ((t.state = 'running' and (t.id = any($2::text[]) or (t.owner <> $1 and ${DEAD_OWNER("t.owner")})))
+          or (t.state = 'waiting' and t.deadline_at < now()) or (t.state = 'queued' and t.created_at < now() - interval '30 minutes'))
+        order by t.id limit 200 for update skip locked
+      ), taken as (
+        update turns t set epoch = t.epoch + 1, attempt = t.attempt + case when o.state = 'running' then 1 else 0 end,
+          state = case when o.state = 'running' and t.cancel_requested is null and t.attempt < ${MAX_TURN_ATTEMPTS} then 'queued' else 'running' end,
+          owner = case when o.state = 'running' and t.cancel_requested is null and t.attempt < ${MAX_TURN_ATTEMPTS} then null else $1 end
+        from orphan o where t.id = o.id
+          and (o.state <> 'queued' or not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id and x.state in ('running', 'waiting', 'delivering')))
+        returning t.id, t.organization_id, t.event_id, t.reply_conversation_id, t.state, t.attempt
+      ), noted as (
+        insert into journal (organization_id, event_id, turn_id, verb, outcome, rule, detail)
+        select organization_id, event_id, id, 'invoke', 'taken_over', 'owner_gone', jsonb_build_object('attempt', attempt, 'by', $1::text) from taken
+      ), rung as (
+        update conversations c set due_at = now(), rings = c.rings + 1 from taken k where c.id = k.reply_conversation_id and k.state = 'queued'
+      )
+      select id, state = 'queued' as requeued from taken`,
+    },
+    [owner, lost],
+  );
+}
+
+/** Deliveries that a dead worker was sending: edits are simply due again, new posts are of unknown outcome. Finished turns' forgotten previews are closed. */
+export async function orphanDeliveries(sql: SqlRunner, owner: string): Promise<number> {
+  const rows = await sql.query(
+    {
+      name: "orphan_deliveries",
+      text: `with orphan as (
+        select d.id from deliveries d where d.state = 'sending' and d.owner <> $1 and ${DEAD_OWNER("d.owner")} order by d.id limit 500 for update skip locked
+      ), changed as (
+        update deliveries d set state = case when d.message_id is not null and not d.final then 'open' when d.message_id is not null then 'pending' else 'unknown' end,
+          owner = null, not_before = now(), code = 'PLATFORM_OUTCOME_UNKNOWN', reason = 'the worker that was sending it ended'
+        from orphan o where d.id = o.id returning d.conversation_id
+      ), rung as (
+        update conversations c set outbox_due_at = now() where c.id in (select conversation_id from changed)
+      )
+      select conversation_id from changed`,
+    },
+    [owner],
+  );
+  return rows.length;
+}
+
+export interface UnknownDelivery extends SendingDelivery {
+  readonly absences: number;
+  readonly final: boolean;
+  readonly known_message_ids: readonly string[] | null;
+}
+
+/** Takes deliveries of unknown outcome that are due for a read-back; they count as being sent by this worker until it records what it found. */
+export function takeUnknown(sql: SqlRunner, owner: string): Promise<UnknownDelivery[]> {
+  return sql.query<UnknownDelivery>(
+    {
+      name: "take_unknown",
+      text: `with due as (
+        select id from deliveries where state = 'unknown' and not_before <= now() order by not_before limit 50 for update skip locked
+      ), taken as (
+        update deliveries d set state = 'sending', owner = $1, epoch = d.epoch + 1 from due where d.id = due.id returning d.*
+      )
+      select ${SENDING_COLUMNS}, d.absences, d.final,
+        case when d.preview then (select jsonb_agg(x.message_id) from (
+          select o.message_id from deliveries o where o.conversation_id = d.conversation_id and o.message_id is not null order by o.sequence desc limit 500) x) end as known_message_ids
+      from taken d join conversations c on c.id = d.conversation_id`,
+    },
+    [owner],
+  );
+}
+
+/** Rings again for work that no bell stands for: a bell or a wake-up was lost between two commits. Returns how many conversations it found. */
+export async function ringForgotten(sql: SqlRunner): Promise<number> {
+  const rows = await sql.query(
+    {
+      name: "ring_forgotten",
+      text: `with forgotten as (
+        select e.conversation_id as id, true as route, false as outbox from events e
+          where e.state = 'pending' and e.not_before < now() - interval '2 seconds' and e.finished_at is null
+        union all select t.reply_conversation_id, true, false from turns t
+          where t.state = 'queued' and t.finished_at is null and t.not_before < now() - interval '2 seconds'
+            and not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id and x.state in ('running', 'waiting', 'delivering'))
+        union all select d.conversation_id, false, true from deliveries d
+          where d.state = 'pending' and d.not_before < now() - interval '2 seconds'
+        limit 1000
+      )
+      update conversations c set due_at = case when f.route and c.due_at is null then now() else c.due_at end,
+        outbox_due_at = case when f.outbox and c.outbox_due_at is null then now() else c.outbox_due_at end,
+        rings = c.rings + 1
+      from (select id, bool_or(route) as route, bool_or(outbox) as outbox from forgotten group by id) f
+      where c.id = f.id and ((f.route and c.due_at is null) or (f.outbox and c.outbox_due_at is null)) returning c.id`,
+    },
+  );
+  return rows.length;
+}
+
+/** Whether anything is due now, in routing or in the outbox. */
+export async function hasDueWork(sql: SqlRunner): Promise<{ route: boolean; outbox: boolean }> {
+  const [row] = await sql.query<{ route: boolean; outbox: boolean }>({
+    name: "has_due_work",
+    text: `select exists (select 1 from conversations where due_at <= now()) as route, exists (select 1 from conversations where outbox_due_at <= now()) as outbox`,
+  });
+  return row ?? { route: false, outbox: false };
+}

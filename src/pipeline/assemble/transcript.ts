@@ -1,0 +1,65 @@
+import type { TranscriptMessage } from "../../contracts/connector.ts";
+import { type ContentBlock, contentToText } from "../../envelope/content.ts";
+import type { Sender } from "../../envelope/conversation.ts";
+import type { Envelope } from "../../envelope/envelope.ts";
+import type { ClaimedConversation, HistoryRow } from "../../ledger/claims.ts";
+
+/** The messages before the trigger, oldest first and each once, at most `limit`. Pure. */
+export function toTranscript(claimed: Pick<ClaimedConversation, "history" | "thread_root">, triggerMessageId: string | undefined, limit: number, before: string): TranscriptMessage[] {
+  const rows = [...(claimed.thread_root === null ? [] : [claimed.thread_root]), ...(claimed.history ?? [])];
+  const seen = new Set<string>(triggerMessageId === undefined ? [] : [triggerMessageId]);
+  const messages: TranscriptMessage[] = [];
+  for (const row of rows) {
+    if (seen.has(row.message_id) || row.platform_order > before) continue;
+    seen.add(row.message_id);
+    messages.push(fromHistory(row));
+  }
+  return limit === 0 ? [] : messages.slice(-limit);
+}
+
+function fromHistory(row: HistoryRow): TranscriptMessage {
+  const sender = row.sender as Sender; // written from a validated envelope or delivery
+  return {
+    messageId: row.message_id,
+    conversationId: row.conversation_id,
+    sender: toSender(sender),
+    content: row.content as ContentBlock[], // written from a validated envelope or delivery
+    text: row.text,
+    occurredAt: new Date(row.occurred_at).toISOString(),
+    edited: row.revision > 0,
+  };
+}
+
+function toSender(sender: Sender): TranscriptMessage["sender"] {
+  return { id: sender.id, kind: sender.kind, name: sender.name ?? sender.id, ...(sender.agent === undefined ? {} : { agent: sender.agent }) };
+}
+
+/** The event that a turn answers, as a message; commands and actions become the words they stand for. Pure. */
+export function toTrigger(envelope: Envelope, conversationId: string, current: readonly ContentBlock[] | undefined): TranscriptMessage {
+  const content = current ?? contentOf(envelope);
+  return {
+    messageId: "messageId" in envelope.body && envelope.body.messageId !== undefined ? envelope.body.messageId : envelope.dedupeKey,
+    conversationId,
+    sender: toSender(envelope.sender),
+    content,
+    text: contentToText(content),
+    occurredAt: envelope.occurredAt,
+    edited: envelope.kind === "message_edited" || envelope.revision > 0,
+  };
+}
+
+function contentOf(envelope: Envelope): ContentBlock[] {
+  switch (envelope.kind) {
+    case "message_created":
+    case "message_edited":
+      return envelope.body.content;
+    case "command_invoked":
+      return [{ type: "text", markdown: envelope.body.command === "ask" ? envelope.body.text : `/${envelope.body.command} ${envelope.body.text}`.trim() }];
+    case "action_submitted": {
+      const fields = Object.entries(envelope.body.fields).map(([name, value]) => `${name}: ${value}`);
+      return [{ type: "text", markdown: [`Chose ${envelope.body.value ?? envelope.body.actionId}`, ...fields].join("\n") }];
+    }
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,162 @@
+import type { AgentIdentity, ChatAdapter, OutboundPost, Receipt } from "../../contracts/adapter.ts";
+import type { JsonValue } from "../../contracts/json.ts";
+import type { Logger } from "../../contracts/logger.ts";
+import type { Metrics } from "../../contracts/metrics.ts";
+import type { ConversationPath } from "../../envelope/conversation.ts";
+import { ParleyError, toParleyError } from "../../errors/parley-error.ts";
+import type { Database } from "../../ledger/connection/database.ts";
+import { type ReceiptRow, recordReceipts } from "../../ledger/receipts.ts";
+import type { SendingDelivery } from "../../ledger/replies.ts";
+import type { NewId } from "../../ledger/row-ids.ts";
+import { retryDeadlocks } from "../../ledger/sql-states.ts";
+import { createBatcher } from "../batcher.ts";
+import type { Directory } from "../directory.ts";
+import { settleFailure } from "./settle-failure.ts";
+
+export interface Deliverer {
+  /** Sends deliveries that were just marked as sending by this process; never throws. */
+  dispatch(deliveries: readonly SendingDelivery[]): void;
+  /** Records the outcome of a delivery that was resolved otherwise (reconciled), and goes on with its conversation. */
+  record(row: ReceiptRow): Promise<void>;
+  /** Resolves when nothing is being sent or recorded. */
+  settle(): Promise<void>;
+  readonly sending: number;
+}
+
+export interface DelivererOptions {
+  readonly database: Database;
+  readonly owner: string;
+  readonly newId: NewId;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly directory: Directory;
+  readonly adapter: (platform: string) => ChatAdapter;
+  readonly deliver: boolean;
+  readonly wake: () => void;
+}
+
+/** A process that slept longer than this between marking and sending may have been taken for dead: it does not send. */
+const MAX_MARK_AGE_MS = 2_500;
+const MAX_BATCH = 200;
+
+/** Creates the part that performs marked platform writes and records what became of them, the next write of a conversation with the receipt of the last. */
+export function createDeliverer(options: DelivererOptions): Deliverer {
+  const { database, owner, logger } = options;
+  const inFlight = new Set<Promise<void>>();
+
+  const receipts = createBatcher<ReceiptRow, void>({
+    maxItems: MAX_BATCH,
+    isolate: (error) => !(error instanceof ParleyError),
+    flush: async (rows) => {
+      const markedAtMs = performance.now();
+      const { sending, rung } = await retryDeadlocks(() => recordReceipts(database, { owner, receipts: rows, deliver: options.deliver }));
+      dispatchAt(sending, markedAtMs);
+      if (rung) options.wake();
+      return rows.map(() => undefined);
+    },
+  });
+
+  async function recordPatiently(row: ReceiptRow): Promise<void> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await receipts.add(row);
+      } catch (error) {
+        // Without its receipt the delivery counts as unknown and is reconciled: losing it costs a read-back, not a message.
+        if (!(error instanceof ParleyError) || error.code !== "LEDGER_UNAVAILABLE" || attempt >= 20) {
+          logger.error({ err: error, deliveryId: row.id }, "a receipt could not be recorded");
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, Math.min(5_000, 200 * 2 ** attempt)));
+      }
+    }
+  }
+
+  async function deliver(delivery: SendingDelivery, markedAtMs: number): Promise<void> {
+    const startedAtMs = performance.now();
+    const row = await attempt(delivery, markedAtMs);
+    options.metrics.deliveryFinished(delivery.platform, row.state, performance.now() - startedAtMs);
+    await recordPatiently(row);
+  }
+
+  async function attempt(delivery: SendingDelivery, markedAtMs: number): Promise<ReceiptRow> {
+    const identity = options.directory.get(delivery.agent_id)?.identity ?? goneIdentity(delivery.agent_id);
+    try {
+      if (performance.now() - markedAtMs > MAX_MARK_AGE_MS) throw new ParleyError("LEASE_LOST", { detail: "the mark was too old when its turn to send came" });
+      const receipt = await options.adapter(delivery.platform).send(toPost(delivery, identity));
+      return deliveredRow(delivery, receipt, identity);
+    } catch (thrown) {
+      const error = toParleyError(thrown, "PLATFORM_OUTCOME_UNKNOWN");
+      logger.info({ deliveryId: delivery.id, platform: delivery.platform, code: error.code, attempt: delivery.attempt }, "delivery attempt failed");
+      const row = settleFailure(delivery, error, { nowMs: Date.now(), deadLetterId: options.newId("x") });
+      return error.code === "CONTENT_REJECTED" && delivery.attempt === 1 ? asPlainText(delivery, row, identity) : row;
+    }
+  }
+
+  /** A post whose form the platform refused is tried once more as its plain-text fallback. */
+  function asPlainText(delivery: SendingDelivery, row: ReceiptRow, identity: AgentIdentity): ReceiptRow {
+    const conversation = delivery.path as ConversationPath; // written from a validated envelope
+    const [plain] = options.adapter(delivery.platform).render([{ type: "text", markdown: delivery.fallback_text }], { identity, conversation, mentionable: [] });
+    return plain === undefined ? row : { ...row, state: "pending", body: plain.body, dead_letter: null };
+  }
+
+  function dispatchAt(deliveries: readonly SendingDelivery[], markedAtMs: number): void {
+    for (const delivery of deliveries) {
+      const work: Promise<void> = deliver(delivery, markedAtMs)
+        .catch((error: unknown) => logger.error({ err: error, deliveryId: delivery.id }, "delivery failed"))
+        .finally(() => inFlight.delete(work));
+      inFlight.add(work);
+    }
+  }
+
+  return {
+    dispatch: (deliveries) => dispatchAt(deliveries, performance.now()),
+    record: recordPatiently,
+    async settle() {
+      while (inFlight.size > 0) await Promise.allSettled(inFlight);
+      await receipts.settle();
+    },
+    get sending() {
+      return inFlight.size;
+    },
+  };
+}
+
+function toPost(delivery: SendingDelivery, identity: AgentIdentity): OutboundPost {
+  return {
+    body: delivery.body as JsonValue, // rendered by the adapter itself and stored as JSON
+    fallbackText: delivery.fallback_text,
+    target: {
+      organizationId: delivery.organization_id,
+      installationId: delivery.installation_id,
+      conversation: delivery.path as ConversationPath, // written from a validated envelope
+      ...(delivery.asker_id === null ? {} : { askerId: delivery.asker_id }),
+    },
+    identity,
+    idempotencyKey: delivery.idempotency_key,
+    ...(delivery.message_id === null ? {} : { edit: { messageId: delivery.message_id, preview: delivery.preview } }),
+    signal: AbortSignal.timeout(60_000),
+  };
+}
+
+/** The receipt row of a write that is proven to stand. */
+export function deliveredRow(delivery: Pick<SendingDelivery, "id" | "epoch">, receipt: Receipt, identity: AgentIdentity): ReceiptRow {
+  return {
+    id: delivery.id,
+    epoch: delivery.epoch,
+    state: "delivered",
+    message_id: receipt.messageId,
+    occurred: receipt.occurredAt ?? null,
+    porder: receipt.platformOrder ?? receipt.messageId,
+    code: null,
+    reason: null,
+    wait_ms: 0,
+    absent: false,
+    body: null,
+    sender: { id: identity.agentId, kind: "agent", name: identity.name, agent: identity.handle, self: true },
+    dead_letter: null,
+  };
+}
+
+function goneIdentity(agentId: string): AgentIdentity {
+  return { agentId, handle: "former-agent", name: "Former agent", color: "#808080" };
+}

@@ -1,0 +1,62 @@
+import type { Logger } from "../../contracts/logger.ts";
+import type { Database } from "../../ledger/connection/database.ts";
+import { takeDeliveries } from "../../ledger/receipts.ts";
+import { retryDeadlocks } from "../../ledger/sql-states.ts";
+import type { Deliverer } from "./deliverer.ts";
+
+/** Takes the writes that no turn of this process leads to: retries, other processes' replies, what waited behind something. */
+export interface OutboxLoop {
+  wake(): void;
+  stop(): Promise<void>;
+}
+
+const MAX_CONVERSATIONS = 200;
+/** Beyond this many writes under way nothing more is taken. */
+const MAX_SENDING = 500;
+/** While outboxes wait (a pause the platform named, an unresolved write) they are looked at this often, in ms. */
+const POLL_MS = 250;
+
+export function createOutboxLoop(options: { database: Database; owner: string; logger: Logger; deliverer: Deliverer }): OutboxLoop {
+  let dirty = false;
+  let stopped = false;
+  let running: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function run(): Promise<void> {
+    while (dirty && !stopped) {
+      dirty = false;
+      while (!stopped && options.deliverer.sending < MAX_SENDING) {
+        const taken = await retryDeadlocks(() => takeDeliveries(options.database, { owner: options.owner, limit: MAX_CONVERSATIONS }));
+        if (taken.length === 0) break;
+        options.deliverer.dispatch(taken);
+      }
+    }
+    const [next] = await options.database.query<{ waits: boolean }>({ name: "outbox_waits", text: "select exists (select 1 from conversations where outbox_due_at < now() + interval '1 second') as waits" });
+    if (next?.waits === true && !stopped) timer ??= setTimeout(poll, POLL_MS);
+  }
+
+  function poll(): void {
+    timer = undefined;
+    wake();
+  }
+
+  function wake(): void {
+    dirty = true;
+    if (stopped) return;
+    running ??= run()
+      .catch((error: unknown) => options.logger.warn({ err: error }, "the outbox could not be read; trying again"))
+      .finally(() => {
+        running = undefined;
+        if (dirty && !stopped) wake();
+      });
+  }
+
+  return {
+    wake,
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,42 @@
+import type { ParleyError } from "../../errors/parley-error.ts";
+import type { ReceiptRow } from "../../ledger/receipts.ts";
+import type { SendingDelivery } from "../../ledger/replies.ts";
+
+/** How long a write is tried for while it certainly was not sent, in ms; an answer older than this helps nobody. */
+export const DELIVERY_TTL_MS = 1_800_000;
+/** How long a write of unknown outcome is looked for before a person must decide, in ms. */
+export const UNKNOWN_TTL_MS = 600_000;
+/** Pause before the first read-back of an unknown outcome, in ms: a request that timed out here may still be landing there. */
+export const FIRST_READ_BACK_MS = 1_500;
+
+/** Decides what a failed attempt means for its delivery; pure. Unknown is never sent again, only looked for. */
+export function settleFailure(delivery: Pick<SendingDelivery, "id" | "epoch" | "attempt" | "message_id" | "first_attempt_at">, error: ParleyError, at: { nowMs: number; deadLetterId: string }): ReceiptRow {
+  const ageMs = at.nowMs - delivery.first_attempt_at.getTime();
+  const row = (state: ReceiptRow["state"], waitMs = 0): ReceiptRow => ({
+    id: delivery.id,
+    epoch: delivery.epoch,
+    state,
+    message_id: null,
+    occurred: null,
+    porder: null,
+    code: error.code,
+    reason: error.detail ?? error.row.userText,
+    wait_ms: waitMs,
+    absent: false,
+    body: null,
+    sender: null,
+    dead_letter: state === "rejected" || state === "parked" ? at.deadLetterId : null,
+  });
+  const isEdit = delivery.message_id !== null;
+  if (error.delivery === "unknown" && !isEdit) return row("unknown", FIRST_READ_BACK_MS);
+  // Our own mark was too old: nothing was sent, and the row is simply marked anew.
+  if (error.code === "LEASE_LOST") return row("pending", 100);
+  if (error.row.retry === "never" && error.delivery !== "unknown") return row("rejected");
+  if (ageMs > DELIVERY_TTL_MS) return row("rejected");
+  return row("pending", error.retryAfterMs ?? backoffMs(delivery.attempt));
+}
+
+/** 0.5 s, doubling to one minute. */
+export function backoffMs(attempt: number): number {
+  return Math.min(60_000, 500 * 2 ** Math.max(0, Math.min(10, attempt - 1)));
+}

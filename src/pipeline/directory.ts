@@ -1,0 +1,73 @@
+import type { AgentIdentity } from "../contracts/adapter.ts";
+import type { AgentDefinition } from "../contracts/agent-definition.ts";
+import type { AgentView } from "../contracts/operations.ts";
+import { AGENTS_CHANGED, type AgentRow, listAgents } from "../ledger/agents.ts";
+import type { Database } from "../ledger/connection/database.ts";
+
+/** An agent as routing and invocation need it, ready to use. */
+export interface DirectoryAgent {
+  readonly agentId: string;
+  readonly organizationId: string;
+  readonly handle: string;
+  readonly status: AgentView["status"];
+  readonly definition: AgentDefinition;
+  readonly subscriptions: readonly { readonly expression: RegExp; readonly channels: readonly string[] }[];
+  readonly identity: AgentIdentity;
+  readonly row: AgentRow;
+}
+
+/** The agents that exist now, from memory; refreshed when any process changes one. */
+export interface Directory {
+  list(organizationId: string): readonly DirectoryAgent[];
+  get(agentId: string): DirectoryAgent | undefined;
+  byHandle(organizationId: string, handle: string): DirectoryAgent | undefined;
+  refresh(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Loads the directory and keeps it current by notification; resolves when it is complete. */
+export async function openDirectory(database: Database, onError: (error: unknown) => void): Promise<Directory> {
+  let byOrganization = new Map<string, DirectoryAgent[]>();
+  let byId = new Map<string, DirectoryAgent>();
+
+  async function refresh(): Promise<void> {
+    const known = byId;
+    const agents = (await listAgents(database)).map((row) => {
+      const same = known.get(row.id);
+      return same !== undefined && same.row.revision === row.revision ? same : toDirectoryAgent(row);
+    });
+    byId = new Map(agents.map((agent) => [agent.agentId, agent]));
+    byOrganization = Map.groupBy(agents, (agent) => agent.organizationId);
+  }
+
+  const refreshQuietly = (): void => void refresh().catch(onError);
+  const stopListening = await database.listen(AGENTS_CHANGED, refreshQuietly, refreshQuietly);
+  await refresh();
+  return {
+    list: (organizationId) => byOrganization.get(organizationId) ?? [],
+    get: (agentId) => byId.get(agentId),
+    byHandle: (organizationId, handle) => byOrganization.get(organizationId)?.find((agent) => agent.handle === handle),
+    refresh,
+    close: stopListening,
+  };
+}
+
+function toDirectoryAgent(row: AgentRow): DirectoryAgent {
+  const { definition } = row;
+  return {
+    agentId: row.id,
+    organizationId: row.organizationId,
+    handle: definition.handle,
+    status: row.status,
+    definition,
+    subscriptions: definition.subscriptions.map(({ pattern, channels }) => ({ expression: new RegExp(pattern, "iu"), channels })),
+    identity: {
+      agentId: row.id,
+      handle: definition.handle,
+      name: definition.name,
+      color: row.color,
+      ...(definition.avatarUrl === undefined ? {} : { avatarUrl: definition.avatarUrl }),
+    },
+    row,
+  };
+}

@@ -1,0 +1,126 @@
+import type { IngestOutcome, MalformedEvent } from "../../contracts/adapter-sink.ts";
+import type { Metrics } from "../../contracts/metrics.ts";
+import { Envelope, type EnvelopeInput } from "../../envelope/envelope.ts";
+import { ParleyError } from "../../errors/parley-error.ts";
+import { cancelChannelTurns, upsertChannels, upsertMemberships, upsertPeople } from "../../ledger/channel-mirror.ts";
+import type { Database } from "../../ledger/connection/database.ts";
+import { insertDeadLetter } from "../../ledger/dead-letters.ts";
+import { type IntakeResult, type IntakeRow, insertEvents, type MessageRow } from "../../ledger/intake.ts";
+import type { NewId } from "../../ledger/row-ids.ts";
+import { retryDeadlocks } from "../../ledger/sql-states.ts";
+import { createBatcher } from "../batcher.ts";
+import { foldMessages, toChannelRow, toIntakeRow, toMembershipRow, toMessageRow, toPersonRow } from "./intake-rows.ts";
+import { createMirrorMemory, type MirrorRows } from "./mirror-memory.ts";
+
+/** Events per commit; a burst beyond it waits for the next one. */
+const MAX_BATCH = 400;
+
+export interface Ingest {
+  /** Resolves once the event is committed. Errors: LEDGER_UNAVAILABLE (not stored), PAYLOAD_MALFORMED (not an envelope). */
+  ingest(envelope: EnvelopeInput): Promise<IngestOutcome>;
+  ingestMalformed(event: MalformedEvent): Promise<void>;
+  settle(): Promise<void>;
+}
+
+export interface IngestOptions {
+  readonly database: Database;
+  readonly newId: NewId;
+  readonly metrics: Metrics;
+  /** Called after a commit with the conversations that have work now. */
+  readonly ring: (conversationIds: readonly string[]) => void;
+  /** How long events of this platform are held to be put in order, in ms. */
+  readonly holdMs: (platform: string) => number;
+}
+
+interface Item {
+  readonly row: IntakeRow;
+  readonly envelope: Envelope;
+}
+
+/** Creates the one way into the ledger: concurrent calls share a commit, and nothing is acknowledged before it. */
+export function createIngest(options: IngestOptions): Ingest {
+  const { database, newId, metrics } = options;
+  const mirror = createMirrorMemory();
+
+  const batcher = createBatcher<Item, IngestOutcome>({
+    maxItems: MAX_BATCH,
+    // A lost ledger fails everyone alike; anything else may be one bad row.
+    isolate: (error) => !(error instanceof ParleyError),
+    flush: async (items) => {
+      const byKey = new Map(items.map((item) => [`${item.row.inst} ${item.row.dedupe}`, item]));
+      const unique = [...byKey.values()];
+      const rows = mirror.unknown(mirrorRows(unique));
+      const results = await retryDeadlocks(() => commit(unique, rows));
+      mirror.learn(rows);
+      const stored = new Map(unique.map((item, index) => [`${item.row.inst} ${item.row.dedupe}`, { item, result: results.get(item.row.id), index }]));
+      // A known event rings again too: its first bell may have been lost with the process that heard it.
+      options.ring([...new Set(unique.filter((item) => item.row.state === "pending").map((item) => item.row.conv))]);
+      return items.map((item) => {
+        const known = stored.get(`${item.row.inst} ${item.row.dedupe}`);
+        const fresh = known?.result?.fresh === true && known.item === item;
+        metrics.eventIngested(item.row.platform, fresh ? "stored" : "duplicate");
+        return { eventId: known?.result?.stored_id ?? item.row.id, duplicate: !fresh };
+      });
+    },
+  });
+
+  async function commit(items: readonly Item[], rows: MirrorRows): Promise<Map<string, IntakeResult>> {
+    const messages = foldMessages(items.map((item) => toMessageRow(item.row.id, item.envelope)).filter((row): row is MessageRow => row !== undefined));
+    const ended = items.filter((item) => endsMembership(item.envelope));
+    const events = items.map((item) => item.row);
+    if (rows.channels.length + rows.people.length + rows.memberships.length + ended.length === 0) {
+      return indexById(await insertEvents(database, events, messages));
+    }
+    return await database.transaction(async (tx) => {
+      if (rows.channels.length > 0) await upsertChannels(tx, rows.channels);
+      if (rows.people.length > 0) await upsertPeople(tx, rows.people);
+      if (rows.memberships.length > 0) await upsertMemberships(tx, rows.memberships);
+      const results = await insertEvents(tx, events, messages);
+      if (ended.length > 0) {
+        await cancelChannelTurns(tx, ended.map(({ row, envelope }) => ({ inst: row.inst, channel: row.channel, reason: envelope.kind })));
+      }
+      return indexById(results);
+    });
+  }
+
+  return {
+    async ingest(input) {
+      const parsed = Envelope.safeParse(input);
+      if (!parsed.success) {
+        const first = parsed.error.issues[0];
+        throw new ParleyError("PAYLOAD_MALFORMED", { detail: `${first?.path.join(".") ?? ""}: ${first?.message ?? "not an envelope"}` });
+      }
+      const envelope = parsed.data;
+      return await batcher.add({ envelope, row: toIntakeRow(newId("e"), envelope, options.holdMs(envelope.platform)) });
+    },
+    async ingestMalformed(event) {
+      metrics.eventIngested(event.platform, "malformed");
+      await insertDeadLetter(database, {
+        id: newId("x"),
+        organizationId: event.organizationId,
+        stage: "ingest",
+        code: "PAYLOAD_MALFORMED",
+        reason: event.reason,
+        dedupeKey: `raw:${event.installationId}:${event.dedupeKey}`,
+        raw: event.raw.slice(0, 262_144).toWellFormed().replaceAll("\u0000", "\ufffd"),
+      });
+    },
+    settle: () => batcher.settle(),
+  };
+}
+
+function mirrorRows(items: readonly Item[]): MirrorRows {
+  return {
+    channels: items.map((item) => toChannelRow(item.envelope)),
+    people: items.map((item) => toPersonRow(item.envelope)).filter((row) => row !== undefined),
+    memberships: items.map((item) => toMembershipRow(item.envelope)).filter((row) => row !== undefined),
+  };
+}
+
+function endsMembership(envelope: Envelope): boolean {
+  return (envelope.kind === "member_left" && envelope.body.self) || (envelope.kind === "channel_archived" && envelope.body.archived);
+}
+
+function indexById(results: readonly IntakeResult[]): Map<string, IntakeResult> {
+  return new Map(results.map((result) => [result.id, result]));
+}

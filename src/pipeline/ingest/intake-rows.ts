@@ -1,0 +1,108 @@
+import { contentToText } from "../../envelope/content.ts";
+import type { Envelope } from "../../envelope/envelope.ts";
+import type { ChannelRow, MembershipRow, PersonRow } from "../../ledger/channel-mirror.ts";
+import type { IntakeRow, MessageRow } from "../../ledger/intake.ts";
+import { conversationIdOf } from "../../ledger/row-ids.ts";
+
+/** Kinds that the pipeline routes; the others change the mirror and are done with their commit. */
+const ROUTED_KINDS: ReadonlySet<Envelope["kind"]> = new Set([
+  "message_created",
+  "message_edited",
+  "message_deleted",
+  "command_invoked",
+  "action_submitted",
+  "session_stopped",
+]);
+
+/** The intake row of an envelope: pending when it is to be routed, otherwise finished with the reason. Pure. */
+export function toIntakeRow(id: string, envelope: Envelope, holdMs: number): IntakeRow {
+  const { state, reason } = initialState(envelope);
+  return {
+    id,
+    org: envelope.organizationId,
+    inst: envelope.installationId,
+    platform: envelope.platform,
+    conv: conversationIdOf(envelope.orderingKey),
+    channel: envelope.conversation.channel.id,
+    thread: envelope.conversation.thread?.id ?? null,
+    path: envelope.conversation,
+    kind: envelope.kind,
+    dedupe: envelope.dedupeKey,
+    porder: envelope.platformOrder,
+    envelope,
+    occurred: envelope.occurredAt,
+    state,
+    reason,
+    hold_ms: state === "pending" ? holdMs : 0,
+  };
+}
+
+function initialState(envelope: Envelope): { state: string; reason: string | null } {
+  if (!ROUTED_KINDS.has(envelope.kind)) return { state: "dropped", reason: "recorded" };
+  if (envelope.sender.self) return { state: "dropped", reason: "own_message" };
+  return { state: "pending", reason: null };
+}
+
+/** The message version an envelope brings, if it brings one; own posts are stored by their delivery. Pure. */
+export function toMessageRow(eventId: string, envelope: Envelope): MessageRow | undefined {
+  if (envelope.kind !== "message_created" && envelope.kind !== "message_edited" && envelope.kind !== "message_deleted") return undefined;
+  if (envelope.sender.self) return undefined;
+  const content = envelope.kind === "message_deleted" ? [] : envelope.body.content;
+  return {
+    event: eventId,
+    org: envelope.organizationId,
+    inst: envelope.installationId,
+    conv: conversationIdOf(envelope.orderingKey),
+    channel: envelope.conversation.channel.id,
+    message: envelope.body.messageId,
+    sender: envelope.sender,
+    content,
+    text: contentToText(content),
+    porder: envelope.platformOrder,
+    revision: envelope.revision,
+    occurred: envelope.occurredAt,
+    deleted: envelope.kind === "message_deleted",
+  };
+}
+
+/** Guarantees one row per message: a deletion wins, else the highest revision. Pure. */
+export function foldMessages(rows: readonly MessageRow[]): MessageRow[] {
+  const newest = new Map<string, MessageRow>();
+  for (const row of rows) {
+    const key = JSON.stringify([row.inst, row.channel, row.message]);
+    const known = newest.get(key);
+    if (known === undefined || row.deleted || (!known.deleted && row.revision > known.revision)) newest.set(key, row);
+  }
+  return [...newest.values()];
+}
+
+/** What an envelope says about its channel. `archived` and `self_member` are null where it says nothing. Pure. */
+export function toChannelRow(envelope: Envelope): ChannelRow {
+  const { channel } = envelope.conversation;
+  const selfEvent = (envelope.kind === "member_joined" || envelope.kind === "member_left") && envelope.body.self;
+  return {
+    org: envelope.organizationId,
+    inst: envelope.installationId,
+    channel: channel.id,
+    kind: channel.kind,
+    name: envelope.kind === "channel_renamed" || envelope.kind === "channel_created" ? envelope.body.name : (channel.name ?? null),
+    external: channel.external,
+    archived: envelope.kind === "channel_archived" ? envelope.body.archived : null,
+    self_member: selfEvent ? envelope.kind === "member_joined" : null,
+  };
+}
+
+export function toPersonRow(envelope: Envelope): PersonRow | undefined {
+  const { sender } = envelope;
+  if (sender.self || sender.kind === "agent" || sender.name === undefined) return undefined;
+  return { org: envelope.organizationId, inst: envelope.installationId, person: sender.id, kind: sender.kind, name: sender.name, avatar: sender.avatarUrl ?? null };
+}
+
+/** Joins and leaves as such; whoever writes in a channel is in it. Pure. */
+export function toMembershipRow(envelope: Envelope): MembershipRow | undefined {
+  const base = { org: envelope.organizationId, inst: envelope.installationId, channel: envelope.conversation.channel.id, source: "event" as const, version: envelope.platformOrder };
+  if (envelope.kind === "member_joined" && !envelope.body.self) return { ...base, member: envelope.body.memberId, state: "joined" };
+  if (envelope.kind === "member_left" && !envelope.body.self) return { ...base, member: envelope.body.memberId, state: "left" };
+  if (envelope.kind === "message_created" && !envelope.sender.self && envelope.sender.kind !== "agent") return { ...base, member: envelope.sender.id, state: "joined" };
+  return undefined;
+}

@@ -1,0 +1,92 @@
+import type { TurnReason } from "../../contracts/connector.ts";
+import type { ContentBlock } from "../../envelope/content.ts";
+import type { ConversationPath } from "../../envelope/conversation.ts";
+import type { Envelope } from "../../envelope/envelope.ts";
+import type { ClaimedConversation } from "../../ledger/claims.ts";
+import type { StartedTurn } from "../../ledger/routing.ts";
+import type { LoadedTurn } from "../../ledger/turns.ts";
+import type { Directory, DirectoryAgent } from "../directory.ts";
+import type { PlannedTurn } from "../route/plan.ts";
+
+/** A turn that this process has claimed and runs now. */
+export interface RunnableTurn {
+  readonly turnId: string;
+  readonly organizationId: string;
+  readonly agent: DirectoryAgent;
+  readonly conversationId: string;
+  readonly replyConversationId: string;
+  readonly replyPath: ConversationPath;
+  readonly installationId: string;
+  readonly platform: string;
+  readonly reason: TurnReason;
+  readonly epoch: number;
+  readonly attempt: number;
+  readonly hopCount: number;
+  readonly rootEventId: string;
+  readonly eventId: string;
+  readonly envelope: Envelope;
+  /** The newest content of the trigger, where it differs from the envelope. */
+  readonly currentContent: readonly ContentBlock[] | undefined;
+  readonly deadlineAt: Date;
+  readonly context: Pick<ClaimedConversation, "history" | "thread_root">;
+  /** The reply came already, to the turn's reply address. */
+  readonly deferredReply: unknown;
+  /** A live preview that an earlier attempt left behind. */
+  readonly hasPreview: boolean;
+}
+
+/** A turn just opened by routing. */
+export function fromPlanned(planned: PlannedTurn, started: StartedTurn): RunnableTurn {
+  const { row, agent, envelope, claimed, replyPath } = planned;
+  const newer = claimed.events?.find((event) => event.id === row.event)?.newer;
+  return {
+    turnId: row.id,
+    organizationId: row.org,
+    agent,
+    conversationId: row.conv,
+    replyConversationId: row.reply_conv,
+    replyPath,
+    installationId: claimed.installation_id,
+    platform: claimed.platform,
+    reason: row.reason as TurnReason, // written by planTurns
+    epoch: started.epoch,
+    attempt: started.attempt,
+    hopCount: row.hop,
+    rootEventId: row.root,
+    eventId: row.event,
+    envelope,
+    currentContent: newer?.content as ContentBlock[] | undefined, // written from a validated envelope
+    deadlineAt: started.deadline_at ?? new Date(Date.now() + row.timeout_ms),
+    context: claimed,
+    deferredReply: undefined,
+    hasPreview: false,
+  };
+}
+
+/** A turn read back from the ledger: promoted from its queue or taken over. Undefined when its agent is gone. */
+export function fromLoaded(turn: LoadedTurn, directory: Directory, context: Pick<ClaimedConversation, "history" | "thread_root">): RunnableTurn | undefined {
+  const agent = directory.get(turn.agent_id);
+  if (agent === undefined) return undefined;
+  return {
+    turnId: turn.id,
+    organizationId: turn.organization_id,
+    agent,
+    conversationId: turn.conversation_id,
+    replyConversationId: turn.reply_conversation_id,
+    replyPath: turn.reply_path as ConversationPath, // written from a validated envelope
+    installationId: turn.installation_id,
+    platform: turn.platform,
+    reason: turn.reason as TurnReason, // written by planTurns
+    epoch: turn.epoch,
+    attempt: turn.attempt,
+    hopCount: turn.hop_count,
+    rootEventId: turn.root_event_id,
+    eventId: turn.event_id,
+    envelope: turn.envelope as Envelope, // validated at ingest
+    currentContent: (turn.current_content ?? undefined) as ContentBlock[] | undefined, // written from a validated envelope
+    deadlineAt: turn.deadline_at ?? new Date(Date.now() + agent.definition.turnTimeoutMs),
+    context,
+    deferredReply: turn.deferred_reply ?? undefined,
+    hasPreview: turn.preview_id !== null,
+  };
+}

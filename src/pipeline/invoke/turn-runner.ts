@@ -1,0 +1,222 @@
+import type { ChatAdapter, Target } from "../../contracts/adapter.ts";
+import type { AgentConnector, TranscriptMessage, TurnRequest } from "../../contracts/connector.ts";
+import type { Logger } from "../../contracts/logger.ts";
+import type { Metrics } from "../../contracts/metrics.ts";
+import type { TurnTool } from "../../contracts/turn-tool.ts";
+import { ParleyError, toParleyError } from "../../errors/parley-error.ts";
+import type { Database } from "../../ledger/connection/database.ts";
+import type { NewId } from "../../ledger/row-ids.ts";
+import { deferTurn, retryTurn } from "../../ledger/turns.ts";
+import type { Rosters } from "../assemble/roster.ts";
+import { toTranscript, toTrigger } from "../assemble/transcript.ts";
+import type { Directory } from "../directory.ts";
+import type { TurnEnds } from "../render/turn-ends.ts";
+import { deferredParts, type Invocation, invokeAgent } from "./invoke-agent.ts";
+import { createPreviewDriver, type PreviewDriver } from "./preview-driver.ts";
+import { retryDelayMs } from "./retry-policy.ts";
+import type { RunnableTurn } from "./runnable-turn.ts";
+import { createSteering, type Steering } from "./steering.ts";
+import { createWorkSign } from "./work-sign.ts";
+
+export interface TurnRunner {
+  start(turn: RunnableTurn): void;
+  /** Ends a turn that must not be invoked any more, with the notice of this error. */
+  fail(turn: RunnableTurn, error: ParleyError): void;
+  /** Asks a running turn to end; `request` is `state:reason`. False when it does not run here. */
+  cancel(turnId: string, request: string): boolean;
+  /** Hands a message to a running turn. False when it does not run here. */
+  steer(turnId: string, eventId: string, message: TranscriptMessage): boolean;
+  active(): ReadonlySet<string>;
+  readonly freeSlots: number;
+  /** Waits up to `graceMs` for running turns, then aborts the rest without committing them. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export interface TurnRunnerOptions {
+  readonly database: Database;
+  readonly owner: string;
+  readonly newId: NewId;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly directory: Directory;
+  readonly rosters: Rosters;
+  readonly ends: TurnEnds;
+  readonly adapter: (platform: string) => ChatAdapter;
+  readonly connector: (agentId: string) => AgentConnector;
+  readonly tools: (turn: RunnableTurn) => readonly TurnTool[];
+  readonly replyUrl: (turnId: string) => string;
+  readonly maxConcurrentTurns: number;
+}
+
+interface ActiveTurn {
+  readonly turn: RunnableTurn;
+  readonly controller: AbortController;
+  readonly steering: Steering;
+  preview: PreviewDriver | undefined;
+  text: () => string;
+  cancelRequest: string | undefined;
+  done: Promise<void>;
+}
+
+/** Creates the part that runs claimed turns: invokes the agent, shows it live, and commits how the turn ends; nothing a turn does throws out of it. */
+export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
+  const { logger, owner, database } = options;
+  const running = new Map<string, ActiveTurn>();
+  let abandoned = false;
+
+  async function run(active: ActiveTurn): Promise<void> {
+    const { turn } = active;
+    const startedAtMs = performance.now();
+    try {
+      const invocation = turn.deferredReply === undefined ? await invoke(active, startedAtMs) : deferredInvocation(turn.deferredReply);
+      if (abandoned) return;
+      await active.preview?.settle();
+      if (invocation.kind === "deferred") {
+        await deferTurn(database, { id: turn.turnId, epoch: turn.epoch, owner, deadlineMs: invocation.deadlineMs });
+        return;
+      }
+      const { parts, usage } = invocation;
+      const ended = await options.ends.commit(turn, { outcome: "answered", reason: null, parts, usage, consumed: active.steering.consumed });
+      if (!ended) await endRefused(active);
+      options.metrics.turnFinished(turn.agent.definition.connector.kind, ended ? "answered" : "lost", performance.now() - startedAtMs);
+    } catch (thrown) {
+      await handleFailure(active, toParleyError(thrown, "AGENT_CRASHED"), startedAtMs);
+    }
+  }
+
+  async function invoke(active: ActiveTurn, startedAtMs: number): Promise<Invocation> {
+    const { turn, controller } = active;
+    const target = targetOf(turn);
+    const adapter = options.adapter(turn.platform);
+    const connector = options.connector(turn.agent.agentId);
+    const request = await assemble(turn);
+    const sign = createWorkSign(adapter, target, turn.agent.identity);
+    const preview = createPreviewDriver({
+      adapter, sql: database, logger, owner, target, startedAtMs,
+      turn, deliveryId: options.newId("d"), identity: turn.agent.identity, signal: controller.signal,
+    });
+    active.preview = turn.hasPreview ? undefined : preview;
+    try {
+      return await invokeAgent({
+        connector,
+        request,
+        controller,
+        io: { signal: controller.signal, steering: active.steering.messages, replyUrl: () => options.replyUrl(turn.turnId), tools: options.tools(turn), logger },
+        deadlineMs: Math.max(1, turn.deadlineAt.getTime() - Date.now()),
+        idleTimeoutMs: turn.agent.definition.idleTimeoutMs,
+        onProgress: (collector) => {
+          active.text = collector.text;
+          active.preview?.offer(collector.text);
+          sign.say(collector.status());
+        },
+      });
+    } finally {
+      sign.clear();
+    }
+  }
+
+  async function assemble(turn: RunnableTurn): Promise<TurnRequest> {
+    const trigger = toTrigger(turn.envelope, turn.conversationId, turn.currentContent);
+    return {
+      turnId: turn.turnId,
+      attempt: turn.attempt,
+      organizationId: turn.organizationId,
+      agent: turn.agent.identity,
+      reason: turn.reason,
+      conversation: { conversationId: turn.replyConversationId, platform: turn.platform, path: turn.replyPath },
+      trigger,
+      transcript: toTranscript(turn.context, trigger.messageId, turn.agent.definition.historyMessages, turn.envelope.platformOrder),
+      roster: await options.rosters.of(turn.organizationId, turn.installationId, turn.replyPath),
+      deadlineAt: turn.deadlineAt.toISOString(),
+    };
+  }
+
+  async function handleFailure(active: ActiveTurn, error: ParleyError, startedAtMs: number): Promise<void> {
+    const { turn } = active;
+    if (abandoned) return;
+    try {
+      await active.preview?.settle();
+      if (active.cancelRequest !== undefined) return await endRefused(active);
+      const waitMs = retryDelayMs(error, turn.attempt, turn.deadlineAt.getTime() - Date.now());
+      if (waitMs !== undefined && active.preview?.opened !== true) {
+        await retryTurn(database, { id: turn.turnId, epoch: turn.epoch, owner, waitMs, reason: error.code });
+        return;
+      }
+      logger.warn({ turnId: turn.turnId, agent: turn.agent.handle, code: error.code, detail: error.detail }, "turn failed");
+      await options.ends.commitFailure(turn, error, active.steering.consumed);
+      options.metrics.turnFinished(turn.agent.definition.connector.kind, error.code, performance.now() - startedAtMs);
+    } catch (lost) {
+      // The row stays ours until our heartbeat stops or the sweep finds it unattended; then it runs again under a new epoch.
+      logger.error({ err: lost, turnId: turn.turnId }, "a turn's end could not be committed");
+    }
+  }
+
+  /** Ends a turn that somebody stopped; a preview that people saw keeps its words and says that it was stopped. */
+  async function endRefused(active: ActiveTurn): Promise<void> {
+    const request = active.cancelRequest ?? (await options.ends.cancelRequest(active.turn));
+    if (request === undefined) return;
+    const separator = request.indexOf(":");
+    const outcome = request.slice(0, separator) === "superseded" ? "superseded" : "cancelled";
+    const text = active.preview?.opened === true || active.turn.hasPreview ? `${active.text()}\n\n_Stopped._`.trim() : undefined;
+    await options.ends.commit(active.turn, {
+      outcome,
+      reason: request.slice(separator + 1),
+      parts: text === undefined ? [] : [{ type: "text", markdown: text }],
+      usage: undefined,
+      consumed: active.steering.consumed,
+    });
+  }
+
+  function launch(turn: RunnableTurn, work: (active: ActiveTurn) => Promise<void>): void {
+    const active: ActiveTurn = {
+      turn,
+      controller: new AbortController(),
+      steering: createSteering(),
+      preview: undefined,
+      text: () => "",
+      cancelRequest: undefined,
+      done: Promise.resolve(),
+    };
+    running.set(turn.turnId, active);
+    active.done = work(active).finally(() => {
+      active.steering.end();
+      running.delete(turn.turnId);
+    });
+  }
+
+  return {
+    start: (turn) => launch(turn, run),
+    fail: (turn, error) => launch(turn, (active) => handleFailure(active, error, performance.now())),
+    cancel(turnId, request) {
+      const active = running.get(turnId);
+      if (active === undefined) return false;
+      active.cancelRequest ??= request;
+      active.controller.abort(new ParleyError("TURN_CANCELLED", { detail: request }));
+      return true;
+    },
+    steer(turnId, eventId, message) {
+      const active = running.get(turnId);
+      active?.steering.push(eventId, message);
+      return active !== undefined;
+    },
+    active: () => new Set(running.keys()),
+    get freeSlots() {
+      return options.maxConcurrentTurns - running.size;
+    },
+    async stop(graceMs) {
+      const all = Promise.allSettled([...running.values()].map((active) => active.done));
+      await Promise.race([all, new Promise((resolve) => setTimeout(resolve, graceMs).unref())]);
+      abandoned = true;
+      for (const active of running.values()) active.controller.abort(new ParleyError("TURN_CANCELLED", { detail: "the process ends" }));
+    },
+  };
+}
+
+function deferredInvocation(stored: unknown): Invocation {
+  return { kind: "reply", parts: deferredParts(stored), stopReason: "end", usage: undefined };
+}
+
+export function targetOf(turn: RunnableTurn): Target {
+  const base = { organizationId: turn.organizationId, installationId: turn.installationId, conversation: turn.replyPath };
+  return turn.envelope.sender.kind === "agent" ? base : { ...base, askerId: turn.envelope.sender.id };
+}

@@ -1,0 +1,34 @@
+import type { AgentIdentity, ChatAdapter, Target } from "../../contracts/adapter.ts";
+
+/** Turns shorter than this show no sign of work, in ms. */
+const SIGN_AFTER_MS = 400;
+
+/** Shows that an agent is at work, with its newest status line; never fails and never delays a turn. */
+export interface WorkSign {
+  say(line: string | undefined): void;
+  clear(): void;
+}
+
+export function createWorkSign(adapter: ChatAdapter, target: Target, identity: AgentIdentity): WorkSign {
+  const feature = adapter.features.status;
+  if (feature === undefined) return { say: () => undefined, clear: () => undefined };
+  let shown: string | undefined;
+  let wanted = "is working…";
+  const show = (): void => {
+    if (shown === wanted) return;
+    shown = wanted;
+    void feature.show(target, identity, wanted).catch(() => undefined);
+  };
+  const timer = setTimeout(show, SIGN_AFTER_MS);
+  return {
+    say(line) {
+      if (line === undefined || line === wanted) return;
+      wanted = line;
+      if (shown !== undefined) show();
+    },
+    clear() {
+      clearTimeout(timer);
+      if (shown !== undefined) void feature.show(target, identity, "").catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import { randomBytes } from "node:crypto";
+import { conversationKey } from "../../envelope/conversation.ts";
+import { ENVELOPE_VERSION, type EnvelopeInput } from "../../envelope/envelope.ts";
+import { partToText, type ReplyPart } from "../../envelope/reply.ts";
+import type { RunnableTurn } from "../invoke/runnable-turn.ts";
+
+/** Handles named with @ in a text, lower-case, each once. Pure. */
+export function mentionedHandles(text: string, handles: ReadonlySet<string>): string[] {
+  const found = new Set<string>();
+  for (const match of text.matchAll(/(?:^|[^\w@/.])@([a-z][a-z0-9_-]{0,31})/giu)) {
+    const handle = match[1]?.toLowerCase();
+    if (handle !== undefined && handles.has(handle)) found.add(handle);
+  }
+  return [...found];
+}
+
+/**
+ * The event that a reply is for the other agents of the conversation, one hop further from the person who began it.
+ *
+ * The platform's echo of the post is dropped by identity, so this is the only way one agent hears another; it is stored with the delivery.
+ */
+export function followUpOf(turn: RunnableTurn, parts: readonly ReplyPart[], eventId: string, otherHandles: ReadonlySet<string>): { id: string; porder: string; envelope: EnvelopeInput } | null {
+  if (otherHandles.size === 0) return null;
+  const text = parts.filter((part) => part.type === "text" || part.type === "handoff").map(partToText).join("\n\n");
+  if (text.length === 0) return null;
+  const handedOver = parts.flatMap((part) => (part.type === "handoff" && otherHandles.has(part.agent) ? [part.agent] : []));
+  const { identity } = turn.agent;
+  const envelope: EnvelopeInput = {
+    version: ENVELOPE_VERSION,
+    kind: "message_created",
+    organizationId: turn.organizationId,
+    installationId: turn.installationId,
+    platform: turn.platform,
+    conversation: turn.replyPath,
+    sender: { id: identity.agentId, kind: "agent", name: identity.name, agent: identity.handle },
+    occurredAt: new Date().toISOString(),
+    platformOrder: "0",
+    dedupeKey: `turn:${turn.turnId}`,
+    orderingKey: conversationKey(turn.installationId, turn.replyPath.channel.id, turn.replyPath.thread?.id),
+    cause: { turnId: turn.turnId, rootEventId: turn.rootEventId, hopCount: turn.hopCount + 1 },
+    traceId: turn.envelope.traceId ?? randomBytes(16).toString("hex"),
+    body: {
+      messageId: "pending",
+      content: [{ type: "text", markdown: text.slice(0, 60_000) }],
+      mentions: { people: [], agents: [...new Set([...mentionedHandles(text, otherHandles), ...handedOver])], everyone: false, bot: false },
+    },
+  };
+  return { id: eventId, porder: "0", envelope };
+}

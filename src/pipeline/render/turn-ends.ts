@@ -1,0 +1,148 @@
+import type { ChatAdapter } from "../../contracts/adapter.ts";
+import type { Logger } from "../../contracts/logger.ts";
+import type { ReplyPart } from "../../envelope/reply.ts";
+import type { Usage } from "../../envelope/reply-event.ts";
+import { ParleyError } from "../../errors/parley-error.ts";
+import type { Database } from "../../ledger/connection/database.ts";
+import { commitReplies, type NewDeadLetterRow, type NewDeliveryRow, type SendingDelivery, type TurnEndRow } from "../../ledger/replies.ts";
+import type { NewId } from "../../ledger/row-ids.ts";
+import { retryDeadlocks } from "../../ledger/sql-states.ts";
+import { createBatcher } from "../batcher.ts";
+import type { Directory } from "../directory.ts";
+import type { RunnableTurn } from "../invoke/runnable-turn.ts";
+import { followUpOf } from "./follow-up.ts";
+
+export interface TurnEnd {
+  readonly outcome: TurnEndRow["outcome"];
+  readonly reason: string | null;
+  readonly parts: readonly ReplyPart[];
+  readonly usage: Usage | undefined;
+  readonly consumed: readonly string[];
+}
+
+/** Renders how turns end and commits them with their outbox rows, many turns to a commit. */
+export interface TurnEnds {
+  /** False when the turn was taken over or stopped meanwhile; then nothing was stored. */
+  commit(turn: RunnableTurn, end: TurnEnd): Promise<boolean>;
+  /** One clear notice in the conversation and one dead letter. */
+  commitFailure(turn: RunnableTurn, error: ParleyError, consumed: readonly string[]): Promise<boolean>;
+  /** The `state:reason` with which a turn was asked to stop, if it was and is still ours. */
+  cancelRequest(turn: RunnableTurn): Promise<string | undefined>;
+  settle(): Promise<void>;
+}
+
+export interface TurnEndsOptions {
+  readonly database: Database;
+  readonly owner: string;
+  readonly newId: NewId;
+  readonly logger: Logger;
+  readonly directory: Directory;
+  readonly adapter: (platform: string) => ChatAdapter;
+  /** Whether this process sends, or leaves that to processes with the delivery role. */
+  readonly deliver: boolean;
+  readonly dispatch: (deliveries: readonly SendingDelivery[]) => void;
+  /** Called when a commit left work for routing. */
+  readonly wake: () => void;
+}
+
+interface EndItem {
+  readonly turn: TurnEndRow;
+  readonly deliveries: readonly NewDeliveryRow[];
+  readonly deadLetter: NewDeadLetterRow | undefined;
+}
+
+const MAX_BATCH = 200;
+const COMMIT_RETRY_MS = [200, 500, 1_000, 2_000, 4_000, 8_000, 15_000] as const;
+
+export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
+  const { database, owner } = options;
+  const batcher = createBatcher<EndItem, boolean>({
+    maxItems: MAX_BATCH,
+    isolate: (error) => !(error instanceof ParleyError),
+    flush: async (items) => {
+      const { ended, sending } = await retryDeadlocks(() =>
+        commitReplies(database, {
+          owner,
+          turns: items.map((item) => item.turn),
+          deliveries: items.flatMap((item) => item.deliveries),
+          deadLetters: items.flatMap((item) => (item.deadLetter === undefined ? [] : [item.deadLetter])),
+          deliver: options.deliver,
+        }),
+      );
+      options.dispatch(sending);
+      if (items.some((item) => item.turn.posts === 0 || item.turn.consumed.length > 0)) options.wake();
+      return items.map((item) => ended.has(item.turn.id));
+    },
+  });
+
+  /** The ledger may be away for a while; the turn is ours until our heartbeat stops, so the answer is kept and committed when it is back. */
+  async function add(item: EndItem): Promise<boolean> {
+    for (const pauseMs of COMMIT_RETRY_MS) {
+      try {
+        return await batcher.add(item);
+      } catch (error) {
+        if (!(error instanceof ParleyError) || error.code !== "LEDGER_UNAVAILABLE") throw error;
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+    return await batcher.add(item);
+  }
+
+  function rowsOf(turn: RunnableTurn, end: TurnEnd): EndItem {
+    const posts = options.adapter(turn.platform).render(end.parts, {
+      identity: turn.agent.identity,
+      conversation: turn.replyPath,
+      mentionable: turn.envelope.sender.kind === "human" ? [turn.envelope.sender.id] : [],
+    });
+    return {
+      turn: {
+        id: turn.turnId,
+        epoch: turn.epoch,
+        outcome: end.outcome,
+        reason: end.reason,
+        reply: { parts: end.parts.map(withoutBytes) },
+        usage: end.usage ?? null,
+        follow_up: end.outcome === "answered" ? followUpOf(turn, end.parts, options.newId("e"), otherHandles(turn)) : null,
+        posts: posts.length,
+        consumed: end.consumed,
+      },
+      deliveries: posts.map((post, ord) => ({
+        id: options.newId("d"),
+        turn: turn.turnId,
+        ord,
+        body: post.body,
+        fallback: post.fallbackText,
+        key: `${turn.turnId}:${ord}`,
+      })),
+      deadLetter: undefined,
+    };
+  }
+
+  function otherHandles(turn: RunnableTurn): ReadonlySet<string> {
+    return new Set(options.directory.list(turn.organizationId).filter((agent) => agent.agentId !== turn.agent.agentId).map((agent) => agent.handle));
+  }
+
+  return {
+    commit: (turn, end) => add(rowsOf(turn, end)),
+    commitFailure(turn, error, consumed) {
+      const message = `${turn.agent.identity.name} ${error.row.fault === "agent" ? error.row.userText : "could not answer because something went wrong inside Parley."}`;
+      const part: ReplyPart = { type: "error", code: error.code, message, retryable: error.row.retry !== "never" };
+      const item = rowsOf(turn, { outcome: "dead_lettered", reason: error.code, parts: [part], usage: undefined, consumed });
+      const reason = (error.detail ?? error.row.userText).slice(0, 1_000);
+      return add({ ...item, deadLetter: { id: options.newId("x"), turn: turn.turnId, stage: "invoke", code: error.code, reason } });
+    },
+    async cancelRequest(turn) {
+      const [row] = await database.query<{ cancel_requested: string | null }>(
+        { text: "select cancel_requested from turns where id = $1 and epoch = $2 and owner = $3 and state = 'running'" },
+        [turn.turnId, turn.epoch, owner],
+      );
+      return row?.cancel_requested ?? undefined;
+    },
+    settle: () => batcher.settle(),
+  };
+}
+
+/** The reply as the ledger keeps it for explanations; the bytes of artifacts are in the outbox alone. */
+function withoutBytes(part: ReplyPart): unknown {
+  return part.type === "artifact" ? { ...part, base64: "" } : part;
+}

@@ -1,0 +1,89 @@
+import { decideChannelGrant } from "../../access/channel-grant.ts";
+import { matchesChannel } from "../../access/channel-grant.ts";
+import type { TurnReason } from "../../contracts/connector.ts";
+import type { EnvelopeOf } from "../../envelope/envelope.ts";
+import type { DirectoryAgent } from "../directory.ts";
+import { checkLoop, type LoopFacts, type LoopLimits } from "./loop-guard.ts";
+
+export type RoutableEnvelope = EnvelopeOf<"message_created"> | EnvelopeOf<"message_edited"> | EnvelopeOf<"command_invoked"> | EnvelopeOf<"action_submitted">;
+
+/** What routing knows besides the envelope itself. */
+export interface RouteFacts {
+  readonly text: string;
+  readonly archived: boolean;
+  readonly identityInChannel: boolean;
+  /** Agents that have had a turn in this thread. */
+  readonly participants: ReadonlySet<string>;
+  /** The agent whose message is replied to or acted on. */
+  readonly targetAgent: string | undefined;
+  /** The agent that answers where nobody is named: in direct messages and to the bare bot mention. */
+  readonly defaultAgent: string | undefined;
+  readonly loop: (agentId: string) => LoopFacts;
+  readonly limits: LoopLimits;
+}
+
+export interface Decision {
+  readonly agentId: string;
+  readonly verdict: "turn" | "no";
+  /** The rule that decided, such as `mention` or `not_addressed`. */
+  readonly rule: string;
+  readonly reason?: TurnReason;
+}
+
+/** Decides for one event and one agent whether it gets a turn, always with the rule; pure, and the only place that decides it. */
+export function decide(envelope: RoutableEnvelope, agent: DirectoryAgent, facts: RouteFacts): Decision {
+  const no = (rule: string): Decision => ({ agentId: agent.agentId, verdict: "no", rule });
+  if (envelope.sender.agent === agent.handle || envelope.sender.id === agent.agentId) return no("own_message");
+  if (agent.status === "paused") return no("agent_paused");
+  const { channel } = envelope.conversation;
+  const grant = decideChannelGrant({
+    agentChannels: agent.definition.channels,
+    channelId: channel.id,
+    channelName: channel.name,
+    channelKind: channel.kind,
+    archived: facts.archived,
+    identityInChannel: facts.identityInChannel,
+  });
+  if (!grant.member) return no(grant.rule);
+  const reason = addressedBy(envelope, agent, facts);
+  if (reason === undefined) return no("not_addressed");
+  if (fromMachine(envelope) && !MACHINE_REASONS.has(reason)) return no("machines_only_by_mention");
+  const broken = checkLoop(facts.loop(agent.agentId), facts.limits);
+  if (broken !== undefined) return no(broken);
+  return { agentId: agent.agentId, verdict: "turn", rule: reason, reason };
+}
+
+/** Agents and bots trigger an agent only by naming it: everything looser is how loops begin. */
+const MACHINE_REASONS: ReadonlySet<TurnReason> = new Set(["mention", "command", "handoff"]);
+
+export function fromMachine(envelope: { readonly sender: { readonly kind: string } }): boolean {
+  return envelope.sender.kind === "agent" || envelope.sender.kind === "bot";
+}
+
+function addressedBy(envelope: RoutableEnvelope, agent: DirectoryAgent, facts: RouteFacts): TurnReason | undefined {
+  if (envelope.kind === "action_submitted") return facts.targetAgent === agent.agentId ? "action" : undefined;
+  const { mentions } = envelope.body;
+  const named = mentions.agents.includes(agent.handle) || mentions.agents.includes(agent.agentId);
+  if (envelope.kind === "command_invoked") return named || (mentions.agents.length === 0 && facts.defaultAgent === agent.agentId) ? "command" : undefined;
+  if (named) return "mention";
+  if (mentions.agents.length > 0) return undefined;
+  if (facts.targetAgent === agent.agentId) return "reply_to_agent";
+  if (facts.targetAgent !== undefined) return undefined;
+  if (mentions.bot && facts.participants.size === 0) return facts.defaultAgent === agent.agentId ? "mention" : undefined;
+  if (envelope.conversation.channel.kind === "direct" && facts.participants.size === 0) {
+    return facts.defaultAgent === agent.agentId ? "direct_message" : undefined;
+  }
+  if (facts.participants.has(agent.agentId)) return mentions.bot ? "mention" : "thread_participant";
+  return subscribed(envelope, agent, facts.text) ? "subscription" : undefined;
+}
+
+/** Longest text a subscription's pattern is run on; bounds what a slow pattern can cost. */
+const MAX_MATCHED_CHARS = 2_000;
+
+function subscribed(envelope: RoutableEnvelope, agent: DirectoryAgent, text: string): boolean {
+  const { channel } = envelope.conversation;
+  const place = { channelId: channel.id, channelName: channel.name };
+  return agent.subscriptions.some(
+    (subscription) => subscription.channels.some((pattern) => matchesChannel(pattern, place)) && subscription.expression.test(text.slice(0, MAX_MATCHED_CHARS)),
+  );
+}

@@ -1,0 +1,150 @@
+import type { Logger } from "../../contracts/logger.ts";
+import type { Metrics } from "../../contracts/metrics.ts";
+import type { Envelope } from "../../envelope/envelope.ts";
+import { type ClaimedConversation, claimDue, MAX_EVENTS_PER_CLAIM } from "../../ledger/claims.ts";
+import type { Database } from "../../ledger/connection/database.ts";
+import { commitRouting, type StartedTurn } from "../../ledger/routing.ts";
+import { isUniqueViolation, retryDeadlocks } from "../../ledger/sql-states.ts";
+import { loadLoopCounts } from "./loop-ledger.ts";
+import { type ConversationPlan, type PlanContext, type PlannedTurn, planConversation } from "./plan.ts";
+
+export interface Drain {
+  /** Says that there may be work; never waits. */
+  wake(): void;
+  /** Stops taking work and resolves when the round under way is committed. */
+  stop(): Promise<void>;
+}
+
+export interface DrainOptions {
+  readonly database: Database;
+  readonly owner: string;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly plan: Omit<PlanContext, "loops">;
+  /** How many more turns this process can run now; routing waits while there are none. */
+  readonly freeSlots: () => number;
+  readonly historyMessages: () => number;
+  /** Takes over turns that are running now. */
+  readonly startTurns: (planned: readonly { turn: PlannedTurn; started: StartedTurn }[], promoted: readonly { started: StartedTurn; claimed: ClaimedConversation }[]) => void;
+  /** Tells owners of cancelled turns, and answers commands, after the commit. */
+  readonly afterCommit: (plans: readonly ConversationPlan[]) => void;
+}
+
+/** Conversations per commit; many conversations share one, which is what makes routing cheap. */
+const MAX_CONVERSATIONS = 200;
+const RETRY_AFTER_ERROR_MS = 250;
+
+/** Creates the loop that routes due conversations in order, many to a commit, for as long as there are any. */
+export function createDrain(options: DrainOptions): Drain {
+  const { database, owner, logger } = options;
+  let dirty = false;
+  let stopped = false;
+  let running: Promise<void> | undefined;
+
+  async function run(): Promise<void> {
+    while (dirty && !stopped) {
+      dirty = false;
+      try {
+        while (!stopped && (await round())) {
+          // Another round as long as the last one found work.
+        }
+      } catch (error) {
+        logger.warn({ err: error }, "routing failed; trying again");
+        wakeIn(RETRY_AFTER_ERROR_MS);
+      }
+    }
+  }
+
+  async function round(): Promise<boolean> {
+    const limit = Math.min(MAX_CONVERSATIONS, options.freeSlots());
+    if (limit <= 0) return false;
+    const claimed = await claimDue(database, { owner, limit, historyMessages: options.historyMessages() });
+    if (claimed.length === 0) return false;
+    const envelopes = new Map(claimed.map((conversation) => [conversation.id, (conversation.events ?? []).map((event) => event.envelope as Envelope)])); // validated at ingest
+    const flat = claimed.flatMap((conversation) => (conversation.events ?? []).map((event) => ({ id: event.id, envelope: event.envelope as Envelope }))); // validated at ingest
+    const loops = await loadLoopCounts(database, flat, options.plan.limits.pairWindowMs);
+    const plans = claimed.map((conversation) => planConversation(conversation, envelopes.get(conversation.id) ?? [], { ...options.plan, loops }));
+    await commit(plans);
+    return true;
+  }
+
+  async function commit(plans: readonly ConversationPlan[]): Promise<void> {
+    const result = await commitPlans(plans, true).catch((error: unknown) => {
+      if (!isUniqueViolation(error)) throw error;
+      // Another process started one of these agents in the same conversation: let every turn queue, the next round promotes.
+      return commitPlans(plans, false);
+    });
+    const held = plans.filter((plan) => result.held.has(plan.claimed.id));
+    const planned = new Map(held.flatMap((plan) => plan.turns).map((turn) => [turn.row.id, turn]));
+    const byConversation = new Map(held.map((plan) => [plan.claimed.id, plan.claimed]));
+    const fresh: { turn: PlannedTurn; started: StartedTurn }[] = [];
+    const promoted: { started: StartedTurn; claimed: ClaimedConversation }[] = [];
+    for (const started of result.turns) {
+      if (started.state !== "running") continue;
+      const turn = planned.get(started.id);
+      const claimed = byConversation.get(started.conv);
+      if (turn !== undefined) fresh.push({ turn, started });
+      else if (claimed !== undefined) promoted.push({ started, claimed });
+    }
+    for (const rule of held.flatMap((plan) => plan.suppressed)) options.metrics.loopSuppressed(rule);
+    options.startTurns(fresh, promoted);
+    options.afterCommit(held);
+    scheduleNext(held);
+  }
+
+  function commitPlans(plans: readonly ConversationPlan[], start: boolean): ReturnType<typeof commitRouting> {
+    const commit = {
+      owner,
+      conversations: plans.map(({ claimed }) => ({
+        id: claimed.id,
+        epoch: claimed.lease_epoch,
+        rings: claimed.rings,
+        routed: lastOrder(claimed),
+        next_due: nextDue(claimed, start)?.toISOString() ?? null,
+      })),
+      events: plans.flatMap((plan) => plan.events),
+      decisions: plans.flatMap((plan) => plan.decisions),
+      turns: plans.flatMap((plan) => plan.turns.map((turn) => (start ? turn.row : { ...turn.row, start: false }))),
+      promote: start ? plans.flatMap((plan) => plan.promote.map((turn) => ({ id: turn.id, conv: plan.claimed.id }))) : [],
+      cancel: plans.flatMap((plan) => plan.cancel),
+    };
+    return retryDeadlocks(() => commitRouting(database, commit));
+  }
+
+  function scheduleNext(plans: readonly ConversationPlan[]): void {
+    const next = plans.map((plan) => plan.claimed.next_due_at?.getTime()).filter((time) => time !== undefined);
+    if (next.length > 0) wakeIn(Math.max(1, Math.min(...next) - Date.now() + 2));
+  }
+
+  function wakeIn(delayMs: number): void {
+    if (stopped) return;
+    setTimeout(wake, delayMs).unref();
+  }
+
+  function wake(): void {
+    dirty = true;
+    if (stopped) return;
+    running ??= run().finally(() => {
+      running = undefined;
+      if (dirty && !stopped) wake();
+    });
+  }
+
+  return {
+    wake,
+    async stop() {
+      stopped = true;
+      await running;
+    },
+  };
+}
+
+function lastOrder(claimed: ClaimedConversation): string | null {
+  const last = claimed.events?.at(-1)?.envelope as Envelope | undefined; // validated at ingest
+  return last?.platformOrder ?? null;
+}
+
+function nextDue(claimed: ClaimedConversation, start: boolean): Date | undefined {
+  if (!start || (claimed.events?.length ?? 0) >= MAX_EVENTS_PER_CLAIM) return new Date();
+  return claimed.next_due_at ?? undefined;
+}

@@ -1,0 +1,241 @@
+import type { TurnReason } from "../../contracts/connector.ts";
+import { contentToText } from "../../envelope/content.ts";
+import { conversationKey, type ConversationPath } from "../../envelope/conversation.ts";
+import type { Envelope } from "../../envelope/envelope.ts";
+import type { ClaimedConversation, ClaimedEvent, OpenTurn } from "../../ledger/claims.ts";
+import { conversationIdOf, type NewId } from "../../ledger/row-ids.ts";
+import type { CancelRow, DecisionRow, NewTurnRow, RoutedEventRow } from "../../ledger/routing.ts";
+import type { Directory, DirectoryAgent } from "../directory.ts";
+import { type Decision, decide, type RoutableEnvelope } from "./decide.ts";
+import { actorOf, type LoopCounts, rootOf } from "./loop-ledger.ts";
+import type { LoopLimits } from "./loop-guard.ts";
+
+/** A turn that routing opened, with the event that it answers. */
+export interface PlannedTurn {
+  readonly row: NewTurnRow;
+  readonly agent: DirectoryAgent;
+  readonly envelope: RoutableEnvelope;
+  readonly claimed: ClaimedConversation;
+  readonly replyPath: ConversationPath;
+}
+
+/** What a conversation's pending events come to. */
+export interface ConversationPlan {
+  readonly claimed: ClaimedConversation;
+  readonly events: RoutedEventRow[];
+  readonly decisions: DecisionRow[];
+  readonly turns: PlannedTurn[];
+  readonly promote: OpenTurn[];
+  readonly cancel: CancelRow[];
+  /** Commands and stops that want an answer visible to the caller. */
+  readonly commands: { readonly envelope: Envelope; readonly stopped: number }[];
+  readonly suppressed: string[];
+}
+
+export interface PlanContext {
+  readonly directory: Directory;
+  readonly newId: NewId;
+  readonly loops: LoopCounts;
+  readonly limits: LoopLimits;
+  /** Events older than this are not answered any more, in ms. */
+  readonly answerAgeMs: number;
+  readonly defaultAgent: (organizationId: string) => string | undefined;
+  /** Whether answers to a top-level message go into a thread under it on this platform. */
+  readonly answersInThread: (platform: string) => boolean;
+  readonly canSteer: (agentId: string) => boolean;
+}
+
+const MAX_RESTARTS = 2;
+const STOP_COMMANDS: ReadonlySet<string> = new Set(["stop"]);
+const ANSWERED_COMMANDS: ReadonlySet<string> = new Set(["stop", "agents", "help"]);
+
+/** Plans what one leased conversation's events, in order, come to; pure apart from the ids it draws. */
+export function planConversation(claimed: ClaimedConversation, envelopes: readonly Envelope[], context: PlanContext): ConversationPlan {
+  const plan: ConversationPlan = { claimed, events: [], decisions: [], turns: [], promote: [], cancel: [], commands: [], suppressed: [] };
+  const open = new Map((claimed.open_turns ?? []).map((turn) => [turn.id, turn]));
+  for (const [index, event] of (claimed.events ?? []).entries()) {
+    const envelope = envelopes[index];
+    if (envelope !== undefined) planEvent(plan, event, envelope, open, context);
+  }
+  planPromotions(plan, open);
+  return plan;
+}
+
+function planEvent(plan: ConversationPlan, event: ClaimedEvent, envelope: Envelope, open: Map<string, OpenTurn>, context: PlanContext): void {
+  const end = (state: string, reason: string): void => void plan.events.push(eventRow(event, plan, { state, reason }));
+  switch (envelope.kind) {
+    case "message_created":
+      if (event.deleted === true) return end("dropped", "deleted_before_routing");
+      if (event.age_ms > context.answerAgeMs) return end("expired", "older_than_answer_age");
+      return planTurns(plan, event, envelope, open, context, 0);
+    case "message_edited": {
+      const stale = endOpenTurns(plan, open, (turn) => turn.trigger_message_id === envelope.body.messageId, "superseded", "trigger_edited");
+      if (stale.length === 0) return end("dropped", "edit_without_open_turn");
+      const restarts = Math.max(...stale.map((turn) => turn.restarts)) + 1;
+      if (restarts > MAX_RESTARTS) return end("dropped", "edited_too_often");
+      return planTurns(plan, event, envelope, open, context, restarts);
+    }
+    case "message_deleted": {
+      const stopped = endOpenTurns(plan, open, (turn) => turn.trigger_message_id === envelope.body.messageId, "cancelled", "trigger_deleted");
+      return end("dropped", stopped.length > 0 ? "trigger_of_open_turns_deleted" : "recorded");
+    }
+    case "session_stopped": {
+      const stopped = endOpenTurns(plan, open, () => true, "cancelled", "stopped_by_person");
+      plan.commands.push({ envelope, stopped: stopped.length });
+      return end("answered", `stopped_${stopped.length}_turns`);
+    }
+    case "command_invoked": {
+      if (ANSWERED_COMMANDS.has(envelope.body.command)) {
+        const stopped = STOP_COMMANDS.has(envelope.body.command) ? endOpenTurns(plan, open, () => true, "cancelled", "stopped_by_command") : [];
+        plan.commands.push({ envelope, stopped: stopped.length });
+        return end("answered", `command_${envelope.body.command}`);
+      }
+      return planTurns(plan, event, envelope, open, context, 0);
+    }
+    case "action_submitted":
+      return planTurns(plan, event, envelope, open, context, 0);
+    default:
+      return end("dropped", "recorded");
+  }
+}
+
+function planTurns(plan: ConversationPlan, event: ClaimedEvent, envelope: RoutableEnvelope, open: Map<string, OpenTurn>, context: PlanContext, restarts: number): void {
+  const { claimed } = plan;
+  const agents = context.directory.list(claimed.organization_id);
+  const text = textOf(envelope, event);
+  const facts = {
+    text,
+    archived: claimed.archived === true,
+    identityInChannel: claimed.identity_in_channel !== false,
+    participants: new Set(claimed.participants ?? []),
+    targetAgent: event.target_agent ?? undefined,
+    defaultAgent: context.defaultAgent(claimed.organization_id),
+    loop: (agentId: string) => context.loops.facts(envelope, event.id, agentId),
+    limits: context.limits,
+  };
+  const opened: PlannedTurn[] = [];
+  const steered: string[] = [];
+  const late = claimed.routed_order !== null && envelope.platformOrder < claimed.routed_order;
+  for (const agent of agents) {
+    const decision = decide(envelope, agent, facts);
+    if (decision.rule === "hop_limit" || decision.rule === "pair_budget" || decision.rule === "turn_budget") plan.suppressed.push(decision.rule);
+    const turn = decision.verdict === "turn" ? openTurn(plan, event, envelope, agent, decision.reason ?? "mention", open, context, restarts) : undefined;
+    if (turn?.steered !== undefined) steered.push(turn.steered);
+    if (turn?.planned !== undefined) opened.push(turn.planned);
+    plan.decisions.push(decisionRow(event, claimed, decision, turn, late));
+  }
+  plan.turns.push(...opened);
+  const [steeredInto] = steered;
+  if (opened.length > 0) plan.events.push(eventRow(event, plan, { state: "routed", reason: null, openTurns: opened.length }));
+  else if (steeredInto !== undefined) plan.events.push(eventRow(event, plan, { state: "steering", reason: "steered", steered: steeredInto }));
+  else plan.events.push(eventRow(event, plan, { state: "dropped", reason: "no_agent_addressed" }));
+}
+
+function openTurn(
+  plan: ConversationPlan,
+  event: ClaimedEvent,
+  envelope: RoutableEnvelope,
+  agent: DirectoryAgent,
+  reason: TurnReason,
+  open: Map<string, OpenTurn>,
+  context: PlanContext,
+  restarts: number,
+): { planned?: PlannedTurn; steered?: string } {
+  const { claimed } = plan;
+  const replyPath = replyPathOf(envelope, agent, context);
+  const replyKey = conversationKey(claimed.installation_id, replyPath.channel.id, replyPath.thread?.id);
+  const replyConv = conversationIdOf(replyKey);
+  const active = [...open.values()].filter((turn) => turn.agent_id === agent.agentId && turn.reply_conversation_id === replyConv);
+  const running = active.find((turn) => turn.state === "running");
+  if (running !== undefined && agent.definition.turnMode === "steer" && context.canSteer(agent.agentId) && plan.turns.every((turn) => turn.row.event !== event.id)) {
+    return { steered: running.id };
+  }
+  if (active.length > 0 && agent.definition.turnMode === "interrupt") {
+    endOpenTurns(plan, open, (turn) => active.includes(turn), "superseded", "interrupted_by_newer_message");
+  }
+  context.loops.planned(envelope, event.id, agent.agentId);
+  const row: NewTurnRow = {
+    id: context.newId("t"),
+    org: claimed.organization_id,
+    agent: agent.agentId,
+    conv: claimed.id,
+    reply_conv: replyConv,
+    reply_thread: replyPath.thread?.id ?? null,
+    reply_path: replyPath,
+    event: event.id,
+    trigger_message: "messageId" in envelope.body ? (envelope.body.messageId ?? null) : null,
+    asker: envelope.sender.kind === "agent" ? null : envelope.sender.id,
+    reason,
+    start: !active.some((turn) => open.has(turn.id)),
+    timeout_ms: agent.definition.turnTimeoutMs,
+    hop: envelope.cause?.hopCount ?? 0,
+    root: rootOf(envelope, event.id),
+    actor: actorOf(envelope) ?? null,
+    restarts,
+  };
+  open.set(row.id, {
+    id: row.id, agent_id: row.agent, state: row.start ? "running" : "queued", event_id: row.event, conversation_id: row.conv,
+    reply_conversation_id: replyConv, trigger_message_id: row.trigger_message, restarts, due: false, planned: true,
+  });
+  return { planned: { row, agent, envelope, claimed, replyPath } };
+}
+
+/** Where a reply to this event goes, decided here once: the thread it was asked in, a new one under it, or the channel. */
+function replyPathOf(envelope: RoutableEnvelope, agent: DirectoryAgent, context: PlanContext): ConversationPath {
+  const { conversation } = envelope;
+  const inThread = agent.definition.replyInThread ?? context.answersInThread(envelope.platform);
+  const direct = conversation.channel.kind === "direct" || conversation.channel.kind === "group_direct";
+  const message = envelope.kind === "message_created" || envelope.kind === "message_edited" ? envelope.body.messageId : undefined;
+  if (conversation.thread !== undefined || !inThread || direct || message === undefined) return conversation;
+  return { ...conversation, thread: { id: message } };
+}
+
+/** Marks matching turns as ended: queued ones at once, running ones by asking their owner; turns planned in this round are kept out of it. */
+function endOpenTurns(plan: ConversationPlan, open: Map<string, OpenTurn>, matches: (turn: OpenTurn) => boolean, state: CancelRow["state"], reason: string): OpenTurn[] {
+  const ended = [...open.values()].filter((turn) => turn.planned !== true && turn.state !== "delivering" && matches(turn));
+  for (const turn of ended) {
+    open.delete(turn.id);
+    plan.cancel.push({ id: turn.id, conv: plan.claimed.id, state, reason });
+    if (turn.state === "running") open.set(`ending ${turn.id}`, { ...turn, id: `ending ${turn.id}`, state: "delivering" });
+  }
+  return ended;
+}
+
+/** The next queued turn of each agent that is not at work here starts now. */
+function planPromotions(plan: ConversationPlan, open: ReadonlyMap<string, OpenTurn>): void {
+  const busy = new Set([...open.values()].filter((turn) => turn.reply_conversation_id === plan.claimed.id && turn.state !== "queued").map((turn) => turn.agent_id));
+  for (const turn of open.values()) {
+    if (turn.state !== "queued" || turn.planned === true || turn.reply_conversation_id !== plan.claimed.id || busy.has(turn.agent_id)) continue;
+    busy.add(turn.agent_id);
+    if (turn.due) plan.promote.push(turn);
+  }
+}
+
+function textOf(envelope: RoutableEnvelope, event: ClaimedEvent): string {
+  if (envelope.kind === "command_invoked") return envelope.body.text;
+  if (envelope.kind === "action_submitted") return envelope.body.value ?? envelope.body.actionId;
+  return event.newer?.text ?? contentToText(envelope.body.content);
+}
+
+function eventRow(event: ClaimedEvent, plan: ConversationPlan, end: { state: string; reason: string | null; openTurns?: number; steered?: string }): RoutedEventRow {
+  return { id: event.id, conv: plan.claimed.id, state: end.state, reason: end.reason, open_turns: end.openTurns ?? 0, steered: end.steered ?? null };
+}
+
+function decisionRow(
+  event: ClaimedEvent,
+  claimed: ClaimedConversation,
+  decision: Decision,
+  turn: { planned?: PlannedTurn; steered?: string } | undefined,
+  late: boolean,
+): DecisionRow {
+  return {
+    event: event.id,
+    conv: claimed.id,
+    org: claimed.organization_id,
+    agent: decision.agentId,
+    verdict: turn?.steered === undefined ? decision.verdict : "steered",
+    rule: decision.rule,
+    turn: turn?.planned?.row.id ?? turn?.steered ?? null,
+    detail: late ? { late: true } : null,
+  };
+}

@@ -1,0 +1,65 @@
+import type { ChatAdapter, ReconcileOutcome } from "../../contracts/adapter.ts";
+import type { Logger } from "../../contracts/logger.ts";
+import type { ConversationPath } from "../../envelope/conversation.ts";
+import { toParleyError } from "../../errors/parley-error.ts";
+import type { ReceiptRow } from "../../ledger/receipts.ts";
+import type { UnknownDelivery } from "../../ledger/upkeep.ts";
+import type { Directory } from "../directory.ts";
+import { deliveredRow } from "../deliver/deliverer.ts";
+import { UNKNOWN_TTL_MS } from "../deliver/settle-failure.ts";
+
+/** Pause between two read-backs of one delivery, in ms: growing, so that a platform in trouble is not asked all the time. */
+const READ_BACK_PAUSES_MS = [1_500, 3_000, 10_000, 30_000] as const;
+/** Read-backs in a row that must find nothing before the write counts as not sent. */
+const PROOF_OF_ABSENCE = 2;
+
+/** Asks the platform what became of a write of unknown outcome and decides what follows; never sends it blindly. */
+export async function reconcileDelivery(
+  delivery: UnknownDelivery,
+  options: { adapter: ChatAdapter; directory: Directory; logger: Logger; deadLetterId: string; nowMs: number },
+): Promise<ReceiptRow> {
+  const identity = options.directory.get(delivery.agent_id)?.identity ?? { agentId: delivery.agent_id, handle: "former-agent", name: "Former agent", color: "#808080" };
+  const outcome = await options.adapter
+    .reconcile({
+      target: {
+        organizationId: delivery.organization_id,
+        installationId: delivery.installation_id,
+        conversation: delivery.path as ConversationPath, // written from a validated envelope
+        ...(delivery.asker_id === null ? {} : { askerId: delivery.asker_id }),
+      },
+      idempotencyKey: delivery.idempotency_key,
+      attemptedSince: delivery.first_attempt_at.toISOString(),
+      identity,
+      preview: delivery.preview,
+      knownMessageIds: delivery.known_message_ids ?? [],
+      signal: AbortSignal.timeout(15_000),
+    })
+    .catch((thrown: unknown): ReconcileOutcome => ({ undetermined: toParleyError(thrown, "PLATFORM_UNAVAILABLE").code }));
+  options.logger.info({ deliveryId: delivery.id, found: "found" in outcome, absent: "absent" in outcome }, "read back a delivery of unknown outcome");
+  return settleReconciled(delivery, outcome, { ...options, delivered: "found" in outcome ? deliveredRow(delivery, outcome.found, identity) : undefined });
+}
+
+/** What a read-back means; pure. */
+export function settleReconciled(
+  delivery: Pick<UnknownDelivery, "id" | "epoch" | "absences" | "first_attempt_at" | "preview" | "final">,
+  outcome: ReconcileOutcome,
+  at: { nowMs: number; deadLetterId: string; delivered: ReceiptRow | undefined },
+): ReceiptRow {
+  const pause = READ_BACK_PAUSES_MS[Math.min(delivery.absences, READ_BACK_PAUSES_MS.length - 1)] ?? 1_500;
+  const row = (state: ReceiptRow["state"], reason: string, waitMs: number, absent: boolean): ReceiptRow => ({
+    id: delivery.id, epoch: delivery.epoch, state, message_id: null, occurred: null, porder: null,
+    code: "PLATFORM_OUTCOME_UNKNOWN", reason, wait_ms: waitMs, absent, body: null, sender: null,
+    dead_letter: state === "parked" ? at.deadLetterId : null,
+  });
+  if (at.delivered !== undefined) {
+    // A found preview holds text on the way: with its final text committed it is edited now, otherwise it stays open for its turn.
+    if (delivery.preview) return { ...at.delivered, state: delivery.final ? "pending" : "open" };
+    return at.delivered;
+  }
+  if ("absent" in outcome) {
+    if (delivery.absences + 1 < PROOF_OF_ABSENCE) return row("unknown", "not found yet", pause, true);
+    return delivery.preview && !delivery.final ? row("cancelled", "the preview was never posted", 0, true) : row("pending", "proven absent", 0, true);
+  }
+  if (at.nowMs - delivery.first_attempt_at.getTime() > UNKNOWN_TTL_MS) return row("parked", "the platform never said whether it arrived", 0, false);
+  return row("unknown", "undetermined" in outcome ? outcome.undetermined : "undetermined", 5_000, false);
+}

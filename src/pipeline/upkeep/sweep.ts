@@ -1,0 +1,127 @@
+import type { ChatAdapter } from "../../contracts/adapter.ts";
+import type { Logger } from "../../contracts/logger.ts";
+import { ParleyError } from "../../errors/parley-error.ts";
+import type { Database } from "../../ledger/connection/database.ts";
+import type { NewId } from "../../ledger/row-ids.ts";
+import { loadTurns } from "../../ledger/turns.ts";
+import { beat, hasDueWork, leave, listOwnTurns, orphanDeliveries, ringForgotten, takeOrphans, takeUnknown } from "../../ledger/upkeep.ts";
+import type { Deliverer } from "../deliver/deliverer.ts";
+import type { Directory } from "../directory.ts";
+import { fromLoaded } from "../invoke/runnable-turn.ts";
+import type { TurnRunner } from "../invoke/turn-runner.ts";
+import { reconcileDelivery } from "./reconcile.ts";
+
+export interface Sweep {
+  start(): Promise<void>;
+  /** Looks once, now. */
+  run(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface SweepOptions {
+  readonly database: Database;
+  readonly worker: { readonly id: string; readonly roles: string };
+  readonly newId: NewId;
+  readonly logger: Logger;
+  readonly directory: Directory;
+  readonly adapter: (platform: string) => ChatAdapter;
+  readonly runner: TurnRunner;
+  readonly deliverer: Deliverer;
+  /** Works on turns (worker role) and on the outbox (delivery role). */
+  readonly roles: { readonly worker: boolean; readonly delivery: boolean };
+  readonly wake: () => void;
+  readonly wakeOutbox: () => void;
+  /** Time between two looks, in ms; must be well under WORKER_DEAD_AFTER_MS where other processes share the ledger. */
+  readonly everyMs: number;
+}
+
+/** How many looks lie between two searches for forgotten work. */
+const FORGOTTEN_EVERY = 4;
+
+/** Keeps the ledger moving whatever was lost: heartbeat, stop requests, orphans of dead workers, writes of unknown outcome, forgotten bells. */
+export function createSweep(options: SweepOptions): Sweep {
+  const { database, worker, logger, runner } = options;
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> | undefined;
+  let looks = 0;
+  let suspects = new Set<string>();
+  let healthy = true;
+
+  async function look(): Promise<void> {
+    await beat(database, worker);
+    if (options.roles.worker) await lookAfterTurns();
+    if (options.roles.delivery) await lookAfterDeliveries();
+    if (looks % FORGOTTEN_EVERY === 0) await ringForgotten(database);
+    looks += 1;
+    const due = await hasDueWork(database);
+    if (due.route) options.wake();
+    if (due.outbox) options.wakeOutbox();
+  }
+
+  async function lookAfterTurns(): Promise<void> {
+    const own = await listOwnTurns(database, worker.id);
+    const active = runner.active();
+    for (const turn of own) if (turn.cancel_requested !== null) runner.cancel(turn.id, turn.cancel_requested);
+    // Ours by the ledger, yet not in hand at two looks in a row: its end was lost with a connection.
+    const missing = own.filter((turn) => !active.has(turn.id)).map((turn) => turn.id);
+    const lost = missing.filter((id) => suspects.has(id));
+    suspects = new Set(missing);
+    const orphans = await takeOrphans(database, worker.id, lost);
+    const toEnd = orphans.filter((orphan) => !orphan.requeued).map((orphan) => orphan.id);
+    if (toEnd.length > 0) await endOrphans(toEnd);
+  }
+
+  async function endOrphans(ids: readonly string[]): Promise<void> {
+    for (const loaded of await loadTurns(database, ids)) {
+      const turn = fromLoaded(loaded, options.directory, { history: null, thread_root: null });
+      if (turn === undefined) {
+        await database.query({ text: "update turns set state = 'cancelled', state_reason = 'agent_removed', finished_at = now() where id = $1 and owner = $2" }, [loaded.id, worker.id]);
+        continue;
+      }
+      const error =
+        loaded.cancel_requested !== null
+          ? new ParleyError("TURN_CANCELLED", { detail: loaded.cancel_requested })
+          : new ParleyError("AGENT_TIMEOUT", { detail: loaded.attempt > 1 ? "its workers ended again and again" : "no reply came before the deadline" });
+      runner.fail(turn, error);
+      if (loaded.cancel_requested !== null) runner.cancel(turn.turnId, loaded.cancel_requested);
+    }
+  }
+
+  async function lookAfterDeliveries(): Promise<void> {
+    await orphanDeliveries(database, worker.id);
+    for (const delivery of await takeUnknown(database, worker.id)) {
+      void reconcileDelivery(delivery, { adapter: options.adapter(delivery.platform), directory: options.directory, logger, deadLetterId: options.newId("x"), nowMs: Date.now() })
+        .then((row) => options.deliverer.record(row))
+        .catch((error: unknown) => logger.error({ err: error, deliveryId: delivery.id }, "reconciliation failed"));
+    }
+  }
+
+  async function run(): Promise<void> {
+    running ??= look()
+      .then(() => {
+        if (!healthy) logger.info({}, "the ledger is back");
+        healthy = true;
+      })
+      .catch((error: unknown) => {
+        if (healthy) logger.error({ err: error }, "upkeep failed; trying again");
+        healthy = false;
+      })
+      .finally(() => {
+        running = undefined;
+      });
+    await running;
+  }
+
+  return {
+    async start() {
+      await beat(database, worker);
+      timer = setInterval(() => void run(), options.everyMs);
+    },
+    run,
+    async stop() {
+      clearInterval(timer);
+      await running;
+      await leave(database, worker.id).catch(() => undefined);
+    },
+  };
+}

@@ -11,6 +11,9 @@ const HOLDER_FILE = "parley.lock.json";
 
 const SQLITE_BUSY = 5;
 
+/** Keeps held locks from being collected as garbage, which would close them: a caller may well forget what it was given. */
+const held = new Set<DatabaseSync>();
+
 export interface FolderLock {
   /** Lets the next process in; safe to call twice. */
   release(): void;
@@ -42,12 +45,11 @@ export function lockFolder(folder: string): FolderLock {
     if (isBusy(cause)) throw lockedByAnother(path);
     throw cannotLock(path, cause);
   }
+  held.add(lock);
   writeHolder(path);
-  let held = true;
   return {
     release() {
-      if (!held) return;
-      held = false;
+      if (!held.delete(lock)) return;
       // Before the lock goes: after it, the file may be the next holder's.
       rmSync(join(path, HOLDER_FILE), { force: true });
       lock.close();

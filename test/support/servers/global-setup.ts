@@ -13,7 +13,7 @@ declare module "vitest" {
 
 /** Starts the servers that all test files share, once per run; the returned function stops them. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
+  const [postgres, redis] = await Promise.all([startPostgres({ fsync: true }), startRedis()]);
   project.provide("postgresUrl", postgres.url);
   project.provide("redisUrl", redis.url);
   return async () => {

@@ -27,7 +27,7 @@ const SHAPES: readonly SecretShape[] = [
   { pattern: String.raw`(__(?:Host|Secure)-[A-Za-z0-9_-]+=)[^;,\s"\\]+`, keeps: true },
   // Parley's own: operator, agent and reply tokens, sign-in links
   { pattern: String.raw`\bprl_[a-z]+_[A-Za-z0-9_-]{16,}` },
-  { pattern: String.raw`(/api/replies/)[^/?#\s"\\]+`, keeps: true },
+  { pattern: String.raw`(/api/replies/)(?!:)[^/?#\s"\\]+`, keeps: true },
   { pattern: String.raw`(/sign-in(?:/|[?#](?:[a-z]+=)?))[A-Za-z0-9_.~-]{8,}`, keeps: true },
   // Discord bot tokens and webhooks, Telegram bots, Matrix access tokens
   {

@@ -1,0 +1,101 @@
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { z } from "zod";
+import { AgentDefinition } from "../../contracts/agent-definition.ts";
+import { ParleyError } from "../../errors/parley-error.ts";
+import { AgentViewSchema, ConnectorCheckSchema, ErrorSchema } from "../view-schemas.ts";
+import { OPERATOR, type RouteContext, SECURED } from "./route-context.ts";
+
+const Params = z.object({ handle: z.string().min(1).max(64) });
+const base = { tags: ["agents"], security: SECURED };
+
+/** Agents: listing, adding, removing, pausing, resuming and checking. */
+export const agentRoutes: FastifyPluginAsyncZod<RouteContext> = async (server, { operations, organizationId }) => {
+  server.get(
+    "/agents",
+    {
+      ...OPERATOR,
+      schema: {
+        ...base,
+        summary: "All agents",
+        response: { 200: z.object({ agents: z.array(AgentViewSchema).readonly() }) },
+      },
+    },
+    async () => ({ agents: await operations.agents.list(organizationId) }),
+  );
+
+  server.post(
+    "/agents",
+    {
+      ...OPERATOR,
+      schema: {
+        ...base,
+        summary: "Add an agent; its secret is shown in this answer and never again",
+        body: AgentDefinition,
+        response: {
+          201: z.object({ agent: AgentViewSchema, secret: z.string().optional() }),
+          400: ErrorSchema,
+          409: ErrorSchema,
+        },
+      },
+    },
+    async (request, reply) => {
+      const { agent, secret } = await operations.agents.add(organizationId, request.body).catch(blameRequest);
+      return reply.code(201).send({ agent, ...(secret === undefined ? {} : { secret }) });
+    },
+  );
+
+  server.delete(
+    "/agents/:handle",
+    {
+      ...OPERATOR,
+      schema: { ...base, summary: "Remove an agent", params: Params, response: { 204: z.null(), 404: ErrorSchema } },
+    },
+    async (request, reply) => {
+      await operations.agents.remove(organizationId, request.params.handle);
+      return reply.code(204).send(null);
+    },
+  );
+
+  for (const verb of ["pause", "resume"] as const) {
+    server.post(
+      `/agents/:handle/${verb}`,
+      {
+        ...OPERATOR,
+        schema: {
+          ...base,
+          summary: `${verb === "pause" ? "Pause" : "Resume"} an agent`,
+          params: Params,
+          response: { 200: z.object({ agent: AgentViewSchema }), 404: ErrorSchema },
+        },
+      },
+      async (request) => ({
+        agent: await operations.agents.setPaused(organizationId, request.params.handle, verb === "pause"),
+      }),
+    );
+  }
+
+  server.post(
+    "/agents/:handle/check",
+    {
+      ...OPERATOR,
+      schema: {
+        ...base,
+        summary: "Whether a turn would reach the agent now",
+        params: Params,
+        response: { 200: ConnectorCheckSchema, 404: ErrorSchema },
+      },
+    },
+    async (request) => operations.agents.check(organizationId, request.params.handle),
+  );
+};
+
+/** A definition that came with a request is the request's fault, not that of this deployment's configuration. */
+function blameRequest(error: unknown): never {
+  if (error instanceof ParleyError && error.code === "CONFIG_INVALID") {
+    throw new ParleyError("REQUEST_INVALID", {
+      cause: error,
+      ...(error.detail === undefined ? {} : { detail: error.detail }),
+    });
+  }
+  throw error;
+}

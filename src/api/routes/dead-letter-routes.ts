@@ -1,0 +1,76 @@
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { z } from "zod";
+import { DeadLetterSchema, DeadLetterState, ErrorSchema } from "../view-schemas.ts";
+import { MAX_ID_CHARS, OPERATOR, type RouteContext, SECURED } from "./route-context.ts";
+
+const Params = z.object({ id: z.string().min(1).max(MAX_ID_CHARS) });
+const MAX_LISTED = 500;
+const base = { tags: ["dead letters"], security: SECURED };
+
+/** Dead letters: listing, reading, replaying and discarding. */
+export const deadLetterRoutes: FastifyPluginAsyncZod<RouteContext> = async (server, { operations, organizationId }) => {
+  server.get(
+    "/dead-letters",
+    {
+      ...OPERATOR,
+      schema: {
+        ...base,
+        summary: "Dead letters, newest first",
+        querystring: z.strictObject({
+          state: DeadLetterState.optional(),
+          limit: z.coerce.number().int().min(1).max(MAX_LISTED).optional(),
+        }),
+        response: { 200: z.object({ deadLetters: z.array(DeadLetterSchema).readonly() }) },
+      },
+    },
+    async ({ query }) => {
+      const options = {
+        ...(query.state === undefined ? {} : { state: query.state }),
+        ...(query.limit === undefined ? {} : { limit: query.limit }),
+      };
+      return { deadLetters: await operations.deadLetters.list(organizationId, options) };
+    },
+  );
+
+  server.get(
+    "/dead-letters/:id",
+    {
+      ...OPERATOR,
+      schema: {
+        ...base,
+        summary: "One dead letter with what arrived",
+        params: Params,
+        response: { 200: DeadLetterSchema.extend({ raw: z.string().optional() }), 404: ErrorSchema },
+      },
+    },
+    async ({ params }) => operations.deadLetters.show(organizationId, params.id),
+  );
+
+  server.post(
+    "/dead-letters/:id/replay",
+    {
+      ...OPERATOR,
+      schema: {
+        ...base,
+        summary: "Run the work again under the same identity",
+        params: Params,
+        response: { 200: DeadLetterSchema, 404: ErrorSchema, 409: ErrorSchema },
+      },
+    },
+    async ({ params }) => operations.deadLetters.replay(organizationId, params.id),
+  );
+
+  server.post(
+    "/dead-letters/:id/discard",
+    {
+      ...OPERATOR,
+      schema: {
+        ...base,
+        summary: "Close it without repeating the work",
+        params: Params,
+        response: { 200: DeadLetterSchema, 404: ErrorSchema, 409: ErrorSchema },
+      },
+    },
+    async ({ params }) => operations.deadLetters.discard(organizationId, params.id),
+  );
+};

@@ -1,0 +1,75 @@
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { z } from "zod";
+import { MAX_BLOCK_TEXT_CHARS } from "../../envelope/content.ts";
+import { ParleyError } from "../../errors/parley-error.ts";
+import { ErrorSchema, ExplanationSchema } from "../view-schemas.ts";
+import { MAX_ID_CHARS, OPERATOR, type RouteContext, SECURED } from "./route-context.ts";
+
+const base = { tags: ["messages"], security: SECURED };
+const Id = z.string().min(1).max(MAX_ID_CHARS);
+
+/** Messages: following one through the pipeline, sending one as an agent, stopping what runs. */
+export const messageRoutes: FastifyPluginAsyncZod<RouteContext> = async (server, { operations, organizationId }) => {
+  server.get(
+    "/explain/:reference",
+    {
+      ...OPERATOR,
+      schema: {
+        ...base,
+        summary: "The whole path of a message, by event, message or turn id",
+        params: z.object({ reference: Id }),
+        response: { 200: ExplanationSchema, 404: ErrorSchema },
+      },
+    },
+    async ({ params }) => {
+      const explanation = await operations.explain(organizationId, params.reference);
+      if (explanation === undefined) {
+        throw new ParleyError("NOT_FOUND", {
+          detail: "no event, message or turn has this id; it may never have reached Parley",
+        });
+      }
+      return explanation;
+    },
+  );
+
+  server.post(
+    "/send",
+    {
+      ...OPERATOR,
+      schema: {
+        ...base,
+        summary: "Post a text as an agent",
+        body: z.strictObject({
+          agent: z.string().min(1).max(64),
+          to: Id.describe("A conversation id, or platform:channel such as web:general"),
+          text: z.string().min(1).max(MAX_BLOCK_TEXT_CHARS),
+          idempotencyKey: z.string().min(1).max(128).optional(),
+        }),
+        response: {
+          202: z.object({ deliveryIds: z.array(z.string()).readonly() }),
+          400: ErrorSchema,
+          404: ErrorSchema,
+        },
+      },
+    },
+    async ({ body: { idempotencyKey, ...message } }, reply) => {
+      const request = { ...message, organizationId, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
+      return reply.code(202).send(await operations.send(request));
+    },
+  );
+
+  server.post(
+    "/stop",
+    {
+      ...OPERATOR,
+      schema: {
+        ...base,
+        summary: "Stop the running and queued turns of a conversation",
+        body: z.strictObject({ conversationId: Id }),
+        response: { 200: z.object({ stoppedTurns: z.number() }), 404: ErrorSchema },
+      },
+    },
+    async ({ body }) =>
+      operations.stop({ organizationId, conversationId: body.conversationId, requestedBy: "operator" }),
+  );
+};

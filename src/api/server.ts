@@ -1,0 +1,151 @@
+import { createHash } from "node:crypto";
+import cookie from "@fastify/cookie";
+import multipart from "@fastify/multipart";
+import rateLimit from "@fastify/rate-limit";
+import websocket from "@fastify/websocket";
+import { type FastifyInstance, type FastifyRequest, fastify } from "fastify";
+import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import type { Config } from "../config/config.ts";
+import type { Logger } from "../contracts/logger.ts";
+import type { Operations } from "../contracts/operations.ts";
+import { ParleyError } from "../errors/parley-error.ts";
+import { bearerToken, enforceAuthPolicies } from "./auth-policy.ts";
+import { answer, answerErrors } from "./error-answers.ts";
+import { describeApi, serveApiDescription } from "./openapi.ts";
+import type { OperatorAccess } from "./operator-access.ts";
+import { servePage } from "./page.ts";
+import type { PrometheusMetrics } from "./prometheus-metrics.ts";
+import { agentRoutes } from "./routes/agent-routes.ts";
+import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
+import { healthRoutes } from "./routes/health-routes.ts";
+import { messageRoutes } from "./routes/message-routes.ts";
+import { replyRoutes } from "./routes/reply-routes.ts";
+import { systemRoutes } from "./routes/system-routes.ts";
+import { addBareHeaders, addPageHeaders, BARE_HEADERS } from "./security-headers.ts";
+import { createStatusReader } from "./status-reader.ts";
+
+export interface ServerOptions {
+  readonly config: Pick<Config, "organizationId" | "web" | "limits">;
+  readonly operations: Operations;
+  readonly logger: Logger;
+  readonly metrics: PrometheusMetrics;
+  readonly auth: {
+    readonly operator: OperatorAccess;
+    /** True when the request carries the session of a signed-in owner. Default: only the operator's token counts. */
+    readonly ownerSession?: (request: FastifyRequest) => Promise<boolean>;
+    /** Makes a sign-in link for the owner. Default: there is none to give. */
+    readonly createSignInLink?: () => Promise<string>;
+  };
+  /** The adapters' `mount` functions; each gets a scope of its own with cookies, WebSocket and multipart at hand. */
+  readonly mounts?: readonly ((server: FastifyInstance) => Promise<void>)[];
+  /** Folder of the built page. */
+  readonly pageFolder?: string;
+  /** True once the process is stopping; readiness then says so. */
+  readonly isDraining?: () => boolean;
+}
+
+/** Ids have up to 512 characters, and each may take three in an address. */
+const MAX_PARAM_CHARS = 1_536;
+const MAX_HEADER_BYTES = 16_384;
+const MAX_SOCKET_MESSAGE_BYTES = 65_536;
+const CHECK_TIMEOUTS_EVERY_MS = 1_000;
+const MINUTE_MS = 60_000;
+
+/**
+ * Guarantees a server whose every route declares who may call it, whose every answer carries the security headers and
+ * whose every failure is `{ error: { code, message, detail } }`. It is ready to listen and does not listen yet.
+ */
+export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const { config, operations, logger } = options;
+  const server = fastify({
+    // Access logs would hold addresses, and some addresses hold secrets; what matters is counted and logged by the pipeline.
+    logger: false,
+    bodyLimit: config.limits.bodyBytes,
+    requestTimeout: config.limits.requestTimeoutMs,
+    http: {
+      headersTimeout: config.limits.headersTimeoutMs,
+      connectionsCheckingInterval: CHECK_TIMEOUTS_EVERY_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
+    routerOptions: { maxParamLength: MAX_PARAM_CHARS },
+    trustProxy: config.web.trustedProxies.length > 0 ? config.web.trustedProxies : false,
+    forceCloseConnections: "idle",
+    frameworkErrors: (error, request, reply) => void answer(error, request, reply.headers(BARE_HEADERS), logger),
+  });
+  answerErrors(server, logger);
+  addBareHeaders(server);
+  enforceAuthPolicies(server, { ...options.auth, web: config.web });
+  await server.register(cookie);
+  await server.register(rateLimit, {
+    // The auth policies ask for it; what platforms call is bounded by their signatures and must never be turned away.
+    global: false,
+    max: config.limits.requestsPerMinute,
+    timeWindow: MINUTE_MS,
+    keyGenerator: (request) => rateKey(request, options.auth.operator),
+    errorResponseBuilder: (_request, { ttl }) => new ParleyError("RATE_EXCEEDED", { retryAfterMs: ttl }),
+  });
+  await describeApi(server);
+  await registerMounts(server, options.mounts ?? [], config.limits.uploadBytes);
+  await server.register(async (scope) => {
+    await addPageHeaders(scope, config.web.publicUrl);
+    await registerHealth(scope, options);
+    await registerApi(scope, options);
+    await serveApiDescription(scope);
+    await servePage(scope, options.pageFolder);
+  });
+  await server.ready();
+  return server;
+}
+
+async function registerHealth(server: FastifyInstance, options: ServerOptions): Promise<void> {
+  const readStatus = createStatusReader(options.operations);
+  const isDraining = options.isDraining ?? (() => false);
+  await server.register((scope) => healthRoutes(scope, { readStatus, metrics: options.metrics, isDraining }));
+}
+
+async function registerApi(server: FastifyInstance, options: ServerOptions): Promise<void> {
+  const context = { operations: options.operations, organizationId: options.config.organizationId };
+  await server.register(
+    async (scope) => {
+      scope.setValidatorCompiler(validatorCompiler);
+      scope.setSerializerCompiler(serializerCompiler);
+      scope.addHook("onRequest", async (_request, reply) => {
+        void reply.header("cache-control", "no-store");
+      });
+      await scope.register(agentRoutes, context);
+      await scope.register(deadLetterRoutes, context);
+      await scope.register(messageRoutes, context);
+      await scope.register(replyRoutes, context);
+      await scope.register(systemRoutes, { ...context, createSignInLink: options.auth.createSignInLink });
+    },
+    { prefix: "/api" },
+  );
+}
+
+async function registerMounts(
+  server: FastifyInstance,
+  mounts: NonNullable<ServerOptions["mounts"]>,
+  uploadBytes: number,
+): Promise<void> {
+  await server.register(async (scope) => {
+    scope.authDefault = "adapter";
+    await scope.register(websocket, { options: { maxPayload: MAX_SOCKET_MESSAGE_BYTES } });
+    await scope.register(multipart, { limits: { fileSize: uploadBytes, files: 1, fields: 8, parts: 16 } });
+    for (const mount of mounts) {
+      await scope.register(async (own) => {
+        own.addHook("onRoute", (route) => {
+          route.schema = { hide: true, ...route.schema };
+        });
+        await mount(own);
+      });
+    }
+  });
+}
+
+/** One bucket for the operator's token and one per address otherwise, so that a stranger cannot use up the operator's. */
+function rateKey(request: FastifyRequest, operator: OperatorAccess): string {
+  const token = bearerToken(request);
+  return token !== undefined && operator.verify(token)
+    ? `token:${createHash("sha256").update(token).digest("hex")}`
+    : `address:${request.ip}`;
+}

@@ -1,0 +1,121 @@
+import type {
+  AgentView,
+  DeadLetterView,
+  Explanation,
+  Operations,
+  SystemStatus,
+} from "../../../src/contracts/operations.ts";
+
+export const AGENT: AgentView = {
+  agentId: "a-1",
+  handle: "helper",
+  name: "Helper",
+  description: "helps",
+  avatarUrl: "https://agents.example.org/a.png",
+  color: "#336699",
+  connectorKind: "webhook",
+  source: "api",
+  status: "active",
+  turnMode: "queue",
+  channels: ["*"],
+};
+
+export const DEAD_LETTER: DeadLetterView = {
+  id: "d-1",
+  stage: "invoke",
+  code: "AGENT_CRASHED",
+  reason: "it ended with exit code 1",
+  state: "open",
+  eventId: "e-1",
+  turnId: "t-1",
+  deliveryId: "p-1",
+  conversationId: "c-1",
+  createdAt: "2026-11-21T12:00:00.000Z",
+};
+
+export const EXPLANATION: Explanation = {
+  eventId: "e-1",
+  kind: "message_created",
+  platform: "slack",
+  state: "answered",
+  stateReason: "mention",
+  traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
+  steps: [
+    {
+      at: "2026-11-21T12:00:00.000Z",
+      verb: "ingest",
+      outcome: "stored",
+      rule: "dedupe_key_is_new",
+      detail: { sizeBytes: 10, list: [1, null] },
+    },
+    { at: "2026-11-21T12:00:00.010Z", verb: "route", agent: "helper", outcome: "turn", rule: "mention" },
+  ],
+};
+
+export const STATUS: SystemStatus = {
+  ledger: { ok: true, backend: "pglite", latencyMs: 0.4 },
+  queue: { ok: true, backend: "postgres", waiting: 3, latencyMs: 0.6, detail: "in the ledger's database" },
+  platforms: [
+    {
+      platform: "slack",
+      installationId: "i-1",
+      name: "Acme workspace",
+      state: "connected",
+      lastEventAt: "2026-11-21T12:00:00.000Z",
+    },
+    { platform: "slack", installationId: "i-2", name: "Other workspace", state: "failed", detail: "token revoked" },
+    { platform: "web", installationId: "i-3", name: "Web rooms", state: "connected" },
+  ],
+  work: {
+    pendingEvents: 1,
+    runningTurns: 2,
+    queuedTurns: 3,
+    pendingDeliveries: 4,
+    unknownDeliveries: 5,
+    openDeadLetters: 6,
+    oldestOpenMs: 7_000,
+  },
+  rooms: [{ conversationId: "c-1", platform: "web", name: "general", people: 2, agents: ["helper"] }],
+};
+
+export interface RecordingOperations extends Operations {
+  /** Every call with its arguments, in order. */
+  readonly calls: [name: string, ...args: unknown[]][];
+  /** What the next call of that name throws or answers instead. */
+  readonly next: Map<string, () => Promise<never> | unknown>;
+}
+
+/** Stands where the pipeline's operations stand; it writes down what the API asks of them. */
+export function recordingOperations(): RecordingOperations {
+  const calls: RecordingOperations["calls"] = [];
+  const next: RecordingOperations["next"] = new Map();
+  const record = async <Result>(name: string, args: readonly unknown[], result: Result): Promise<Result> => {
+    calls.push([name, ...args]);
+    const instead = next.get(name);
+    // The test that sets it knows what the call answers.
+    return instead === undefined ? result : ((await instead()) as Result);
+  };
+  return {
+    calls,
+    next,
+    agents: {
+      list: (...args) => record("agents.list", args, [AGENT]),
+      add: (...args) => record("agents.add", args, { agent: AGENT, secret: "whsec_shown-once" }),
+      remove: (...args) => record("agents.remove", args, undefined),
+      setPaused: (...args) =>
+        record("agents.setPaused", args, { ...AGENT, status: args[2] ? ("paused" as const) : ("active" as const) }),
+      check: (...args) => record("agents.check", args, { ok: false, detail: "connection refused" }),
+    },
+    deadLetters: {
+      list: (...args) => record("deadLetters.list", args, [DEAD_LETTER]),
+      show: (...args) => record("deadLetters.show", args, { ...DEAD_LETTER, raw: "{}" }),
+      replay: (...args) => record("deadLetters.replay", args, { ...DEAD_LETTER, state: "replayed" as const }),
+      discard: (...args) => record("deadLetters.discard", args, { ...DEAD_LETTER, state: "discarded" as const }),
+    },
+    explain: (...args) => record<Explanation | undefined>("explain", args, EXPLANATION),
+    send: (...args) => record("send", args, { deliveryIds: ["p-1", "p-2"] }),
+    stop: (...args) => record("stop", args, { stoppedTurns: 2 }),
+    acceptDeferredReply: (...args) => record("acceptDeferredReply", args, { turnId: "t-1" }),
+    status: () => record("status", [], STATUS),
+  };
+}

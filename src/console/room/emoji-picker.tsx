@@ -1,0 +1,62 @@
+import { type KeyboardEvent, useEffect, useRef } from "react";
+
+const COLUMNS = 6;
+const EMOJI = [
+  ["👍", "thumbs up"],
+  ["👎", "thumbs down"],
+  ["❤️", "heart"],
+  ["😄", "laughing"],
+  ["🎉", "celebration"],
+  ["🚀", "rocket"],
+  ["👀", "eyes"],
+  ["🤔", "thinking"],
+  ["✅", "done"],
+  ["❌", "cross"],
+  ["🙏", "thanks"],
+  ["😕", "confused"],
+] as const;
+
+/** A small grid of reactions; arrows move, Enter picks, Escape closes, focus returns to where it was. */
+export function EmojiPicker({ onPick, onClose }: { onPick: (emoji: string) => void; onClose: () => void }) {
+  const grid = useRef<HTMLDivElement>(null);
+  const close = useRef(onClose);
+  close.current = onClose;
+
+  useEffect(() => {
+    const before = document.activeElement;
+    grid.current?.querySelector("button")?.focus();
+    const outside = (event: PointerEvent) => {
+      if (event.target instanceof Node && !grid.current?.parentElement?.contains(event.target)) close.current();
+    };
+    document.addEventListener("pointerdown", outside);
+    return () => {
+      document.removeEventListener("pointerdown", outside);
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
+  }, []);
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === "Escape") {
+      event.preventDefault();
+      event.stopPropagation();
+      onClose();
+      return;
+    }
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: COLUMNS, ArrowUp: -COLUMNS }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    const buttons = [...(grid.current?.querySelectorAll("button") ?? [])];
+    const at = buttons.findIndex((button) => button === document.activeElement);
+    buttons[(at + step + buttons.length) % buttons.length]?.focus();
+  };
+
+  return (
+    <div ref={grid} className="emoji-picker" role="group" aria-label="Choose a reaction" onKeyDown={onKeyDown}>
+      {EMOJI.map(([emoji, name]) => (
+        <button key={emoji} type="button" aria-label={name} title={name} onClick={() => onPick(emoji)}>
+          {emoji}
+        </button>
+      ))}
+    </div>
+  );
+}

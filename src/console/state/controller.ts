@@ -1,0 +1,126 @@
+import type { MeAnswer } from "../api/protocol.ts";
+import { openRoomSocket, type RoomSocket } from "../api/socket.ts";
+import { type WebApi, webApi } from "../api/web-api.ts";
+import { createAttempt, failureText, isSessionOver } from "./failures.ts";
+import { createPostCommands, type PostCommands } from "./post-commands.ts";
+import { createRoomCommands, type RoomCommands } from "./room-commands.ts";
+import { createStore, type Store } from "./store.ts";
+import { createSync } from "./sync.ts";
+
+const SESSION_OVER = "Your session has ended. Sign in again with a new link.";
+const TYPING_PAUSE_MS = 3_000;
+
+export interface Controller {
+  readonly store: Store;
+  readonly api: WebApi;
+  readonly rooms: RoomCommands;
+  readonly posts: PostCommands;
+  /** Finds out whether there is a session, and begins it when there is. */
+  start(): Promise<void>;
+  /** Throws ApiError when the code is refused. */
+  signIn(code: string): Promise<void>;
+  signOut(): Promise<void>;
+  /** Throws ApiError, for the dialog. */
+  rename(name: string): Promise<void>;
+  /** Tells the others, at most every 3 s, that this person writes. */
+  typing(roomId: string, threadRootId: string | null): void;
+  reconnect(): void;
+}
+
+/** Joins store, API and socket into what the components call; there is one per page. */
+export function createController(): Controller {
+  const store = createStore();
+  const api = webApi;
+  let socket: RoomSocket | undefined;
+  let failedConnections = 0;
+  let lastTyping = { place: "", atMs: 0 };
+
+  const end = (notice?: string) => {
+    socket?.close();
+    socket = undefined;
+    store.dispatch(notice === undefined ? { type: "signed_out" } : { type: "signed_out", notice });
+  };
+  const onSessionOver = () => end(SESSION_OVER);
+  const attempt = createAttempt(store, onSessionOver);
+  const posts = createPostCommands({ store, api, attempt, onSessionOver });
+  const rooms = createRoomCommands({ store, api, attempt, onSessionOver, catchUp: (roomId) => sync.catchUp(roomId) });
+
+  const loadLists = async () => {
+    const [people, agents, list] = await Promise.all([api.people(), api.agents(), api.rooms()]);
+    store.dispatch({ type: "people", people });
+    store.dispatch({ type: "agents", agents });
+    store.dispatch({ type: "rooms", rooms: list });
+  };
+
+  /** After every (re)connection: lists afresh, what is on the screen caught up, and what could not be sent sent again. */
+  const onHello = () => {
+    void attempt("The rooms could not be read", async () => {
+      await loadLists();
+      const { activeRoomId } = store.getState();
+      if (activeRoomId === null) await openFirstRoom();
+      else
+        await Promise.all([
+          sync.catchUp(activeRoomId),
+          rooms.refreshMembers(activeRoomId),
+          rooms.refreshWork(activeRoomId),
+        ]);
+      posts.retryAll();
+    });
+  };
+
+  const sync = createSync({ store, api, onSessionOver, reload: rooms.reload, onHello });
+
+  const openFirstRoom = async () => {
+    const held = store.getState().rooms;
+    const wanted = new URLSearchParams(window.location.hash.slice(1)).get("room");
+    const joined = Object.values(held).filter((room) => room.joined && !room.archived);
+    const first =
+      joined.find((room) => room.name === "general") ?? joined.find((room) => room.kind !== "direct") ?? joined[0];
+    const roomId = wanted !== null && held[wanted] ? wanted : first?.id;
+    if (roomId !== undefined) await rooms.openRoom(roomId);
+  };
+
+  const begin = (me: MeAnswer) => {
+    store.dispatch({ type: "signed_in", me });
+    socket?.close();
+    socket = openRoomSocket({
+      onFrame: sync.onFrame,
+      onState: (state) => {
+        store.dispatch({ type: "connection", state });
+        failedConnections = state === "online" ? 0 : failedConnections + (state === "offline" ? 1 : 0);
+        // A refused handshake looks like a broken line to a browser; the API tells the two apart.
+        if (state === "offline" && failedConnections === 2)
+          api.me().catch((error: unknown) => isSessionOver(error) && onSessionOver());
+      },
+      onSignedOut: onSessionOver,
+    });
+  };
+
+  return {
+    store,
+    api,
+    rooms,
+    posts,
+    start: async () => {
+      try {
+        begin(await api.me());
+      } catch (error) {
+        end(isSessionOver(error) ? undefined : failureText(error));
+      }
+    },
+    signIn: async (code) => begin(await api.signIn(code)),
+    signOut: async () => {
+      const done = await attempt("Signing out failed", () => api.signOut().then(() => true));
+      if (done) end();
+    },
+    rename: async (name) => store.dispatch({ type: "signed_in", me: await api.renameMe(name) }),
+    typing: (roomId, threadRootId) => {
+      const place = `${roomId} ${threadRootId}`;
+      const nowMs = Date.now();
+      if (lastTyping.place === place && nowMs - lastTyping.atMs < TYPING_PAUSE_MS) return;
+      lastTyping = { place, atMs: nowMs };
+      socket?.send({ type: "typing", roomId, ...(threadRootId === null ? {} : { threadRootId }) });
+    },
+    reconnect: () => socket?.retryNow(),
+  };
+}

@@ -1,0 +1,22 @@
+import { createContext, type ReactNode, useCallback, useContext, useState } from "react";
+
+const AnnounceContext = createContext<(text: string) => void>(() => undefined);
+
+/** Gives everything below a way to have one sentence read aloud, once, when the reader is free. */
+export function Announcer({ children }: { children: ReactNode }) {
+  const [said, setSaid] = useState({ text: "", turn: 0 });
+  const announce = useCallback((text: string) => setSaid(({ turn }) => ({ text, turn: turn + 1 })), []);
+  return (
+    <AnnounceContext value={announce}>
+      {children}
+      <div className="visually-hidden" role="status" aria-live="polite">
+        {/* A new element each time, so that the same sentence twice is read twice. */}
+        <span key={said.turn}>{said.text}</span>
+      </div>
+    </AnnounceContext>
+  );
+}
+
+export function useAnnounce(): (text: string) => void {
+  return useContext(AnnounceContext);
+}

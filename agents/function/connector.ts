@@ -34,6 +34,7 @@ export function createFunctionConnector(
 class FunctionConnector implements AgentConnector {
   readonly kind = "function";
   readonly features = { steer: true };
+  readonly #closed = new AbortController();
   readonly #config: FunctionConfig;
   readonly #options: FunctionConnectorOptions;
   #loading: Promise<AgentFunction> | undefined;
@@ -44,8 +45,9 @@ class FunctionConnector implements AgentConnector {
   }
 
   invoke(request: TurnRequest, io: TurnIo): AsyncIterable<ConnectorEvent> {
-    return guardedReply({ signal: io.signal, idleTimeoutMs: this.#options.idleTimeoutMs }, (signal) =>
-      this.#run(request, withSignal(io, signal)),
+    return guardedReply(
+      { signal: io.signal, closed: this.#closed.signal, idleTimeoutMs: this.#options.idleTimeoutMs },
+      (signal) => this.#run(request, withSignal(io, signal)),
     );
   }
 
@@ -63,6 +65,7 @@ class FunctionConnector implements AgentConnector {
   }
 
   async close(): Promise<void> {
+    this.#closed.abort();
     this.#loading = undefined;
   }
 

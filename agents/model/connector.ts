@@ -36,6 +36,7 @@ export function createModelConnector(config: ModelConfig, options: ModelConnecto
 class ModelConnector implements AgentConnector {
   readonly kind = "model";
   readonly features = { steer: true };
+  readonly #closed = new AbortController();
   readonly #config: ModelConfig;
   readonly #idleTimeoutMs: number;
   readonly #http: GuardedHttp;
@@ -51,8 +52,9 @@ class ModelConnector implements AgentConnector {
   }
 
   invoke(request: TurnRequest, io: TurnIo): AsyncIterable<ConnectorEvent> {
-    return guardedReply({ signal: io.signal, idleTimeoutMs: this.#idleTimeoutMs }, (signal) =>
-      this.#run(request, withSignal(io, signal)),
+    return guardedReply(
+      { signal: io.signal, closed: this.#closed.signal, idleTimeoutMs: this.#idleTimeoutMs },
+      (signal) => this.#run(request, withSignal(io, signal)),
     );
   }
 
@@ -91,6 +93,7 @@ class ModelConnector implements AgentConnector {
   }
 
   async close(): Promise<void> {
+    this.#closed.abort();
     await this.#http.close();
   }
 

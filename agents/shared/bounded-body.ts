@@ -2,6 +2,7 @@ import { MAX_ARTIFACT_BYTES, MAX_REPLY_BYTES } from "../../src/envelope/reply.ts
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
 import { JsonGuard, parseJson } from "./json-guard.ts";
+import { MAX_REPLY_EVENTS } from "./reply-guard.ts";
 
 /** Most bytes read of one answer: its files in base64, its text with every character escaped, and room for field names. */
 export const MAX_ANSWER_BYTES = Math.ceil((MAX_ARTIFACT_BYTES * 4) / 3) + 6 * MAX_REPLY_BYTES + 65_536;
@@ -33,11 +34,15 @@ export async function* readJsonLines(
   const line = new ByteBuffer();
   let guard = new JsonGuard();
   let sizeBytes = 0;
+  let lineCount = 0;
   for await (const chunk of body) {
     sizeBytes += chunk.byteLength;
     if (sizeBytes > maxBytes) throw bodyTooLarge(maxBytes);
     let start = 0;
     for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, start)) {
+      // Empty lines give no event, so the limit on events does not stop a flood of them.
+      lineCount += 1;
+      if (lineCount > MAX_REPLY_EVENTS) throw bodyTooLarge(maxBytes);
       const piece = chunk.subarray(start, end);
       guard.push(piece);
       line.push(piece);
@@ -67,5 +72,7 @@ function decodeUtf8(bytes: Uint8Array): string {
 }
 
 export function bodyTooLarge(maxBytes: number): ParleyError {
-  return new ParleyError("AGENT_REPLY_TOO_LARGE", { detail: `the answer is larger than ${maxBytes} bytes` });
+  return new ParleyError("AGENT_REPLY_TOO_LARGE", {
+    detail: `the answer is larger than ${maxBytes} bytes, or has too many lines`,
+  });
 }

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
-import type { ConnectorEvent } from "../../src/contracts/connector.ts";
 import { DEFAULT_IDLE_TIMEOUT_MS } from "../../src/contracts/agent-definition.ts";
+import type { ConnectorEvent } from "../../src/contracts/connector.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { abandon, abortError, raceAbort } from "./abort.ts";
 import { describeThrown } from "./describe-fault.ts";
@@ -11,6 +11,8 @@ const EVENTS_PER_BREATH = 256;
 export interface GuardedReplyOptions {
   /** The turn's signal. */
   readonly signal: AbortSignal;
+  /** Aborts when the connector is closed; then its turns end with AGENT_UNAVAILABLE. */
+  readonly closed: AbortSignal;
   /** Longest time between two events, in ms; 30 s by default. */
   readonly idleTimeoutMs?: number | undefined;
   /** Longest time until the first event, in ms, where that is another; as idleTimeoutMs by default. */
@@ -29,17 +31,21 @@ export async function* guardedReply(
 ): AsyncGenerator<ConnectorEvent> {
   const scope = new AbortController();
   const onAbort = () => scope.abort(options.signal.reason);
+  const onClose = () => scope.abort(new ParleyError("AGENT_UNAVAILABLE", { detail: "the connector was closed" }));
+  options.signal.addEventListener("abort", onAbort, { once: true });
+  options.closed.addEventListener("abort", onClose, { once: true });
   if (options.signal.aborted) onAbort();
-  else options.signal.addEventListener("abort", onAbort, { once: true });
+  if (options.closed.aborted) onClose();
   const guard = new ReplyGuard();
   let iterator: AsyncIterator<unknown> | undefined;
   const end = () => {
     options.signal.removeEventListener("abort", onAbort);
+    options.closed.removeEventListener("abort", onClose);
     scope.abort(new ParleyError("TURN_CANCELLED", { detail: "the turn is over" }));
     if (iterator !== undefined) abandon(iterator);
   };
   try {
-    if (options.signal.aborted) throw abortError(options.signal);
+    if (scope.signal.aborted) throw abortError(scope.signal);
     iterator = open(scope.signal)[Symbol.asyncIterator]();
     for (let count = 1; !guard.isClosed; count += 1) {
       // An agent that never waits would otherwise keep timers and signals from being heard.
@@ -55,6 +61,7 @@ export async function* guardedReply(
     }
   } catch (thrown) {
     if (options.signal.aborted) throw abortError(options.signal);
+    if (options.closed.aborted) throw abortError(scope.signal);
     if (thrown instanceof ParleyError) throw thrown;
     throw new ParleyError("INVARIANT_BROKEN", { detail: describeThrown(thrown) });
   } finally {

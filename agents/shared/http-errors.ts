@@ -1,3 +1,4 @@
+import { errors } from "undici";
 import { type ErrorCode } from "../../src/errors/codes.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { describeThrown } from "./describe-fault.ts";
@@ -25,6 +26,7 @@ const BROKEN_OFF = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE", "UND_ERR_RE
 export function httpFailureToError(thrown: unknown): ParleyError {
   const own = findInCauses(thrown, (error) => error instanceof ParleyError);
   if (own instanceof ParleyError) return own;
+  if (thrown instanceof errors.HTTPParserError) return parserFailureToError(thrown);
   const code = findCode(thrown);
   if (code === undefined)
     return new ParleyError("AGENT_UNAVAILABLE", { detail: `the call failed (${describeThrown(thrown)})` });
@@ -35,10 +37,18 @@ export function httpFailureToError(thrown: unknown): ParleyError {
     });
   if (code === "UND_ERR_HEADERS_OVERFLOW")
     return new ParleyError("AGENT_REPLY_TOO_LARGE", { detail: "the answer's headers are too large" });
-  if (code.startsWith("HPE_"))
-    return new ParleyError("AGENT_REPLY_INVALID", { detail: `the answer is not HTTP (${code})` });
   const detail = UNREACHABLE.has(code) ? `no connection came about (${code})` : `the call failed (${code})`;
   return new ParleyError("AGENT_UNAVAILABLE", { detail });
+}
+
+/** A connection that ends within a body is for the parser a violation of HTTP like any other, told by its message alone. */
+function parserFailureToError(thrown: Error): ParleyError {
+  if (thrown.message.includes("EOF")) {
+    return new ParleyError("AGENT_CRASHED", {
+      detail: "the agent closed the connection before its answer was complete",
+    });
+  }
+  return new ParleyError("AGENT_REPLY_INVALID", { detail: "the answer is not HTTP" });
 }
 
 function findCode(thrown: unknown): string | undefined {

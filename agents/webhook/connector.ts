@@ -32,6 +32,7 @@ export function createWebhookConnector(config: WebhookConfig, options: WebhookCo
 class WebhookConnector implements AgentConnector {
   readonly kind = "webhook";
   readonly features = { steer: false };
+  readonly #closed = new AbortController();
   readonly #config: WebhookConfig;
   readonly #options: WebhookConnectorOptions;
   readonly #http: GuardedHttp;
@@ -47,7 +48,12 @@ class WebhookConnector implements AgentConnector {
     // Until the first byte the longer of both limits holds; after it, silence counts from event to event.
     const idleTimeoutMs = this.#options.idleTimeoutMs ?? DEFAULT_FIRST_BYTE_TIMEOUT_MS;
     return guardedReply(
-      { signal: io.signal, idleTimeoutMs, firstEventTimeoutMs: this.#firstByteTimeoutMs() + idleTimeoutMs },
+      {
+        signal: io.signal,
+        closed: this.#closed.signal,
+        idleTimeoutMs,
+        firstEventTimeoutMs: this.#firstByteTimeoutMs() + idleTimeoutMs,
+      },
       (signal) => this.#call(request, io, signal),
     );
   }
@@ -85,6 +91,7 @@ class WebhookConnector implements AgentConnector {
   }
 
   async close(): Promise<void> {
+    this.#closed.abort();
     await this.#http.close();
   }
 

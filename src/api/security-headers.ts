@@ -21,9 +21,12 @@ export const BARE_HEADERS: Readonly<Record<string, string>> = {
 };
 
 /** Guarantees the bare headers on every answer of the server, errors and missing pages included. */
-export function addBareHeaders(server: FastifyInstance): void {
+export function addBareHeaders(server: FastifyInstance, publicUrl: string | undefined): void {
+  const headers = isSecure(publicUrl)
+    ? { ...BARE_HEADERS, "strict-transport-security": `max-age=${ONE_YEAR_S}` }
+    : BARE_HEADERS;
   server.addHook("onRequest", (_request, reply, done) => {
-    reply.headers(BARE_HEADERS);
+    reply.headers(headers);
     done();
   });
 }
@@ -57,7 +60,11 @@ export async function addPageHeaders(server: FastifyInstance, publicUrl: string 
     frameguard: { action: "deny" },
     xXssProtection: false,
     // Only over TLS does the header mean anything, and on plain loopback it would lock a browser out.
-    hsts: publicUrl?.startsWith("https:") === true ? { maxAge: ONE_YEAR_S, includeSubDomains: false } : false,
+    hsts: isSecure(publicUrl) ? { maxAge: ONE_YEAR_S, includeSubDomains: false } : false,
   };
   await server.register(helmet, options);
+}
+
+function isSecure(publicUrl: string | undefined): boolean {
+  return publicUrl?.startsWith("https:") === true;
 }

@@ -1,0 +1,255 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { inspect } from "node:util";
+import { type FastifyInstance, fastify } from "fastify";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { AUTH_POLICIES, enforceAuthPolicies } from "../../../src/api/auth-policy.ts";
+import { type ApiServer, startApiServer, TOKEN } from "./api-server.ts";
+
+const mount = async (server: FastifyInstance) => {
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  server.post("/slack/events", async (request, reply) =>
+    reply.code(request.headers["x-signed"] === "yes" ? 200 : 401).send(String(request.body)),
+  );
+};
+
+const running: ApiServer[] = [];
+const start = async (...args: Parameters<typeof startApiServer>) => {
+  const api = await startApiServer(...args);
+  running.push(api);
+  return api;
+};
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((api) => api.close()));
+});
+
+/** An address that a route answers to. */
+const concrete = (url: string) => url.replace(/:\w+/g, "x").replace(/\*$/, "index.html");
+
+describe("every route", () => {
+  let api: ApiServer;
+  beforeAll(async () => {
+    api = await startApiServer({ mounts: [mount], env: { PARLEY_PUBLIC_URL: "https://parley.example.org" } });
+  });
+  afterAll(() => api.close());
+
+  test("declares a policy that exists", () => {
+    expect(api.server.routeTable.length).toBeGreaterThan(25);
+    for (const route of api.server.routeTable)
+      expect(AUTH_POLICIES, `${route.method} ${route.url}`).toContain(route.auth);
+    const open = api.server.routeTable
+      .filter((route) => route.auth === "public" && route.method === "GET")
+      .map((route) => route.url);
+    expect(open.sort()).toEqual(["/", "/healthz", "/readyz", "/sign-in"]);
+    const capability = api.server.routeTable.filter((route) => route.auth === "capability").map((route) => route.url);
+    expect(capability).toEqual(["/api/replies/:token"]);
+    expect(api.server.routeTable.filter((route) => route.auth === "adapter").map((route) => route.url)).toEqual([
+      "/slack/events",
+    ]);
+  });
+
+  test("that is for operators refuses strangers, wrong tokens and almost-tokens before it reads a body", async () => {
+    const guarded = api.server.routeTable.filter(
+      (route) => route.auth === "operator" || route.auth === "local_or_operator",
+    );
+    expect(guarded.length).toBeGreaterThan(20);
+    const wrong = [null, "", "wrong", `${TOKEN}x`, TOKEN.slice(0, -1), TOKEN.toLowerCase()];
+    for (const { method, url } of guarded) {
+      for (const token of wrong) {
+        const body = method === "POST" ? "{ this is not even JSON" : null;
+        const answer = await api.request(concrete(url), {
+          method,
+          token,
+          body,
+          headers: { "content-type": "application/json" },
+        });
+        expect(answer.status, `${method} ${url} with ${token}`).toBe(401);
+        expect(answer.headers.get("www-authenticate")).toBe("Bearer");
+      }
+    }
+    expect(api.operations.calls).toEqual([]);
+  });
+
+  test("has the security headers on its answers, good and bad", async () => {
+    const addresses = [
+      ...api.server.routeTable.map((route) => ({ method: route.method, url: concrete(route.url) })),
+      { method: "GET", url: "/none" },
+      { method: "GET", url: "/%zz" },
+    ];
+    for (const { method, url } of addresses) {
+      for (const token of [TOKEN, null]) {
+        const answer = await api.request(url, { method, token });
+        const header = (name: string) => answer.headers.get(name) ?? "";
+        const csp = Object.fromEntries(
+          header("content-security-policy")
+            .split(";")
+            .map((part) => [part.trim().split(" ")[0], part.trim().split(" ").slice(1)]),
+        );
+        const where = `${method} ${url} (${answer.status})`;
+        expect(csp["default-src"], where).toEqual(["'none'"]);
+        expect(csp["frame-ancestors"], where).toEqual(["'none'"]);
+        expect(csp["script-src"] ?? ["'self'"], where).toEqual(["'self'"]);
+        expect(csp["style-src"] ?? ["'self'"], where).toEqual(["'self'"]);
+        expect(header("content-security-policy"), where).not.toMatch(/unsafe|\*|https?:/);
+        expect(header("x-content-type-options"), where).toBe("nosniff");
+        expect(header("referrer-policy"), where).toBe("no-referrer");
+        expect(header("cross-origin-opener-policy"), where).toBe("same-origin");
+        expect(header("x-frame-options"), where).toBe("DENY");
+        if (url !== "/%zz") expect(header("strict-transport-security"), where).toMatch(/^max-age=31536000/);
+        expect(header("access-control-allow-origin"), where).toBe("");
+        expect(header("x-powered-by"), where).toBe("");
+      }
+    }
+  });
+});
+
+test("a route without a policy cannot be registered", async () => {
+  const api = await start();
+  const bare = fastify();
+  enforceAuthPolicies(bare, {
+    operator: { verify: () => false, publish: () => undefined, retract: () => undefined },
+    web: api.config.web,
+  });
+  expect(() => bare.get("/open", async () => "ok")).toThrow(/GET,?.* \/open declares no auth policy/);
+});
+
+describe("documentation and metrics", () => {
+  const statuses = async (api: ApiServer, headers: Record<string, string> = {}) =>
+    Promise.all(
+      ["/docs", "/openapi.json", "/metrics"].map(
+        async (address) => (await api.request(address, { token: null, headers })).status,
+      ),
+    );
+
+  test("are open on this machine alone", async () => {
+    const api = await start();
+    expect(await statuses(api)).toEqual([200, 200, 200]);
+  });
+
+  test.each([{ "x-forwarded-for": "203.0.113.9" }, { forwarded: "for=203.0.113.9" }, { "x-real-ip": "203.0.113.9" }])(
+    "want a token when something forwarded the request: %o",
+    async (headers) => {
+      expect(await statuses(await start(), headers)).toEqual([401, 401, 401]);
+    },
+  );
+
+  test("want a token when the name is another's (DNS rebinding)", async () => {
+    const api = await start();
+    const socket = connect(api.port, "127.0.0.1");
+    socket.end("GET /metrics HTTP/1.1\r\nHost: evil.example.org\r\nConnection: close\r\n\r\n");
+    const [data] = await once(socket, "data");
+    expect(String(data)).toMatch(/^HTTP\/1\.1 401 /);
+  });
+
+  test.each<Record<string, string>>([{ PARLEY_HOST: "0.0.0.0" }, { PARLEY_PUBLIC_URL: "https://parley.example.org" }])(
+    "want a token when Parley serves others too: %o",
+    async (env) => {
+      const api = await start({ env });
+      expect(await statuses(api)).toEqual([401, 401, 401]);
+      expect(await statuses(api, { authorization: `Bearer ${TOKEN}` })).toEqual([200, 200, 200]);
+    },
+  );
+});
+
+describe("a signed-in owner", () => {
+  const ownerSession = async (request: { cookies: Record<string, string | undefined> }) =>
+    request.cookies["__Host-parley"] === "owner";
+  const cookie = "__Host-parley=owner";
+
+  test("may do what the operator may, from the page itself", async () => {
+    const api = await start({ auth: { ownerSession } });
+    const origin = { cookie, origin: api.url, "sec-fetch-site": "same-origin" };
+    expect((await api.request("/api/agents", { token: null, headers: { cookie } })).status).toBe(200);
+    expect(
+      (await api.request("/api/agents/helper/pause", { method: "POST", token: null, headers: origin })).status,
+    ).toBe(200);
+    expect(
+      (await api.request("/api/agents", { token: null, headers: { cookie: "__Host-parley=member" } })).status,
+    ).toBe(401);
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ["no origin", {}],
+    ["a null origin", { origin: "null" }],
+    ["a foreign origin", { origin: "https://evil.example.org" }],
+    ["another port", { origin: "http://127.0.0.1:1" }],
+    ["a foreign page with our origin", { origin: "SELF", "sec-fetch-site": "cross-site" }],
+    ["a sub-domain", { origin: "SELF", "sec-fetch-site": "same-site" }],
+  ])("changes nothing with %s", async (_name, headers) => {
+    const api = await start({ auth: { ownerSession } });
+    const filled = Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [name, value === "SELF" ? api.url : value]),
+    );
+    const answer = await api.request("/api/agents/helper", {
+      method: "DELETE",
+      token: null,
+      headers: { cookie, ...filled },
+    });
+    expect(answer.status).toBe(403);
+    expect(api.operations.calls).toEqual([]);
+  });
+
+  test("does not make a wrong token right", async () => {
+    const api = await start({ auth: { ownerSession } });
+    expect((await api.request("/api/agents", { token: "wrong", headers: { cookie } })).status).toBe(401);
+  });
+});
+
+describe("limits", () => {
+  test("strangers are slowed down per address without using up the operator's share, and platforms never", async () => {
+    const api = await start({ mounts: [mount], limits: { requestsPerMinute: 10 } });
+    const strangers = [];
+    for (let count = 0; count < 12; count += 1) strangers.push(await api.request("/api/agents", { token: "wrong" }));
+    expect(strangers.map((answer) => answer.status)).toEqual([...Array(10).fill(401), 429, 429]);
+    const refused = await strangers.at(-1)?.json();
+    expect(refused.error.code).toBe("RATE_EXCEEDED");
+    expect(Number(strangers.at(-1)?.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect((await api.request("/api/agents")).status).toBe(200);
+    for (let count = 0; count < 30; count += 1) {
+      const answer = await api.request("/slack/events", {
+        method: "POST",
+        token: null,
+        json: { count },
+        headers: { "x-signed": "yes" },
+      });
+      expect([answer.status, await answer.text()]).toEqual([200, JSON.stringify({ count })]);
+    }
+  });
+
+  test("a body over the limit is refused by its declared size", async () => {
+    const api = await start({ limits: { bodyBytes: 2_048 } });
+    const answer = await api.request("/api/send", {
+      method: "POST",
+      json: { agent: "a", to: "b", text: "x".repeat(3_000) },
+    });
+    expect([answer.status, (await answer.json()).error.code]).toEqual([413, "PAYLOAD_TOO_LARGE"]);
+  });
+
+  test("headers that are too large or drip in are cut off", async () => {
+    const api = await start({ limits: { headersTimeoutMs: 300 } });
+    const large = await fetch(`${api.url}/healthz`, { headers: { "x-large": "x".repeat(20_000) } });
+    expect(large.status).toBe(431);
+    const socket = connect(api.port, "127.0.0.1");
+    const began = performance.now();
+    socket.write("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ");
+    const [data] = await once(socket, "data");
+    expect(String(data)).toMatch(/^HTTP\/1\.1 408 /);
+    await once(socket, "close");
+    expect(performance.now() - began).toBeLessThan(5_000);
+  });
+});
+
+test("a mount's parsers stay in its own scope", async () => {
+  const api = await start({ mounts: [mount] });
+  const answer = await api.request("/api/send", {
+    method: "POST",
+    json: { agent: "a", to: "web:general", text: "hi" },
+  });
+  expect(answer.status).toBe(202);
+});
+
+test("the operator's token is kept as a hash alone", async () => {
+  const api = await start();
+  expect(inspect(api.server, { depth: 12, showHidden: true, maxArrayLength: 1_000 })).not.toContain(TOKEN);
+});

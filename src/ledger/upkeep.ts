@@ -126,8 +126,12 @@ export async function ringForgotten(sql: SqlRunner): Promise<number> {
   const rows = await sql.query(
     {
       name: "ring_forgotten",
-      text: `with forgotten as (
-        select e.conversation_id as id, true as route, false as outbox from events e
+      text: `with stranded as (
+        update events e set state = 'pending', steered_turn_id = null from turns t
+        where e.steered_turn_id is not null and e.state = 'steering' and t.id = e.steered_turn_id and t.finished_at is not null returning e.conversation_id
+      ), forgotten as (
+        select conversation_id as id, true as route, false as outbox from stranded
+        union all select e.conversation_id as id, true as route, false as outbox from events e
           where e.state = 'pending' and e.not_before < now() - interval '2 seconds' and e.finished_at is null
         union all select t.reply_conversation_id, true, false from turns t
           where t.state = 'queued' and t.finished_at is null and t.not_before < now() - interval '2 seconds'

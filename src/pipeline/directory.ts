@@ -21,6 +21,8 @@ export interface Directory {
   list(organizationId: string): readonly DirectoryAgent[];
   get(agentId: string): DirectoryAgent | undefined;
   byHandle(organizationId: string, handle: string): DirectoryAgent | undefined;
+  /** How many messages of history each agent wants, over all organizations. */
+  historyLimits(): readonly number[];
   refresh(): Promise<void>;
   close(): Promise<void>;
 }
@@ -47,6 +49,7 @@ export async function openDirectory(database: Database, onError: (error: unknown
     list: (organizationId) => byOrganization.get(organizationId) ?? [],
     get: (agentId) => byId.get(agentId),
     byHandle: (organizationId, handle) => byOrganization.get(organizationId)?.find((agent) => agent.handle === handle),
+    historyLimits: () => [...byId.values()].map((agent) => agent.definition.historyMessages),
     refresh,
     close: stopListening,
   };

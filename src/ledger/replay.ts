@@ -1,0 +1,99 @@
+import type { SqlRunner } from "./connection/database.ts";
+
+/** Puts a failed turn back into its queue under the same id, for one more round of attempts; false when it cannot run any more. */
+export async function replayTurn(sql: SqlRunner, turnId: string, timeoutMs: number): Promise<boolean> {
+  const rows = await sql.query(
+    {
+      text: `with back as (
+          update turns set state = 'queued', state_reason = 'replayed', outcome = 'answered', owner = null, epoch = epoch + 1, attempt = 1, cancel_requested = null, finished_at = null,
+            created_at = now(), not_before = now(), deadline_at = now() + $2 * interval '1 millisecond'
+          where id = $1 and state = 'dead_lettered' returning event_id, reply_conversation_id, id
+        ), old as (
+          update deliveries d set ordinal = -1 - d.ordinal - d.attempt * 1000, idempotency_key = d.idempotency_key || ':replaced:' || d.id from back b
+            where d.turn_id = b.id and d.state in ('delivered', 'rejected', 'cancelled')
+        ), ev as (
+          update events e set open_turns = e.open_turns + 1, state = 'routed', state_reason = 'replayed', finished_at = null from back b where e.id = b.event_id
+        )
+        update conversations c set due_at = now(), rings = c.rings + 1 from back b where c.id = b.reply_conversation_id returning c.id`,
+    },
+    [turnId, timeoutMs],
+  );
+  return rows.length > 0;
+}
+
+/** Makes a rejected or parked delivery due again under its own key. A parked one is looked for on the platform first, never sent blindly. */
+export async function replayDelivery(sql: SqlRunner, deliveryId: string): Promise<boolean> {
+  const rows = await sql.query(
+    {
+      text: `with back as (
+          update deliveries set state = case when state = 'parked' then 'unknown' else 'pending' end, owner = null, not_before = now(), absences = 0,
+            first_attempt_at = case when state = 'parked' then now() - interval '1 minute' else null end, attempt = 0, code = null, reason = 'replayed'
+          where id = $1 and state in ('rejected', 'parked') returning conversation_id, turn_id
+        ), turn as (
+          update turns t set state = 'delivering', finished_at = null from back b
+          where t.id = b.turn_id and t.finished_at is not null
+            and not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id and x.state in ('running', 'waiting', 'delivering'))
+          returning t.event_id
+        ), ev as (
+          update events e set open_turns = e.open_turns + 1, state = 'routed', finished_at = null from turn x where e.id = x.event_id
+        )
+        update conversations c set outbox_due_at = now() from back b where c.id = b.conversation_id returning c.id`,
+    },
+    [deliveryId],
+  );
+  return rows.length > 0;
+}
+
+/** Inserts a write that belongs to no turn; false when its key is known, which makes a repeated request one post. */
+export async function insertDelivery(
+  sql: SqlRunner,
+  delivery: { id: string; organizationId: string; agentId: string; conversationId: string; ordinal: number; body: unknown; fallbackText: string; key: string },
+): Promise<boolean> {
+  const rows = await sql.query(
+    {
+      text: `with added as (
+          insert into deliveries (id, organization_id, agent_id, conversation_id, ordinal, body, fallback_text, idempotency_key, state)
+          values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, 'pending') on conflict (idempotency_key) do nothing returning conversation_id
+        )
+        update conversations c set outbox_due_at = now() from added a where c.id = a.conversation_id returning c.id`,
+    },
+    [delivery.id, delivery.organizationId, delivery.agentId, delivery.conversationId, delivery.ordinal, JSON.stringify(delivery.body), delivery.fallbackText, delivery.key],
+  );
+  return rows.length > 0;
+}
+
+/** Makes sure that a conversation has its row. */
+export async function ensureConversation(
+  sql: SqlRunner,
+  conversation: { id: string; organizationId: string; installationId: string; platform: string; channelId: string; threadId: string | null; path: unknown },
+): Promise<void> {
+  await sql.query(
+    {
+      text: `insert into conversations (id, organization_id, installation_id, platform, channel_id, thread_id, path) values ($1, $2, $3, $4, $5, $6, $7::jsonb) on conflict (id) do nothing`,
+    },
+    [conversation.id, conversation.organizationId, conversation.installationId, conversation.platform, conversation.channelId, conversation.threadId, JSON.stringify(conversation.path)],
+  );
+}
+
+/** Ends the open turns of a conversation for a person who said stop: queued ones at once, running ones through their owner. */
+export async function stopConversation(sql: SqlRunner, organizationId: string, conversationId: string, reason: string): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    {
+      text: `with stopped as (
+          update turns set cancel_requested = 'cancelled:' || $3,
+            state = case when state in ('queued', 'waiting') then 'cancelled' else state end,
+            state_reason = case when state in ('queued', 'waiting') then $3 else state_reason end,
+            finished_at = case when state in ('queued', 'waiting') then now() end
+          where organization_id = $1 and (reply_conversation_id = $2 or conversation_id = $2) and finished_at is null and state <> 'delivering'
+          returning id, event_id, finished_at
+        ), ev as (
+          update events e set open_turns = e.open_turns - x.n, state = case when e.open_turns - x.n > 0 then e.state else 'cancelled' end,
+            state_reason = $3, finished_at = case when e.open_turns - x.n > 0 then null else now() end
+          from (select event_id, count(*)::int as n from stopped where finished_at is not null group by event_id) x where e.id = x.event_id
+        )
+        select id from stopped`,
+    },
+    [organizationId, conversationId, reason],
+  );
+  return rows.map((row) => row.id);
+}

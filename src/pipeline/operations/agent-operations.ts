@@ -1,0 +1,167 @@
+import { createHash } from "node:crypto";
+import { AgentDefinition, type ConnectorConfig } from "../../contracts/agent-definition.ts";
+import type { AgentOperations, AgentView } from "../../contracts/operations.ts";
+import { ParleyError } from "../../errors/parley-error.ts";
+import { removeAgent, saveAgent, setAgentStatus } from "../../ledger/agents.ts";
+import type { Database } from "../../ledger/connection/database.ts";
+import type { NewId } from "../../ledger/row-ids.ts";
+import type { SecretBox } from "../../ledger/secret-box.ts";
+import { type Connectors, secretsPlace } from "../connectors.ts";
+import type { Directory, DirectoryAgent } from "../directory.ts";
+
+/** What the composition root knows of connector kinds. */
+export interface ConnectorKinds {
+  faults(config: ConnectorConfig, source: AgentView["source"]): readonly { readonly path: string; readonly problem: string }[];
+  secretFields(kind: string): readonly string[];
+  /** Fills in secrets that Parley issues itself, such as a webhook's signing secret; returns the one to show, once. */
+  issueSecrets(config: ConnectorConfig): { readonly config: ConnectorConfig; readonly shown?: string };
+}
+
+export interface AgentOperationsOptions {
+  readonly database: Database;
+  readonly directory: Directory;
+  readonly connectors: Connectors;
+  readonly box: SecretBox;
+  readonly newId: NewId;
+  readonly kinds: ConnectorKinds;
+}
+
+export interface AgentRegistry extends AgentOperations {
+  /** Makes the agents of one source in the ledger exactly these; handles of another source are a CONFLICT. */
+  sync(organizationId: string, source: "config" | "builtin", definitions: readonly AgentDefinition[]): Promise<void>;
+}
+
+export function createAgentRegistry(options: AgentOperationsOptions): AgentRegistry {
+  const { database, directory, box, kinds } = options;
+
+  function existing(organizationId: string, handle: string): DirectoryAgent {
+    const agent = directory.byHandle(organizationId, handle);
+    if (agent === undefined) throw new ParleyError("NOT_FOUND", { detail: `there is no agent @${handle}` });
+    return agent;
+  }
+
+  async function store(organizationId: string, definition: AgentDefinition, source: AgentView["source"]): Promise<void> {
+    const id = directory.byHandle(organizationId, definition.handle)?.agentId ?? agentIdOf(organizationId, definition.handle);
+    const { connector, secrets } = split(definition.connector, kinds.secretFields(definition.connector.kind));
+    const sealed = Object.keys(secrets).length === 0 ? null : box.seal(secretsPlace(id), secrets);
+    await saveAgent(database, { id, organizationId, definition: { ...definition, connector }, secrets: sealed, color: colorOf(definition.handle), source });
+  }
+
+  return {
+    async list(organizationId) {
+      return directory.list(organizationId).map(toView);
+    },
+    async add(organizationId, input) {
+      const parsed = AgentDefinition.safeParse(input);
+      if (!parsed.success) throw invalid(parsed.error.issues.map((issue) => ({ path: issue.path.map(String).join("."), problem: issue.message })));
+      checkPatterns(parsed.data);
+      const { config, shown } = kinds.issueSecrets(parsed.data.connector);
+      const definition = { ...parsed.data, connector: config };
+      const faults = kinds.faults(config, "api");
+      if (faults.length > 0) throw invalid(faults.map((fault) => ({ path: `connector.${fault.path}`, problem: fault.problem })));
+      if (directory.byHandle(organizationId, definition.handle) !== undefined) {
+        throw new ParleyError("CONFLICT", { detail: `there is an agent @${definition.handle} already; remove it first or choose another handle` });
+      }
+      await store(organizationId, definition, "api");
+      await directory.refresh();
+      return { agent: toView(existing(organizationId, definition.handle)), ...(shown === undefined ? {} : { secret: shown }) };
+    },
+    async remove(organizationId, handle) {
+      const agent = existing(organizationId, handle);
+      if (agent.row.source !== "api") throw new ParleyError("CONFLICT", { detail: `@${handle} is declared in ${agent.row.source === "config" ? "parley.config.ts" : "Parley itself"}; pause it instead` });
+      await removeAgent(database, organizationId, handle);
+      await directory.refresh();
+    },
+    async setPaused(organizationId, handle, paused) {
+      existing(organizationId, handle);
+      await setAgentStatus(database, organizationId, handle, paused ? "paused" : "active");
+      await directory.refresh();
+      return toView(existing(organizationId, handle));
+    },
+    async check(organizationId, handle) {
+      const agent = existing(organizationId, handle);
+      try {
+        return await options.connectors.of(agent.agentId).check(AbortSignal.timeout(10_000));
+      } catch (error) {
+        return { ok: false, detail: error instanceof ParleyError ? (error.detail ?? error.row.userText) : "the agent cannot be checked" };
+      }
+    },
+    async sync(organizationId, source, definitions) {
+      for (const definition of definitions) {
+        checkPatterns(definition);
+        const known = directory.byHandle(organizationId, definition.handle);
+        if (known !== undefined && known.row.source !== source && known.row.source === "api") {
+          throw new ParleyError("CONFIG_INVALID", { detail: `agents.${definition.handle}: this handle is taken by an agent added through the API; remove it with: parley agents remove ${definition.handle}` });
+        }
+        await store(organizationId, definition, source);
+      }
+      const wanted = new Set(definitions.map((definition) => definition.handle));
+      for (const agent of directory.list(organizationId)) {
+        if (agent.row.source === source && !wanted.has(agent.handle)) await removeAgent(database, organizationId, agent.handle);
+      }
+      await directory.refresh();
+    },
+  };
+}
+
+export function toView(agent: DirectoryAgent): AgentView {
+  const { definition, row } = agent;
+  return {
+    agentId: agent.agentId,
+    handle: agent.handle,
+    name: definition.name,
+    description: definition.description,
+    ...(definition.avatarUrl === undefined ? {} : { avatarUrl: definition.avatarUrl }),
+    color: row.color,
+    connectorKind: definition.connector.kind,
+    source: row.source,
+    status: row.status,
+    turnMode: definition.turnMode,
+    channels: definition.channels,
+  };
+}
+
+/** Secret fields leave the definition and are kept as ciphertext, each as JSON. */
+function split(config: ConnectorConfig, secretFields: readonly string[]): { connector: ConnectorConfig; secrets: Record<string, string> } {
+  const secrets: Record<string, string> = {};
+  const open: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(config)) {
+    if (secretFields.includes(name) && value !== undefined) secrets[name] = JSON.stringify(value);
+    else if (typeof value !== "function") open[name] = value;
+  }
+  return { connector: { ...open, kind: config.kind }, secrets };
+}
+
+function agentIdOf(organizationId: string, handle: string): string {
+  return `a_${createHash("sha256").update(JSON.stringify([organizationId, handle])).digest("hex").slice(0, 20)}`;
+}
+
+/** Colours that read well on white and on near-black, both at 4.5:1 or better with their paired text. */
+const PALETTE = ["#2f6fde", "#0f7b6c", "#b3541e", "#8a3ffc", "#c0266b", "#4f7a1b", "#0e7490", "#a16207", "#be3a34", "#5b5bd6"] as const;
+
+/** A colour that stays the same for a handle, whatever other agents come and go. */
+function colorOf(handle: string): string {
+  const byte = createHash("sha256").update(handle).digest()[0] ?? 0;
+  return PALETTE[byte % PALETTE.length] ?? PALETTE[0];
+}
+
+/** A repetition inside a repetition can take exponential time on hostile text, so it is refused. */
+const NESTED_REPETITION = /\([^)]*[+*][^)]*\)\s*[+*{]|\\[1-9]|\(\?<?[=!]/;
+
+function checkPatterns(definition: AgentDefinition): void {
+  const faults = definition.subscriptions.flatMap(({ pattern }, index) => {
+    const path = `subscriptions.${index}.pattern`;
+    if (NESTED_REPETITION.test(pattern)) return [{ path, problem: "nested repetitions, back-references and look-arounds are not allowed" }];
+    try {
+      new RegExp(pattern, "iu");
+      return [];
+    } catch {
+      return [{ path, problem: "is not a regular expression" }];
+    }
+  });
+  if (faults.length > 0) throw invalid(faults);
+}
+
+function invalid(faults: readonly { path: string; problem: string }[]): ParleyError {
+  return new ParleyError("REQUEST_INVALID", { detail: faults.map((fault) => `${fault.path}: ${fault.problem}`).join("; ") });
+}

@@ -1,0 +1,183 @@
+import type { ChatAdapter } from "../contracts/adapter.ts";
+import type { AdapterSink, InstallationStore } from "../contracts/adapter-sink.ts";
+import type { Logger } from "../contracts/logger.ts";
+import type { Metrics } from "../contracts/metrics.ts";
+import { ParleyError } from "../errors/parley-error.ts";
+import type { ClaimedConversation } from "../ledger/claims.ts";
+import type { Database } from "../ledger/connection/database.ts";
+import type { NewId } from "../ledger/row-ids.ts";
+import type { StartedTurn } from "../ledger/routing.ts";
+import { loadTurns } from "../ledger/turns.ts";
+import { forgetAllWorkers } from "../ledger/upkeep.ts";
+import type { Doorbell } from "../queue/queue-port.ts";
+import { createRosters } from "./assemble/roster.ts";
+import { toTrigger } from "./assemble/transcript.ts";
+import { createTurnTools } from "./assemble/turn-tools.ts";
+import { createBells } from "./bells.ts";
+import type { Connectors } from "./connectors.ts";
+import { createDeliverer } from "./deliver/deliverer.ts";
+import { createOutboxLoop } from "./deliver/outbox-loop.ts";
+import type { Directory } from "./directory.ts";
+import { createIngest } from "./ingest/ingest.ts";
+import { fromLoaded, fromPlanned } from "./invoke/runnable-turn.ts";
+import { createTurnRunner } from "./invoke/turn-runner.ts";
+import { createTurnEnds } from "./render/turn-ends.ts";
+import { answerCommand } from "./route/command-answers.ts";
+import { createDrain } from "./route/drain.ts";
+import type { LoopLimits } from "./route/loop-guard.ts";
+import type { ConversationPlan } from "./route/plan.ts";
+import { openTurnSignals } from "./turn-signals.ts";
+import { createSweep } from "./upkeep/sweep.ts";
+
+export interface PipelineOptions {
+  readonly database: Database;
+  readonly doorbell: Doorbell;
+  readonly directory: Directory;
+  readonly connectors: Connectors;
+  readonly installations: InstallationStore;
+  readonly adapters: ReadonlyMap<string, ChatAdapter>;
+  readonly newId: NewId;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly replyUrl: (turnId: string) => string;
+  readonly roles: { readonly ingest: boolean; readonly worker: boolean; readonly delivery: boolean };
+  readonly loopLimits: LoopLimits;
+  readonly answerAgeMs: number;
+  readonly maxConcurrentTurns: number;
+  readonly defaultAgent: (organizationId: string) => string | undefined;
+  /** Time between two looks of the sweep, in ms. Default 1,000 on PostgreSQL, 5,000 on PGlite. */
+  readonly sweepEveryMs?: number;
+}
+
+export interface Pipeline {
+  readonly sink: AdapterSink;
+  readonly wake: () => void;
+  readonly cancelRunning: (turnIds: readonly string[], request: string) => void;
+  start(): Promise<void>;
+  /** Stops taking work, lets turns end for `graceMs`, and hands the rest to whoever comes next. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** Composes the pipeline of one process: ingest → route → assemble → invoke → render → deliver, over the ledger. */
+export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
+  const { database, directory, connectors, logger, metrics, newId, roles, adapters } = options;
+  const owner = newId("w");
+  const rosters = createRosters(database, directory);
+  const logError = (error: unknown): void => logger.warn({ err: error }, "a signal between processes was lost");
+  const adapter = (platform: string): ChatAdapter => {
+    const found = adapters.get(platform);
+    if (found === undefined) throw new ParleyError("FEATURE_UNSUPPORTED", { detail: `no adapter for ${platform} is set up in this process` });
+    return found;
+  };
+
+  const deliverer = createDeliverer({ database, owner, newId, logger, metrics, directory, adapter, deliver: roles.delivery, wake });
+  const outbox = createOutboxLoop({ database, owner, logger, deliverer });
+  const ends = createTurnEnds({ database, owner, newId, logger, directory, adapter, deliver: roles.delivery, dispatch: deliverer.dispatch, wake });
+  const runner = createTurnRunner({
+    database, owner, newId, logger, metrics, directory, rosters, ends, adapter,
+    connector: connectors.of,
+    tools: (turn) => createTurnTools(database, rosters, turn),
+    replyUrl: options.replyUrl,
+    maxConcurrentTurns: options.maxConcurrentTurns,
+  });
+  const signals = await openTurnSignals(database, runner, logError);
+  const drain = createDrain({
+    database, owner, logger, metrics,
+    plan: {
+      directory, newId,
+      limits: options.loopLimits,
+      answerAgeMs: options.answerAgeMs,
+      defaultAgent: options.defaultAgent,
+      answersInThread: (platform) => adapters.get(platform)?.limits.answersInThread === true,
+      canSteer: (agentId) => connectors.of(agentId).features.steer,
+    },
+    freeSlots: () => runner.freeSlots,
+    historyMessages: () => Math.max(0, ...options.directory.historyLimits()),
+    startTurns(planned, promoted) {
+      for (const { turn, started } of planned) runner.start(fromPlanned(turn, started));
+      if (promoted.length > 0) void startPromoted(promoted).catch((error: unknown) => logger.warn({ err: error }, "promoted turns could not be read; the sweep takes them again"));
+    },
+    afterCommit: (plans) => {
+      for (const plan of plans) signalPlan(plan);
+    },
+  });
+  const bells = createBells({ doorbell: options.doorbell, wakeHere: roles.worker ? drain.wake : undefined, backstopMs: database.backend === "pglite" ? 1_000 : 250 });
+  const ingest = createIngest({ database, newId, metrics, ring: bells.ring, holdMs: (platform) => adapters.get(platform)?.limits.orderingHoldMs ?? 0 });
+  const sweepEveryMs = options.sweepEveryMs ?? (database.backend === "pglite" ? 5_000 : 1_000);
+  const sweep = createSweep({
+    database, newId, logger, directory, adapter, runner, deliverer, roles, wake,
+    worker: { id: owner, roles: Object.entries(roles).filter(([, on]) => on).map(([role]) => role).join(",") },
+    wakeOutbox: outbox.wake,
+    everyMs: sweepEveryMs,
+  });
+  options.doorbell.onBell(async () => {
+    wake();
+  });
+
+  function wake(): void {
+    if (roles.worker) drain.wake();
+    if (roles.delivery) outbox.wake();
+  }
+
+  async function startPromoted(promoted: readonly { started: StartedTurn; claimed: ClaimedConversation }[]): Promise<void> {
+    const contexts = new Map(promoted.map(({ started, claimed }) => [started.id, claimed]));
+    for (const loaded of await loadTurns(database, [...contexts.keys()])) {
+      const turn = fromLoaded(loaded, directory, contexts.get(loaded.id) ?? { history: null, thread_root: null });
+      if (turn !== undefined) runner.start(turn);
+    }
+  }
+
+  function signalPlan(plan: ConversationPlan): void {
+    for (const { id, state, reason } of plan.cancel) signals.cancel(id, `${state}:${reason}`);
+    for (const event of plan.events) {
+      const claimed = plan.claimed.events?.find((candidate) => candidate.id === event.id);
+      if (event.steered === null || claimed === undefined) continue;
+      signals.steer(event.steered, event.id, toTrigger(claimed.envelope as Parameters<typeof toTrigger>[0], plan.claimed.id, undefined)); // validated at ingest
+    }
+    for (const { envelope, stopped } of plan.commands) {
+      if (envelope.kind !== "command_invoked" || envelope.body.responseToken === undefined) continue;
+      const respond = adapters.get(envelope.platform)?.features.respond;
+      const target = { organizationId: envelope.organizationId, installationId: envelope.installationId, conversation: envelope.conversation, askerId: envelope.sender.id };
+      const text = answerCommand(envelope, stopped, directory.list(envelope.organizationId));
+      void respond?.respond(target, envelope.body.responseToken, text, AbortSignal.timeout(10_000)).catch((error: unknown) => logger.info({ err: error, platform: envelope.platform }, "a command's answer could not be shown"));
+    }
+  }
+
+  const sink: AdapterSink = {
+    ingest: ingest.ingest,
+    ingestMalformed: ingest.ingestMalformed,
+    ignored(event) {
+      metrics.eventIngested(event.platform, "ignored");
+      logger.debug({ ...event }, "event ignored");
+    },
+    installations: options.installations,
+    agents: (organizationId) => directory.list(organizationId).map(({ agentId, handle, identity }) => ({ agentId, handle, name: identity.name })),
+    logger,
+  };
+
+  return {
+    sink,
+    wake,
+    cancelRunning: (turnIds, request) => {
+      for (const id of turnIds) signals.cancel(id, request);
+    },
+    async start() {
+      // The embedded ledger has one process: whoever worked on it before is gone, so nothing waits for a heartbeat to grow old.
+      if (database.backend === "pglite") await forgetAllWorkers(database);
+      await sweep.start();
+      await options.doorbell.start({ worker: roles.worker || roles.delivery });
+      await sweep.run();
+      wake();
+    },
+    async stop(graceMs) {
+      await drain.stop();
+      await runner.stop(graceMs);
+      await ends.settle();
+      await outbox.stop();
+      await Promise.race([deliverer.settle(), new Promise((resolve) => setTimeout(resolve, Math.max(2_000, graceMs)).unref())]);
+      await ingest.settle();
+      await sweep.stop();
+      await signals.close();
+    },
+  };
+}

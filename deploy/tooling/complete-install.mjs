@@ -35,7 +35,16 @@ function isGlibc() {
 if (npm !== undefined && npmsOwnNode !== undefined && npmsOwnNode !== process.version && missingPackages().length > 0) {
   const { status } = spawnSync(
     process.execPath,
-    [npm, "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+    [
+      "--no-deprecation",
+      npm,
+      "install",
+      "--no-save",
+      "--ignore-scripts",
+      "--no-audit",
+      "--no-fund",
+      "--loglevel=error",
+    ],
     { cwd: root, stdio: "inherit" },
   );
   const missing = missingPackages();

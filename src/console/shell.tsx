@@ -12,32 +12,37 @@ export function Shell() {
   const narrow = useNarrow();
   const paneOpen = useConsole((state) => state.pane.open);
   const activeRoomId = useConsole((state) => state.activeRoomId);
-  const [rosterOpen, setRosterOpen] = useState(false);
+  // Choosing a room is what the drawer is opened for, so it is open only as long as the room is the same.
+  const [rosterOver, setRosterOver] = useState<{ roomId: string | null }>();
+  const rosterOpen = rosterOver !== undefined && rosterOver.roomId === activeRoomId;
+  const drawerOpen = narrow && (rosterOpen || paneOpen);
 
   useEffect(() => {
     if (narrow) rooms.showPane({ open: false });
   }, [narrow, rooms]);
-  // Choosing a room is what the drawer was opened for.
-  useEffect(() => setRosterOpen(false), [activeRoomId]);
 
-  const drawerOpen = narrow && (rosterOpen || paneOpen);
   const closeDrawers = () => {
-    setRosterOpen(false);
+    setRosterOver(undefined);
     rooms.showPane({ open: false });
   };
+  useEffect(() => {
+    if (!drawerOpen) return;
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (event.key !== "Escape" || event.defaultPrevented) return;
+      setRosterOver(undefined);
+      rooms.showPane({ open: false });
+    };
+    document.addEventListener("keydown", onKeyDown);
+    return () => document.removeEventListener("keydown", onKeyDown);
+  }, [drawerOpen, rooms]);
 
   return (
-    <div
-      className="shell"
-      onKeyDown={(event) => {
-        if (event.key === "Escape" && drawerOpen && !event.defaultPrevented) closeDrawers();
-      }}
-    >
+    <div className="shell">
       <a className="skip-link" href="#message-box">
         Skip to the message box
       </a>
-      <RosterPanel open={rosterOpen} onClose={() => setRosterOpen(false)} />
-      <RoomPanel onOpenRoster={() => setRosterOpen(true)} />
+      <RosterPanel open={rosterOpen} onClose={() => setRosterOver(undefined)} />
+      <RoomPanel onOpenRoster={() => setRosterOver({ roomId: activeRoomId })} />
       {paneOpen && <WorkspacePanel />}
       {drawerOpen && <div className="drawer-backdrop" onClick={closeDrawers} aria-hidden="true" />}
       <NoticeBar />

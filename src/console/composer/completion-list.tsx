@@ -13,12 +13,15 @@ export function CompletionList({ id, completion }: { id: string; completion: Com
     list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
   }, [completion.selected]);
   return (
+    // oxlint-disable-next-line jsx-a11y/prefer-tag-over-role -- a select cannot show avatars, nor leave the focus in the box
     <div ref={list} id={id} className="completion" role="listbox" aria-label="Completions">
       {completion.options.map((option, index) => (
+        // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/interactive-supports-focus -- the box keeps focus and keys
         <div
           key={option.key}
           id={optionId(id, index)}
           className="completion-option"
+          // oxlint-disable-next-line jsx-a11y/prefer-tag-over-role -- as above
           role="option"
           aria-selected={index === completion.selected}
           onPointerMove={() => index !== completion.selected && completion.select(index)}

@@ -8,6 +8,8 @@ import { UploadList } from "./upload-list.tsx";
 import { useCompletion } from "./use-completion.ts";
 import { useUploads } from "./use-uploads.ts";
 
+const MOST_ROWS = 8;
+
 /**
  * The box to write in: Enter sends, Shift+Enter begins a line, `@` and `/` complete, files come by button, paste or drop.
  *
@@ -53,7 +55,6 @@ export function Composer(props: {
     box.current?.setSelectionRange(caretToSet.current, caretToSet.current);
     caretToSet.current = undefined;
   });
-  useGrowing(box, text);
 
   const ready = uploads.entries.flatMap((entry) => entry.upload ?? []);
   const busy = uploads.entries.some((entry) => entry.state === "sending");
@@ -99,9 +100,9 @@ export function Composer(props: {
       onDrop={onDrop}
     >
       {open && <CompletionList id={listId} completion={completion} />}
-      <div className="visually-hidden" role="status">
+      <output className="visually-hidden">
         {open && `${completion.options.length} completions, arrow keys choose`}
-      </div>
+      </output>
       <div className="composer-box">
         <UploadList uploads={uploads} />
         <textarea
@@ -110,7 +111,7 @@ export function Composer(props: {
           aria-label={label}
           placeholder={label}
           value={text}
-          rows={1}
+          rows={Math.min(MOST_ROWS, text.split("\n").length)}
           aria-autocomplete="list"
           aria-haspopup="listbox"
           aria-controls={open ? listId : undefined}
@@ -163,14 +164,4 @@ export function Composer(props: {
       </div>
     </div>
   );
-}
-
-/** Lets the box grow with its text where `field-sizing` is unknown; the largest height is the stylesheet's. */
-function useGrowing(box: React.RefObject<HTMLTextAreaElement | null>, text: string): void {
-  useEffect(() => {
-    const element = box.current;
-    if (!element || CSS.supports("field-sizing", "content")) return;
-    element.style.height = "auto";
-    element.style.height = `${element.scrollHeight}px`;
-  }, [box, text]);
 }

@@ -35,7 +35,7 @@ export function CodeBlock({ language, code, children }: { language: string; code
           </span>
         </button>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a block that scrolls sideways must be reachable by keyboard */}
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex, jsx-a11y/prefer-tag-over-role -- what scrolls sideways must be reachable by keyboard */}
       <pre role="group" aria-label={`Code${language ? `, ${language}` : ""}`} tabIndex={0}>
         {children}
       </pre>

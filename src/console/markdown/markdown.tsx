@@ -32,12 +32,13 @@ const components: Components = {
     </a>
   ),
   input: ({ checked }) => (
-    <span role="img" aria-label={checked ? "done" : "open"}>
-      {checked ? "☑" : "☐"}{" "}
-    </span>
+    <>
+      <span aria-hidden="true">{checked ? "☑" : "☐"} </span>
+      <span className="visually-hidden">{checked ? "done: " : "open: "}</span>
+    </>
   ),
   table: ({ children }) => (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a table that scrolls sideways must be reachable by keyboard
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex, jsx-a11y/prefer-tag-over-role -- what scrolls sideways must be reachable by keyboard
     <div className="markdown-table" role="group" aria-label="Table" tabIndex={0}>
       <table>{children}</table>
     </div>
@@ -71,5 +72,6 @@ export const Markdown = memo(function Markdown({ text, names = NO_NAMES }: { tex
 function codeOf(children: ReactNode): { language: string; code: string } {
   if (!isValidElement<{ className?: string; children?: ReactNode }>(children)) return { language: "", code: "" };
   const language = /language-(\S+)/.exec(children.props.className ?? "")?.[1] ?? "";
-  return { language, code: String(children.props.children ?? "").replace(/\n$/, "") };
+  const code = typeof children.props.children === "string" ? children.props.children : "";
+  return { language, code: code.replace(/\n$/, "") };
 }

@@ -32,7 +32,7 @@ export function ApprovalCard({ post, part }: { post: WebPost; part: ApprovalRequ
   };
 
   return (
-    <div className="card" role="group" aria-labelledby={titleId}>
+    <fieldset className="card" aria-labelledby={titleId}>
       <div id={titleId} className="card-title">
         <Markdown text={part.prompt} />
       </div>
@@ -60,10 +60,10 @@ export function ApprovalCard({ post, part }: { post: WebPost; part: ApprovalRequ
               {option.label}
             </button>
           ))}
-          {chosen !== undefined && <span role="status">Sending…</span>}
+          {chosen !== undefined && <output>Sending…</output>}
         </div>
       )}
-    </div>
+    </fieldset>
   );
 }
 

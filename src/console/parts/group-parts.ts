@@ -30,19 +30,15 @@ export function groupParts(parts: readonly WebPart[]): readonly PartGroup[] {
   let listed = false;
   return parts.flatMap((part, index): PartGroup[] => {
     const key = `${part.type} ${index}`;
-    switch (part.type) {
-      case "tool_call":
-        return [{ kind: "tool", key, call: part, result: results.get(part.toolCallId) }];
-      case "tool_result":
-        return called.has(part.toolCallId) ? [] : [{ kind: "tool", key, call: undefined, result: part }];
-      case "task_update":
-        if (listed) return [];
-        listed = true;
-        return [{ kind: "tasks", key, tasks: [...tasks.values()] }];
-      case "status":
-        return index === lastStatus ? [{ kind: "part", key, part }] : [];
-      default:
-        return [{ kind: "part", key, part }];
+    if (part.type === "tool_call") return [{ kind: "tool", key, call: part, result: results.get(part.toolCallId) }];
+    if (part.type === "tool_result") {
+      return called.has(part.toolCallId) ? [] : [{ kind: "tool", key, call: undefined, result: part }];
     }
+    if (part.type === "task_update") {
+      if (listed) return [];
+      listed = true;
+      return [{ kind: "tasks", key, tasks: [...tasks.values()] }];
+    }
+    return part.type === "status" && index !== lastStatus ? [] : [{ kind: "part", key, part }];
   });
 }

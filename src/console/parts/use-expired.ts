@@ -4,13 +4,13 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** True once `expiresInMs` have passed since `createdAt`; never for a question without an end. */
 export function useExpired(createdAt: string, expiresInMs: number | undefined): boolean {
-  const endMs = expiresInMs === undefined ? undefined : Date.parse(createdAt) + expiresInMs;
-  const [, setTick] = useState(0);
+  const endMs = expiresInMs === undefined ? Number.POSITIVE_INFINITY : Date.parse(createdAt) + expiresInMs;
+  const [expired, setExpired] = useState(() => Date.now() >= endMs);
   useEffect(() => {
-    const leftMs = endMs === undefined ? 0 : endMs - Date.now();
-    if (leftMs <= 0) return;
-    const timer = window.setTimeout(() => setTick((tick) => tick + 1), Math.min(leftMs, LONGEST_TIMER_MS));
+    const leftMs = endMs - Date.now();
+    if (expired || leftMs > LONGEST_TIMER_MS) return;
+    const timer = window.setTimeout(() => setExpired(true), leftMs);
     return () => window.clearTimeout(timer);
-  }, [endMs]);
-  return endMs !== undefined && Date.now() >= endMs;
+  }, [endMs, expired]);
+  return expired;
 }

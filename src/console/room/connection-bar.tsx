@@ -6,34 +6,31 @@ const PATIENCE_MS = 1_500;
 
 /** Says that the connection is lost and that messages will be caught up; silent during short interruptions. */
 export function ConnectionBar() {
+  const lost = useConsole((state) => state.connection !== "online");
+  return <output>{lost && <LostConnection />}</output>;
+}
+
+function LostConnection() {
   const controller = useController();
-  const connection = useConsole((state) => state.connection);
-  const [shown, setShown] = useState(false);
-  const lost = connection !== "online";
+  const connecting = useConsole((state) => state.connection === "connecting");
+  const [patient, setPatient] = useState(true);
   useEffect(() => {
-    if (!lost) {
-      setShown(false);
-      return;
-    }
-    const timer = window.setTimeout(() => setShown(true), PATIENCE_MS);
+    const timer = window.setTimeout(() => setPatient(false), PATIENCE_MS);
     return () => window.clearTimeout(timer);
-  }, [lost]);
+  }, []);
+  if (patient) return null;
   return (
-    <div role="status">
-      {shown && (
-        <div className="connection-bar">
-          <span>
-            {connection === "connecting"
-              ? "Connecting…"
-              : "No connection. What you write is sent, and what you miss is fetched, when it is back."}
-          </span>
-          {connection === "offline" && (
-            <button type="button" className="button button-small" onClick={controller.reconnect}>
-              Try now
-            </button>
-          )}
-        </div>
+    <span className="connection-bar">
+      <span>
+        {connecting
+          ? "Connecting…"
+          : "No connection. What you write is sent, and what you miss is fetched, when it is back."}
+      </span>
+      {!connecting && (
+        <button type="button" className="button button-small" onClick={() => controller.reconnect()}>
+          Try now
+        </button>
       )}
-    </div>
+    </span>
   );
 }

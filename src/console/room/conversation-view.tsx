@@ -54,7 +54,7 @@ export function ConversationView(props: {
               </button>
             </div>
           ) : (
-            <p role="status">Loading messages…</p>
+            <output>Loading messages…</output>
           )}
         </div>
       )}

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useEffect, useRef } from "react";
+import { type KeyboardEvent, useEffect, useEffectEvent, useRef } from "react";
 
 const COLUMNS = 6;
 const EMOJI = [
@@ -18,15 +18,14 @@ const EMOJI = [
 
 /** A small grid of reactions; arrows move, Enter picks, Escape closes, focus returns to where it was. */
 export function EmojiPicker({ onPick, onClose }: { onPick: (emoji: string) => void; onClose: () => void }) {
-  const grid = useRef<HTMLDivElement>(null);
-  const close = useRef(onClose);
-  close.current = onClose;
+  const grid = useRef<HTMLFieldSetElement>(null);
+  const close = useEffectEvent(onClose);
 
   useEffect(() => {
     const before = document.activeElement;
     grid.current?.querySelector("button")?.focus();
     const outside = (event: PointerEvent) => {
-      if (event.target instanceof Node && !grid.current?.parentElement?.contains(event.target)) close.current();
+      if (event.target instanceof Node && !grid.current?.parentElement?.contains(event.target)) close();
     };
     document.addEventListener("pointerdown", outside);
     return () => {
@@ -51,12 +50,13 @@ export function EmojiPicker({ onPick, onClose }: { onPick: (emoji: string) => vo
   };
 
   return (
-    <div ref={grid} className="emoji-picker" role="group" aria-label="Choose a reaction" onKeyDown={onKeyDown}>
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- the keys are those of the buttons inside
+    <fieldset ref={grid} className="emoji-picker" aria-label="Choose a reaction" onKeyDown={onKeyDown}>
       {EMOJI.map(([emoji, name]) => (
         <button key={emoji} type="button" aria-label={name} title={name} onClick={() => onPick(emoji)}>
           {emoji}
         </button>
       ))}
-    </div>
+    </fieldset>
   );
 }

@@ -36,12 +36,13 @@ export const MessageItem = memo(function MessageItem(props: MessageItemProps) {
     post.ephemeral && "message-ephemeral",
   ];
   return (
-    <div
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- a log is walked message by message, so each takes the focus
+    <article
       className={classes.filter(Boolean).join(" ")}
       style={memberColors(post.author)}
-      role="article"
       aria-label={`${post.author.name}, ${fullTime(post.createdAt)}`}
       aria-live={post.state === "streaming" ? "off" : undefined}
+      // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- one tab stop for the whole log; arrows go on from it
       tabIndex={active ? 0 : -1}
       onFocus={props.onActive}
       data-post-id={post.id}
@@ -62,7 +63,7 @@ export const MessageItem = memo(function MessageItem(props: MessageItemProps) {
       {post.deletedAt === null && !editing && (
         <MessageActions post={post} inThread={inThread} active={active} onEdit={() => props.onEdit(post.id)} />
       )}
-    </div>
+    </article>
   );
 });
 

@@ -33,7 +33,7 @@ export function MessageLog({ roomId, threadRootId, label, editingId, onEdit }: L
   const allPending = useConsole((state) => state.pending);
   const unreadAfterSeq = useConsole((state) => (threadRootId === null ? state.unreadAfter[roomId] : undefined));
   const names = useMentionNames(roomId);
-  const place = useScrollPlace(() => void rooms.loadOlder(roomId, threadRootId));
+  const { scroller, content, atEnd, toEnd } = useScrollPlace(() => void rooms.loadOlder(roomId, threadRootId));
   const window = windows[windowKey(roomId, threadRootId)];
 
   const posts = useMemo(
@@ -46,7 +46,6 @@ export function MessageLog({ roomId, threadRootId, label, editingId, onEdit }: L
   }, [posts, allPending, roomId, threadRootId, me.person.id, unreadAfterSeq]);
 
   const lastPending = allPending.at(-1)?.clientMessageId;
-  const { toEnd } = place;
   const sentBefore = useRef(lastPending);
   useEffect(() => {
     // Whoever writes wants to see it, wherever they were reading.
@@ -54,36 +53,37 @@ export function MessageLog({ roomId, threadRootId, label, editingId, onEdit }: L
     sentBefore.current = lastPending;
   }, [lastPending, toEnd]);
   useAnnounceAnswers(posts);
-  useMarkRead({ roomId, enabled: threadRootId === null && place.atEnd, posts });
+  useMarkRead({ roomId, enabled: threadRootId === null && atEnd, posts });
 
   const [chosen, setChosen] = useState<string>();
   const keys = rows.filter((row) => row.kind === "post").map((row) => row.key);
   const active = chosen !== undefined && keys.includes(chosen) ? chosen : keys.at(-1);
 
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
-    if (!(event.target instanceof HTMLElement) || event.target.getAttribute("role") !== "article") return;
+    if (!(event.target instanceof HTMLElement) || event.target.tagName !== "ARTICLE") return;
     const at = keys.indexOf(active ?? "");
     const next = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: keys.length - 1 }[event.key];
     const key = next === undefined ? undefined : keys[next];
     if (key === undefined) return;
     event.preventDefault();
     setChosen(key);
-    const articles = event.currentTarget.querySelectorAll<HTMLElement>("[role=article]");
+    const articles = event.currentTarget.querySelectorAll("article");
     articles[next ?? 0]?.focus();
   };
 
   return (
     <div className="log-wrap">
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- the keys are those of the messages inside */}
       <div
-        ref={place.scroller}
+        ref={scroller}
         className="log"
         role="log"
         aria-label={label}
-        aria-live={place.atEnd ? "polite" : "off"}
+        aria-live={atEnd ? "polite" : "off"}
         aria-relevant="additions"
         onKeyDown={onKeyDown}
       >
-        <div ref={place.content}>
+        <div ref={content}>
           <LogStart
             hasOlder={window?.hasOlder ?? false}
             loading={window?.loadingOlder ?? false}
@@ -116,7 +116,7 @@ export function MessageLog({ roomId, threadRootId, label, editingId, onEdit }: L
           <TurnLines roomId={roomId} threadRootId={threadRootId} posts={posts} />
         </div>
       </div>
-      {!place.atEnd && (
+      {!atEnd && (
         <button type="button" className="button jump" onClick={toEnd}>
           <Icon name="down" />
           Jump to the newest

@@ -43,7 +43,7 @@ export function RoomPanel({ onOpenRoster }: { onOpenRoster: () => void }) {
               </button>
             </div>
           ) : (
-            <p role="status">{loaded ? "Choose a room on the left, or create one." : "Opening the rooms…"}</p>
+            <output>{loaded ? "Choose a room on the left, or create one." : "Opening the rooms…"}</output>
           )}
         </div>
       )}

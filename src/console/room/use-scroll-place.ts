@@ -1,4 +1,4 @@
-import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
+import { type RefObject, useCallback, useEffect, useEffectEvent, useRef, useState } from "react";
 
 /** Nearer to the end than this counts as reading the newest. */
 const AT_END_PX = 80;
@@ -22,8 +22,7 @@ export function useScrollPlace(onNearStart: () => void): ScrollPlace {
   const content = useRef<HTMLDivElement>(null);
   const place = useRef<{ row: Element; top: number } | "end">("end");
   const [atEnd, setAtEnd] = useState(true);
-  const nearStart = useRef(onNearStart);
-  nearStart.current = onNearStart;
+  const nearStart = useEffectEvent(onNearStart);
 
   const toEnd = useCallback(() => {
     place.current = "end";
@@ -43,14 +42,14 @@ export function useScrollPlace(onNearStart: () => void): ScrollPlace {
       const edge = box.getBoundingClientRect().top;
       const row = end ? undefined : [...inner.children].find((child) => child.getBoundingClientRect().bottom > edge);
       place.current = row ? { row, top: row.getBoundingClientRect().top - edge } : "end";
-      if (box.scrollTop < NEAR_START_PX) nearStart.current();
+      if (box.scrollTop < NEAR_START_PX) nearStart();
     };
     const restore = () => {
       const held = place.current;
       if (held === "end" || !held.row.isConnected) box.scrollTop = box.scrollHeight;
       else box.scrollTop += held.row.getBoundingClientRect().top - box.getBoundingClientRect().top - held.top;
       // A first page that does not fill the panel cannot be scrolled, so nobody else would ask for more.
-      if (box.scrollTop < NEAR_START_PX) nearStart.current();
+      if (box.scrollTop < NEAR_START_PX) nearStart();
     };
 
     restore();

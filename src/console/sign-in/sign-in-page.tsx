@@ -1,13 +1,12 @@
-import { type FormEvent, type RefObject, useEffect, useId, useRef, useState } from "react";
-import { ApiError } from "../api/http.ts";
+import { type FormEvent, useEffect, useId, useRef, useState } from "react";
 import { useController } from "../state/context.tsx";
-import { failureText } from "../state/failures.ts";
+import { signInFailure } from "../state/failures.ts";
 import { codeFromPaste } from "./take-code.ts";
 
 const SHORTEST_CODE = 16;
 
-/** Signs a person in with the code of a link, taken from the address or pasted by hand. */
-export function SignInPage({ notice, code }: { notice: string | undefined; code: RefObject<string | undefined> }) {
+/** Signs a person in with a link or code pasted by hand; `notice` says why the page is shown, such as a link that was used already. */
+export function SignInPage({ notice }: { notice: string | undefined }) {
   const controller = useController();
   const [pasted, setPasted] = useState("");
   const [error, setError] = useState<string>();
@@ -22,7 +21,7 @@ export function SignInPage({ notice, code }: { notice: string | undefined; code:
     try {
       await controller.signIn(value);
     } catch (failure) {
-      setError(explain(failure));
+      setError(signInFailure(failure));
       setBusy(false);
       field.current?.focus();
     }
@@ -30,10 +29,6 @@ export function SignInPage({ notice, code }: { notice: string | undefined; code:
 
   useEffect(() => {
     document.title = "Sign in · Parley";
-    const fromAddress = code.current;
-    code.current = undefined;
-    if (fromAddress !== undefined) void submit(fromAddress);
-    // The code is used once, on arrival; `submit` is another function at every rendering.
   }, []);
 
   const onSubmit = (event: FormEvent) => {
@@ -87,11 +82,4 @@ export function SignInPage({ notice, code }: { notice: string | undefined; code:
       </div>
     </main>
   );
-}
-
-function explain(failure: unknown): string {
-  if (failure instanceof ApiError && (failure.status === 401 || failure.status === 400)) {
-    return "This code is wrong, was used already, or is older than 15 minutes. Ask for a new link.";
-  }
-  return failureText(failure);
 }

@@ -1,7 +1,7 @@
 import type { MeAnswer } from "../api/protocol.ts";
 import { openRoomSocket, type RoomSocket } from "../api/socket.ts";
 import { type WebApi, webApi } from "../api/web-api.ts";
-import { createAttempt, failureText, isSessionOver } from "./failures.ts";
+import { createAttempt, failureText, isSessionOver, signInFailure } from "./failures.ts";
 import { createPostCommands, type PostCommands } from "./post-commands.ts";
 import { createRoomCommands, type RoomCommands } from "./room-commands.ts";
 import { createStore, type Store } from "./store.ts";
@@ -15,8 +15,8 @@ export interface Controller {
   readonly api: WebApi;
   readonly rooms: RoomCommands;
   readonly posts: PostCommands;
-  /** Finds out whether there is a session, and begins it when there is. */
-  start(): Promise<void>;
+  /** Begins a session with the code of a sign-in link, or finds out whether there is one; else shows the sign-in page. */
+  start(code?: string): Promise<void>;
   /** Throws ApiError when the code is refused. */
   signIn(code: string): Promise<void>;
   signOut(): Promise<void>;
@@ -84,7 +84,7 @@ export function createController(): Controller {
     store.dispatch({ type: "signed_in", me });
     socket?.close();
     socket = openRoomSocket({
-      onFrame: sync.onFrame,
+      onFrame: (frame) => sync.onFrame(frame),
       onState: (state) => {
         store.dispatch({ type: "connection", state });
         failedConnections = state === "online" ? 0 : failedConnections + (state === "offline" ? 1 : 0);
@@ -101,11 +101,12 @@ export function createController(): Controller {
     api,
     rooms,
     posts,
-    start: async () => {
+    start: async (code) => {
       try {
-        begin(await api.me());
+        begin(await (code === undefined ? api.me() : api.signIn(code)));
       } catch (error) {
-        end(isSessionOver(error) ? undefined : failureText(error));
+        if (code === undefined && isSessionOver(error)) end();
+        else end(code === undefined ? failureText(error) : signInFailure(error));
       }
     },
     signIn: async (code) => begin(await api.signIn(code)),

@@ -20,6 +20,14 @@ export function isSessionOver(error: unknown): boolean {
   return error instanceof ApiError && error.status === 401;
 }
 
+/** What to tell a person whose code was refused: all refusals look alike to the server, for good reason. */
+export function signInFailure(error: unknown): string {
+  const refused = error instanceof ApiError && (error.status === 401 || error.status === 400);
+  return refused
+    ? "This code is wrong, was used already, or is older than 15 minutes. Ask for a new link."
+    : failureText(error);
+}
+
 export function failureText(error: unknown): string {
   return error instanceof ApiError ? error.message : "something went wrong in this page.";
 }

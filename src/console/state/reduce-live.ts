@@ -1,65 +1,50 @@
 import type { TurnStatus, WebPerson } from "../api/protocol.ts";
-import type { Action } from "./action.ts";
+import type { Handlers } from "./apply-handlers.ts";
 import { type ConsoleState, initialState } from "./model.ts";
 
 /** The session, the connection, people and agents, and what happens this minute: typing and running turns. */
-export function reduceLive(state: ConsoleState, action: Action): ConsoleState {
-  switch (action.type) {
-    case "signed_in":
-      return setPerson({ ...state, session: { phase: "signed_in", me: action.me } }, action.me.person);
-    case "signed_out":
-      // Nothing of one person's rooms may be left for the next one at this machine.
-      return {
-        ...initialState,
-        session: action.notice === undefined ? { phase: "signed_out" } : { phase: "signed_out", notice: action.notice },
-      };
-    case "connection":
-      return { ...state, connection: action.state };
-    case "notice":
-      return { ...state, notice: { kind: action.kind, text: action.text } };
-    case "notice_dismissed":
-      return { ...state, notice: null };
-    case "people":
-      return { ...state, people: Object.fromEntries(action.people.map((person) => [person.id, person])) };
-    case "person":
-      return setPerson(state, action.person);
-    case "member":
-      return setPerson(state, action.person);
-    case "members":
-      return action.members.people.reduce(setPerson, state);
-    case "presence": {
-      const person = state.people[action.personId];
-      return person ? setPerson(state, { ...person, online: action.online }) : state;
-    }
-    case "agents":
-      return { ...state, agents: action.agents };
-    case "pane":
-      return { ...state, pane: { ...state.pane, ...action.pane } };
-    case "typing": {
-      const others = state.typing.filter((person) => person.personId !== action.person.personId);
-      return { ...state, typing: [...others, action.person] };
-    }
-    case "typing_expired": {
-      const typing = state.typing.filter((person) => person.untilMs > action.nowMs);
-      return typing.length === state.typing.length ? state : { ...state, typing };
-    }
-    case "post": {
-      const typing = state.typing.filter((person) => person.personId !== action.post.author.id);
-      return typing.length === state.typing.length ? state : { ...state, typing };
-    }
-    case "turn":
-      return { ...state, turns: withTurn(state.turns, action.turn) };
-    case "work": {
-      const elsewhere = state.turns.filter((turn) => turn.roomId !== action.roomId);
-      return {
-        ...state,
-        turns: [...elsewhere, ...action.work.turns],
-        work: { ...state.work, [action.roomId]: action.work },
-      };
-    }
-    default:
-      return state;
-  }
+export const liveHandlers: Handlers = {
+  signed_in: (state, { me }) => setPerson({ ...state, session: { phase: "signed_in", me } }, me.person),
+  // Nothing of one person's rooms may be left for the next one at this machine.
+  signed_out: (_state, { notice }) => ({
+    ...initialState,
+    session: notice === undefined ? { phase: "signed_out" } : { phase: "signed_out", notice },
+  }),
+  connection: (state, action) => ({ ...state, connection: action.state }),
+  notice: (state, { kind, text }) => ({ ...state, notice: { kind, text } }),
+  notice_dismissed: (state) => ({ ...state, notice: null }),
+  people: (state, { people }) => ({
+    ...state,
+    people: Object.fromEntries(people.map((person) => [person.id, person])),
+  }),
+  person: (state, { person }) => setPerson(state, person),
+  member: (state, { person }) => setPerson(state, person),
+  members: (state, { members }) => members.people.reduce(setPerson, state),
+  presence: (state, { personId, online }) => {
+    const person = state.people[personId];
+    return person ? setPerson(state, { ...person, online }) : state;
+  },
+  agents: (state, { agents }) => ({ ...state, agents }),
+  pane: (state, { pane }) => ({ ...state, pane: { ...state.pane, ...pane } }),
+  typing: (state, { person }) => ({ ...state, typing: [...othersTyping(state, person.personId), person] }),
+  typing_expired: (state, { nowMs }) => {
+    const typing = state.typing.filter((person) => person.untilMs > nowMs);
+    return typing.length === state.typing.length ? state : { ...state, typing };
+  },
+  post: (state, { post }) => {
+    const typing = othersTyping(state, post.author.id);
+    return typing.length === state.typing.length ? state : { ...state, typing };
+  },
+  turn: (state, { turn }) => ({ ...state, turns: withTurn(state.turns, turn) }),
+  work: (state, { roomId, work }) => ({
+    ...state,
+    turns: [...state.turns.filter((turn) => turn.roomId !== roomId), ...work.turns],
+    work: { ...state.work, [roomId]: work },
+  }),
+};
+
+function othersTyping(state: ConsoleState, personId: string): ConsoleState["typing"] {
+  return state.typing.filter((person) => person.personId !== personId);
 }
 
 function setPerson(state: ConsoleState, person: WebPerson): ConsoleState {

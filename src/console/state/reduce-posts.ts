@@ -1,53 +1,45 @@
 import type { WebPost } from "../api/protocol.ts";
-import type { Action } from "./action.ts";
+import type { ActionOf } from "./action.ts";
+import type { Handlers } from "./apply-handlers.ts";
 import { type ConsoleState, type PostWindow, windowKey } from "./model.ts";
 
 const EMPTY_WINDOW: PostWindow = { status: "loading", oldestSeq: 0, hasOlder: false, loadingOlder: false };
 
 /** Posts, the windows they are seen through, live text and unconfirmed posts. */
-export function reducePosts(state: ConsoleState, action: Action): ConsoleState {
-  switch (action.type) {
-    case "window_loading":
-      return setWindow(state, action, (held) =>
-        action.older ? { ...held, loadingOlder: true } : { ...EMPTY_WINDOW, loadingOlder: false },
-      );
-    case "window_failed":
-      return setWindow(state, action, (held) => ({
-        ...held,
-        status: held.loadingOlder ? held.status : "failed",
-        loadingOlder: false,
-        error: action.message,
-      }));
-    case "window_loaded":
-      return windowLoaded(state, action);
-    case "windows_dropped":
-      return dropRoomPosts(state, action.roomId);
-    case "changes": {
-      const known = action.answer.posts.filter((post) => isWanted(state, post));
-      return setCursor(mergePosts(state, known), action.roomId, action.answer.cursor);
-    }
-    case "post": {
-      const wanted = isWanted(state, action.post) ? mergePosts(state, [action.post]) : dropPending(state, action.post);
-      const cursor = state.cursors[action.post.roomId];
-      // A gap in the count leaves the cursor where it is: the reader of changes fills it.
-      return cursor !== undefined && action.post.changeSeq === cursor + 1
-        ? setCursor(wanted, action.post.roomId, action.post.changeSeq)
-        : wanted;
-    }
-    case "previews":
-      return { ...state, previews: { ...state.previews, ...streamingOnly(state, action.texts) } };
-    case "pending": {
-      const others = state.pending.filter((post) => post.clientMessageId !== action.post.clientMessageId);
-      return { ...state, pending: [...others, action.post] };
-    }
-    case "pending_dropped":
-      return { ...state, pending: state.pending.filter((post) => post.clientMessageId !== action.clientMessageId) };
-    default:
-      return state;
-  }
-}
+export const postHandlers: Handlers = {
+  window_loading: (state, action) =>
+    setWindow(state, action, (held) => (action.older ? { ...held, loadingOlder: true } : EMPTY_WINDOW)),
+  window_failed: (state, action) =>
+    setWindow(state, action, (held) => ({
+      ...held,
+      status: held.loadingOlder ? held.status : "failed",
+      loadingOlder: false,
+      error: action.message,
+    })),
+  window_loaded: windowLoaded,
+  windows_dropped: (state, { roomId }) => dropRoomPosts(state, roomId),
+  changes: (state, { roomId, answer }) => {
+    const wanted = answer.posts.filter((post) => isWanted(state, post));
+    return setCursor(mergePosts(state, wanted), roomId, answer.cursor);
+  },
+  post: (state, { post }) => {
+    const next = isWanted(state, post) ? mergePosts(state, [post]) : dropPending(state, post);
+    const cursor = state.cursors[post.roomId];
+    // A gap in the count leaves the cursor where it is: the reader of changes fills it.
+    return cursor !== undefined && post.changeSeq === cursor + 1 ? setCursor(next, post.roomId, post.changeSeq) : next;
+  },
+  previews: (state, { texts }) => ({ ...state, previews: { ...state.previews, ...streamingOnly(state, texts) } }),
+  pending: (state, { post }) => {
+    const others = state.pending.filter((held) => held.clientMessageId !== post.clientMessageId);
+    return { ...state, pending: [...others, post] };
+  },
+  pending_dropped: (state, { clientMessageId }) => ({
+    ...state,
+    pending: state.pending.filter((post) => post.clientMessageId !== clientMessageId),
+  }),
+};
 
-function windowLoaded(state: ConsoleState, action: Extract<Action, { type: "window_loaded" }>): ConsoleState {
+function windowLoaded(state: ConsoleState, action: ActionOf<"window_loaded">): ConsoleState {
   const { posts, hasMore, lastSeq } = action.answer;
   const key = windowKey(action.roomId, action.threadRootId);
   const held = state.windows[key];

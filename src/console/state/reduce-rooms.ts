@@ -1,67 +1,47 @@
 import type { WebPost, WebRoom } from "../api/protocol.ts";
-import type { Action } from "./action.ts";
-import type { ConsoleState, RoomMembers } from "./model.ts";
+import type { Handlers } from "./apply-handlers.ts";
+import type { ConsoleState } from "./model.ts";
 
 const MOST_COUNTED_UNREAD = 100;
 
 /** Rooms, their members, what is read and which one is open. */
-export function reduceRooms(state: ConsoleState, action: Action): ConsoleState {
-  switch (action.type) {
-    case "rooms": {
-      const rooms = Object.fromEntries(action.rooms.map((room) => [room.id, room]));
-      const activeRoomId = state.activeRoomId !== null && rooms[state.activeRoomId] ? state.activeRoomId : null;
-      return { ...state, rooms, roomsLoaded: true, activeRoomId };
-    }
-    case "room":
-      return setRoom(state, action.room);
-    case "room_removed": {
-      const { [action.roomId]: _removed, ...rooms } = state.rooms;
-      return { ...state, rooms, activeRoomId: state.activeRoomId === action.roomId ? null : state.activeRoomId };
-    }
-    case "room_opened": {
-      const room = state.rooms[action.roomId];
-      const pane = {
-        ...state.pane,
-        threadRootId: null,
-        tab: state.pane.tab === "thread" ? "members" : state.pane.tab,
-      } as const;
-      const opened = { ...state, activeRoomId: action.roomId, pane };
-      return room ? drawUnreadLine(opened, room) : opened;
-    }
-    case "unread_line": {
-      const room = state.rooms[action.roomId];
-      return room ? drawUnreadLine(state, room) : state;
-    }
-    case "room_read": {
-      const room = state.rooms[action.roomId];
-      if (!room || action.seq <= room.readSeq) return state;
-      return setRoom(state, { ...room, readSeq: action.seq, unread: unreadAfter(state, room, action.seq) });
-    }
-    case "post":
-      return countUnread(state, action.change, action.post);
-    case "changes":
-      return raiseLastSeq(state, action.roomId, action.answer.cursor);
-    case "window_loaded":
-      return raiseLastSeq(state, action.roomId, action.answer.lastSeq);
-    case "members": {
-      const { people, agents } = action.members;
-      const members: RoomMembers = {
-        personIds: people.map((person) => person.id),
-        agentHandles: agents.map((agent) => agent.handle),
-      };
-      return { ...state, members: { ...state.members, [action.roomId]: members } };
-    }
-    case "member": {
-      const held = state.members[action.roomId];
-      if (!held) return state;
-      const others = held.personIds.filter((personId) => personId !== action.person.id);
-      const personIds = action.change === "joined" ? [...others, action.person.id] : others;
-      return { ...state, members: { ...state.members, [action.roomId]: { ...held, personIds } } };
-    }
-    default:
-      return state;
-  }
-}
+export const roomHandlers: Handlers = {
+  rooms: (state, action) => {
+    const rooms = Object.fromEntries(action.rooms.map((room) => [room.id, room]));
+    const activeRoomId = state.activeRoomId !== null && rooms[state.activeRoomId] ? state.activeRoomId : null;
+    return { ...state, rooms, roomsLoaded: true, activeRoomId };
+  },
+  room: (state, { room }) => setRoom(state, room),
+  room_removed: (state, { roomId }) => {
+    const { [roomId]: _removed, ...rooms } = state.rooms;
+    return { ...state, rooms, activeRoomId: state.activeRoomId === roomId ? null : state.activeRoomId };
+  },
+  room_opened: (state, { roomId }) => {
+    const tab = state.pane.tab === "thread" ? "members" : state.pane.tab;
+    const opened = { ...state, activeRoomId: roomId, pane: { ...state.pane, threadRootId: null, tab } };
+    return drawUnreadLine(opened, roomId);
+  },
+  unread_line: (state, { roomId }) => drawUnreadLine(state, roomId),
+  room_read: (state, { roomId, seq }) => {
+    const room = state.rooms[roomId];
+    if (!room || seq <= room.readSeq) return state;
+    return setRoom(state, { ...room, readSeq: seq, unread: unreadAfter(state, room, seq) });
+  },
+  post: (state, { change, post }) => countUnread(state, change, post),
+  changes: (state, { roomId, answer }) => raiseLastSeq(state, roomId, answer.cursor),
+  window_loaded: (state, { roomId, answer }) => raiseLastSeq(state, roomId, answer.lastSeq),
+  members: (state, { roomId, members: { people, agents } }) => {
+    const members = { personIds: people.map((person) => person.id), agentHandles: agents.map((agent) => agent.handle) };
+    return { ...state, members: { ...state.members, [roomId]: members } };
+  },
+  member: (state, { roomId, change, person }) => {
+    const held = state.members[roomId];
+    if (!held) return state;
+    const others = held.personIds.filter((personId) => personId !== person.id);
+    const personIds = change === "joined" ? [...others, person.id] : others;
+    return { ...state, members: { ...state.members, [roomId]: { ...held, personIds } } };
+  },
+};
 
 function setRoom(state: ConsoleState, room: WebRoom): ConsoleState {
   return { ...state, rooms: { ...state.rooms, [room.id]: room } };
@@ -72,8 +52,9 @@ function raiseLastSeq(state: ConsoleState, roomId: string, seq: number): Console
   return room && seq > room.lastSeq ? setRoom(state, { ...room, lastSeq: seq }) : state;
 }
 
-function drawUnreadLine(state: ConsoleState, room: WebRoom): ConsoleState {
-  return { ...state, unreadAfter: { ...state.unreadAfter, [room.id]: room.readSeq } };
+function drawUnreadLine(state: ConsoleState, roomId: string): ConsoleState {
+  const room = state.rooms[roomId];
+  return room ? { ...state, unreadAfter: { ...state.unreadAfter, [roomId]: room.readSeq } } : state;
 }
 
 function countUnread(state: ConsoleState, change: string, post: WebPost): ConsoleState {

@@ -1,8 +1,9 @@
 import type { Action } from "./action.ts";
+import { applyHandlers } from "./apply-handlers.ts";
 import { type ConsoleState, initialState } from "./model.ts";
-import { reduceLive } from "./reduce-live.ts";
-import { reducePosts } from "./reduce-posts.ts";
-import { reduceRooms } from "./reduce-rooms.ts";
+import { liveHandlers } from "./reduce-live.ts";
+import { postHandlers } from "./reduce-posts.ts";
+import { roomHandlers } from "./reduce-rooms.ts";
 
 export interface Store {
   readonly getState: () => ConsoleState;
@@ -10,9 +11,12 @@ export interface Store {
   readonly subscribe: (listener: () => void) => () => void;
 }
 
+/** Rooms come before posts: the unread count compares a post with what was known before it. */
+const PARTS = [liveHandlers, roomHandlers, postHandlers];
+
+/** The next state; the same object when nothing changes. */
 export function reduce(state: ConsoleState, action: Action): ConsoleState {
-  // Rooms before posts: the unread count compares a post with what was known before it.
-  return reducePosts(reduceRooms(reduceLive(state, action), action), action);
+  return PARTS.reduce((next, handlers) => applyHandlers(handlers, next, action), state);
 }
 
 /** The one holder of the page's state, in the form that `useSyncExternalStore` reads. */

@@ -9,10 +9,10 @@ export function Announcer({ children }: { children: ReactNode }) {
   return (
     <AnnounceContext value={announce}>
       {children}
-      <div className="visually-hidden" role="status" aria-live="polite">
+      <output className="visually-hidden">
         {/* A new element each time, so that the same sentence twice is read twice. */}
         <span key={said.turn}>{said.text}</span>
-      </div>
+      </output>
     </AnnounceContext>
   );
 }

@@ -37,7 +37,7 @@ export function WorkspacePanel() {
   return (
     <aside className="panel workspace-panel panel-open" aria-label="Workspace">
       <div className="panel-header">
-        <div ref={tabs} className="tabs" role="tablist" aria-label="Workspace" onKeyDown={onKeyDown}>
+        <div ref={tabs} className="tabs" role="tablist" aria-label="Workspace">
           {PANE_TABS.map((tab) => (
             <button
               key={tab}
@@ -49,6 +49,7 @@ export function WorkspacePanel() {
               aria-controls={tab === pane.tab ? "workspace-tab" : undefined}
               tabIndex={tab === pane.tab ? 0 : -1}
               onClick={() => rooms.showPane({ tab })}
+              onKeyDown={onKeyDown}
             >
               {TITLES[tab]}
               {tab === "work" && working > 0 && <span className="badge badge-count tab-count">{working}</span>}

@@ -2,7 +2,7 @@ import { APICallError, InvalidResponseDataError, JSONParseError, TypeValidationE
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { describeThrown } from "../shared/describe-fault.ts";
 import type { HttpAnswer } from "../shared/guarded-http.ts";
-import { failedResponseToError, httpFailureToError } from "../shared/http-errors.ts";
+import { failedResponseToError } from "../shared/http-errors.ts";
 import type { ModelConfig } from "./config.ts";
 
 const MAX_ERROR_BODY_BYTES = 16_384;
@@ -69,22 +69,39 @@ function errorCodeOf(body: unknown): string | undefined {
     | undefined; // the test above is the proof
 }
 
-/** Guarantees a ParleyError for what the AI SDK reports while it streams; none of its messages is kept, since they quote what was sent. */
+const TRANSIENT = new Set(["overloaded_error", "rate_limit_error", "rate_limit_exceeded", "server_overloaded"]);
+
+/**
+ * Guarantees a ParleyError for what the AI SDK reports while it streams; none of its messages is kept, since they quote what was sent.
+ *
+ * Failures of the connection are ParleyErrors already: the fetch that was given to the SDK throws nothing else.
+ */
 export function modelFailureToError(thrown: unknown): ParleyError {
+  const own = findParleyError(thrown);
+  if (own !== undefined) return own;
   if (InvalidResponseDataError.isInstance(thrown)) {
     return new ParleyError("AGENT_CRASHED", { detail: "the model's answer ended before it was complete" });
   }
-  if (JSONParseError.isInstance(thrown) || TypeValidationError.isInstance(thrown)) {
-    return new ParleyError("AGENT_REPLY_INVALID", {
-      detail: "the model's answer does not fit the protocol of its endpoint",
-    });
-  }
-  const http = httpFailureToError(thrown);
-  if (http.code !== "AGENT_UNAVAILABLE" || APICallError.isInstance(thrown)) return http;
-  if (thrown instanceof Error) return http;
   const code = errorCodeOf(thrown);
-  const kind = code === "overloaded_error" || code === "rate_limit_error" ? "AGENT_UNAVAILABLE" : "AGENT_CRASHED";
+  const isReported =
+    !(thrown instanceof Error) || thrown.name === "AI_StreamProviderError" || APICallError.isInstance(thrown);
+  if (!isReported || JSONParseError.isInstance(thrown) || TypeValidationError.isInstance(thrown)) {
+    const detail = `the model's answer does not fit the protocol of its endpoint (${describeThrown(thrown)})`;
+    return new ParleyError("AGENT_REPLY_INVALID", { detail });
+  }
+  const kind = code !== undefined && TRANSIENT.has(code) ? "AGENT_UNAVAILABLE" : "AGENT_CRASHED";
   return new ParleyError(kind, {
-    detail: `the model's endpoint reported an error while it answered (${code ?? describeThrown(thrown)})`,
+    detail: `the model's endpoint reported an error while it answered (${code ?? "without a code"})`,
   });
+}
+
+const MAX_CAUSES = 8;
+
+function findParleyError(thrown: unknown): ParleyError | undefined {
+  let current = thrown;
+  for (let depth = 0; depth < MAX_CAUSES && current instanceof Error; depth += 1) {
+    if (current instanceof ParleyError) return current;
+    current = current.cause;
+  }
+  return undefined;
 }

@@ -15,7 +15,7 @@ export class StreamTranslator {
   readonly #modelName: string;
   #finish: { reason: string; raw: string | undefined; usage: LanguageModelUsage } | undefined;
   #shownCalls = new Set<string>();
-  #lastSignMs = 0;
+  #lastSignMs = Date.now();
   #hasOpenText = false;
   #needsBreak = false;
   #hasText = false;
@@ -28,8 +28,9 @@ export class StreamTranslator {
   *translate(part: TextStreamPart<ToolSet>): Generator<ReplyEventInput> {
     if (part.type === "text-delta") yield* this.#text(part.text);
     else if (part.type === "start-step") this.#needsBreak = this.#hasOpenText;
-    else if (part.type === "reasoning-start" || part.type === "reasoning-delta") yield* this.#signOfLife("Thinking");
-    else if (part.type === "tool-input-delta") yield* this.#signOfLife("Preparing a tool call");
+    else if (part.type === "reasoning-start" || part.type === "reasoning-delta")
+      yield* this.#signOfLife("Thinking", part.type === "reasoning-start");
+    else if (part.type === "tool-input-delta") yield* this.#signOfLife("Preparing a tool call", false);
     else if (part.type === "tool-call") yield* this.#toolCall(part.toolCallId, part.toolName, part.input);
     else if (part.type === "tool-result") yield* this.#toolResult(part.toolCallId, part.toolName, "ok", part.output);
     else if (part.type === "tool-error") yield* this.#toolResult(part.toolCallId, part.toolName, "error", undefined);
@@ -67,9 +68,9 @@ export class StreamTranslator {
     yield { type: "text_delta", markdown: text };
   }
 
-  *#signOfLife(text: string): Generator<ReplyEventInput> {
+  *#signOfLife(text: string, isNews: boolean): Generator<ReplyEventInput> {
     // A status closes the open text, so it is shown only where none is being written.
-    if (this.#hasOpenText || Date.now() - this.#lastSignMs < SIGN_OF_LIFE_MS) return;
+    if (this.#hasOpenText || (!isNews && Date.now() - this.#lastSignMs < SIGN_OF_LIFE_MS)) return;
     this.#lastSignMs = Date.now();
     yield { type: "part", part: { type: "status", text } };
   }

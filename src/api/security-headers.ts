@@ -62,6 +62,11 @@ export async function addPageHeaders(server: FastifyInstance, publicUrl: string 
     // Only over TLS does the header mean anything, and on plain loopback it would lock a browser out.
     hsts: isSecure(publicUrl) ? { maxAge: ONE_YEAR_S, includeSubDomains: false } : false,
   };
+  // helmet writes to the raw response, whose headers Fastify's own would override.
+  server.addHook("onRequest", (_request, reply, done) => {
+    for (const name of Object.keys(BARE_HEADERS)) reply.removeHeader(name);
+    done();
+  });
   await server.register(helmet, options);
 }
 

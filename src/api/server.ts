@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
 import cookie from "@fastify/cookie";
-import multipart from "@fastify/multipart";
 import rateLimit from "@fastify/rate-limit";
-import websocket from "@fastify/websocket";
 import { type FastifyInstance, type FastifyRequest, fastify } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Config } from "../config/config.ts";
@@ -36,7 +34,7 @@ export interface ServerOptions {
     /** Makes a sign-in link for the owner. Default: there is none to give. */
     readonly createSignInLink?: () => Promise<string>;
   };
-  /** The adapters' `mount` functions; each gets a scope of its own with cookies, WebSocket and multipart at hand. */
+  /** The adapters' `mount` functions; each gets a scope of its own; cookies are parsed. */
   readonly mounts?: readonly ((server: FastifyInstance) => Promise<void>)[];
   /** Folder of the built page. */
   readonly pageFolder?: string;
@@ -47,7 +45,6 @@ export interface ServerOptions {
 /** Ids have up to 512 characters, and each may take three in an address. */
 const MAX_PARAM_CHARS = 1_536;
 const MAX_HEADER_BYTES = 16_384;
-const MAX_SOCKET_MESSAGE_BYTES = 65_536;
 const CHECK_TIMEOUTS_EVERY_MS = 1_000;
 const MINUTE_MS = 60_000;
 
@@ -56,7 +53,7 @@ const MINUTE_MS = 60_000;
  * whose every failure is `{ error: { code, message, detail } }`. It is ready to listen and does not listen yet.
  */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
-  const { config, operations, logger } = options;
+  const { config, logger } = options;
   const server = fastify({
     // Access logs would hold addresses, and some addresses hold secrets; what matters is counted and logged by the pipeline.
     logger: false,
@@ -85,7 +82,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     errorResponseBuilder: (_request, { ttl }) => new ParleyError("RATE_EXCEEDED", { retryAfterMs: ttl }),
   });
   await describeApi(server);
-  await registerMounts(server, options.mounts ?? [], config.limits.uploadBytes);
+  await registerMounts(server, options.mounts ?? []);
   await server.register(async (scope) => {
     await addPageHeaders(scope, config.web.publicUrl);
     await registerHealth(scope, options);
@@ -122,15 +119,9 @@ async function registerApi(server: FastifyInstance, options: ServerOptions): Pro
   );
 }
 
-async function registerMounts(
-  server: FastifyInstance,
-  mounts: NonNullable<ServerOptions["mounts"]>,
-  uploadBytes: number,
-): Promise<void> {
+async function registerMounts(server: FastifyInstance, mounts: NonNullable<ServerOptions["mounts"]>): Promise<void> {
   await server.register(async (scope) => {
     scope.authDefault = "adapter";
-    await scope.register(websocket, { options: { maxPayload: MAX_SOCKET_MESSAGE_BYTES } });
-    await scope.register(multipart, { limits: { fileSize: uploadBytes, files: 1, fields: 8, parts: 16 } });
     for (const mount of mounts) {
       await scope.register(async (own) => {
         own.addHook("onRoute", (route) => {

@@ -82,7 +82,7 @@ export interface RecordingOperations extends Operations {
   /** Every call with its arguments, in order. */
   readonly calls: [name: string, ...args: unknown[]][];
   /** What the next call of that name throws or answers instead. */
-  readonly next: Map<string, () => Promise<never> | unknown>;
+  readonly next: Map<string, () => unknown>;
 }
 
 /** Stands where the pipeline's operations stand; it writes down what the API asks of them. */

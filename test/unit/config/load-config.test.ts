@@ -4,9 +4,8 @@ import path from "node:path";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Config, secretValues } from "../../../src/config/config.ts";
-import { configFaults } from "../../../src/config/fault.ts";
+import { type ConfigFault, configFaults } from "../../../src/config/fault.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
-import { ParleyError } from "../../../src/errors/parley-error.ts";
 
 const STRONG = "kJ8sVq2mXw7pZt4cRb9nLd6hGf3yTa1e";
 const OTHER = "Qe5uBn8rWm2zKx7vHc4jPt9sDy6gLf3a";
@@ -22,14 +21,16 @@ afterEach(() => rmSync(cwd, { recursive: true, force: true }));
 const load = (env: Record<string, string> = {}, argv: readonly string[] = []): Promise<Config> =>
   loadConfig({ cwd, env, argv });
 
-async function faultsOf(env: Record<string, string> = {}, argv: readonly string[] = []) {
-  try {
-    await load(env, argv);
-  } catch (error) {
-    expect(error).toBeInstanceOf(ParleyError);
-    return configFaults(error);
-  }
-  throw new Error("the configuration was accepted");
+async function faultsOf(
+  env: Record<string, string> = {},
+  argv: readonly string[] = [],
+): Promise<readonly ConfigFault[]> {
+  const error: unknown = await load(env, argv).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toMatchObject({ code: "CONFIG_INVALID" });
+  return configFaults(error);
 }
 
 const file = (text: string, name = "parley.config.ts") => writeFileSync(path.join(cwd, name), text);
@@ -182,8 +183,8 @@ describe("secrets", () => {
     const shown = [
       JSON.stringify(config),
       inspect(config, { depth: 9, showHidden: true }),
-      `${config.secretKey}`,
-      String(config.databaseUrl),
+      config.secretKey.toString(),
+      String(config.databaseUrl?.toString()),
     ].join("\n");
     for (const value of secretValues(config)) expect(shown).not.toContain(value);
     expect(secretValues(config)).toHaveLength(4);

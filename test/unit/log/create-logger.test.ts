@@ -6,8 +6,8 @@ import { SECRET_EXAMPLES } from "./secret-examples.ts";
 
 function capture(options: LoggerOptions = {}): {
   logger: RootLogger;
-  text(): string;
-  records(): Record<string, unknown>[];
+  text: () => string;
+  records: () => Record<string, unknown>[];
 } {
   const lines: string[] = [];
   const logger = createLogger({ level: "trace", stream: { write: (line) => void lines.push(line) }, ...options });

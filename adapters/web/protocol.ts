@@ -246,6 +246,7 @@ export const WebAuthor = z.object({
   handle: z.string().optional(),
   avatarUrl: z.string().optional(),
 });
+export type WebAuthor = z.infer<typeof WebAuthor>;
 
 export const WebPost = z.object({
   id: Id,

@@ -91,6 +91,7 @@ export async function replaceByAgent(tx: SqlRunner, edit: Args<"replaceByAgent">
   }
   const { room, post } = found;
   if (room.archived) throw new ParleyError("NOT_FOUND", { detail: "The room is archived." });
+  if (await isSame(tx, edit)) return [];
   const kept = edit.uploads.map((upload) => upload.uploadId);
   const unused = await tx.query<{ storedName: string }>(
     {
@@ -118,6 +119,14 @@ export async function replaceByAgent(tx: SqlRunner, edit: Args<"replaceByAgent">
   );
   await noticePost(tx, room, edit.postId, "edited");
   return unused.map((row) => row.storedName);
+}
+
+async function isSame(tx: SqlRunner, edit: Args<"replaceByAgent">): Promise<boolean> {
+  const rows = await tx.query(
+    { text: "select 1 from web_posts where id = $1 and state = 'final' and text = $2 and parts = $3::jsonb" },
+    [edit.postId, edit.text, JSON.stringify(edit.parts)],
+  );
+  return rows.length > 0;
 }
 
 /** Empties a post; resolves with its files, or undefined when there is none that may be deleted. */

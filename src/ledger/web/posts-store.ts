@@ -63,8 +63,12 @@ export function createPostsStore(database: Database): WebPostsStore {
       return await loadIf(changed, given.organizationId, given.postId);
     },
     byIds: async (organizationId, postIds) => await byIds(database, organizationId, postIds),
-    byIdempotencyKey: async (organizationId, key) => {
-      const postId = await byIdempotencyKey(database, organizationId, key);
+    byIdempotencyKey: async ({ organizationId, roomId, idempotencyKey }) => {
+      const postId = await database.transaction(async (tx) => {
+        // Whoever writes holds the room's lock: an attempt whose connection was lost may still be about to commit.
+        await tx.query({ text: "select 1 from web_rooms where id = $1 for update" }, [roomId]);
+        return await byIdempotencyKey(tx, organizationId, idempotencyKey);
+      });
       return postId === undefined ? undefined : await load(organizationId, postId);
     },
     page: async (query) => await page(database, query),

@@ -55,23 +55,16 @@ export function createRoomsStore(database: Database): WebRoomsStore {
 
     openDirect: async (pair) => await database.transaction((tx) => openDirect(tx, pair)),
 
-    joinedSeqs: async (organizationId, personId) =>
-      await database.query<{ roomId: string; lastSeq: number }>(
+    joinedSeqs: async (organizationId, personIds) =>
+      await database.query<{ personId: string; roomId: string; lastSeq: number }>(
         {
           name: "web_joined_seqs",
-          text: `select r.id as "roomId", r.last_seq as "lastSeq" from web_room_members m join web_rooms r on r.id = m.room_id
-                 where m.organization_id = $1 and m.person_id = $2`,
+          text: `select m.person_id as "personId", r.id as "roomId", r.last_seq as "lastSeq"
+                 from web_room_members m join web_rooms r on r.id = m.room_id
+                 where m.organization_id = $1 and m.person_id = any($2::text[])`,
         },
-        [organizationId, personId],
+        [organizationId, personIds],
       ),
-
-    lastSeqs: async (roomIds) => {
-      const rows = await database.query<{ id: string; lastSeq: number }>(
-        { name: "web_last_seqs", text: `select id, last_seq as "lastSeq" from web_rooms where id = any($1::text[])` },
-        [roomIds],
-      );
-      return new Map(rows.map((row) => [row.id, row.lastSeq]));
-    },
 
     markRead: async ({ organizationId, roomId, personId, seq }) =>
       await database.transaction(async (tx) => {

@@ -1,0 +1,135 @@
+import type { FastifyInstance } from "fastify";
+import type { ChatAdapter, InstallationHealth } from "../../src/contracts/adapter.ts";
+import type { AdapterSink } from "../../src/contracts/adapter-sink.ts";
+import { ParleyError } from "../../src/errors/parley-error.ts";
+import { resolveConfig, type WebAdapterConfig } from "./config.ts";
+import type { WebAdapterDependencies, WebContext } from "./context.ts";
+import { createFeatures } from "./features.ts";
+import { newId } from "./ids.ts";
+import { Intake } from "./intake.ts";
+import { mountWebRoom } from "./mount.ts";
+import { Outbound } from "./outbound.ts";
+import { PeopleDirectory } from "./people-directory.ts";
+import { MIN_PREVIEW_INTERVAL_MS } from "./preview.ts";
+import { MAX_AGENT_POST_CHARS, renderParts } from "./render.ts";
+import { SocketHub } from "./socket-hub.ts";
+import { WebInstallations } from "./web-installations.ts";
+
+/** The room that everybody is in. */
+const DEFAULT_ROOM_NAME = "general";
+const PRUNE_INTERVAL_MS = 60 * 60_000;
+/** What nobody needs any more is kept this long, so that late repeats are still known. */
+const PRUNE_AGE_MS = 24 * 60 * 60_000;
+
+/** The built-in web room: a platform of its own, whose log is in the ledger's database. */
+export function createWebAdapter(config: WebAdapterConfig, dependencies: WebAdapterDependencies): ChatAdapter {
+  return new WebAdapter(config, dependencies);
+}
+
+class WebAdapter implements ChatAdapter {
+  readonly platform = "web";
+  readonly limits: ChatAdapter["limits"];
+  readonly features: ChatAdapter["features"];
+  readonly #context: WebContext;
+  readonly #outbound: Outbound;
+  #installations: WebInstallations | undefined;
+  #sink: AdapterSink | undefined;
+  #started: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
+  #pruning: NodeJS.Timeout | undefined;
+
+  constructor(config: WebAdapterConfig, { store, agents }: WebAdapterDependencies) {
+    const people = new PeopleDirectory(store.access);
+    this.#context = {
+      config: resolveConfig(config),
+      store,
+      agents,
+      people,
+      intake: new Intake(store),
+      hub: new SocketHub({ store, people, agents, logger: () => this.#sink?.logger }),
+      sink: () => this.#sink,
+    };
+    this.limits = {
+      maxTextChars: MAX_AGENT_POST_CHARS,
+      minEditIntervalMs: MIN_PREVIEW_INTERVAL_MS,
+      maxUploadBytes: this.#context.config.maxUploadBytes,
+    };
+    this.#outbound = new Outbound(store, people);
+    this.features = createFeatures({
+      store,
+      hub: this.#context.hub,
+      organizationOf: async (installationId) => await this.#requireInstallations().organizationOf(installationId),
+    });
+  }
+
+  readonly mount = async (server: FastifyInstance): Promise<void> => {
+    await mountWebRoom(server, this.#context);
+  };
+
+  start(sink: AdapterSink, signal: AbortSignal): Promise<void> {
+    this.#started ??= this.#start(sink, signal);
+    return this.#started;
+  }
+
+  async #start(sink: AdapterSink, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { config, store, intake, hub } = this.#context;
+    const installations = new WebInstallations(sink.installations);
+    await installations.ensure(config.organizationId);
+    await store.rooms.ensureDefaultRoom({
+      organizationId: config.organizationId,
+      roomId: newId("r"),
+      name: DEFAULT_ROOM_NAME,
+    });
+    this.#installations = installations;
+    await hub.start();
+    await intake.start({ sink, installationOf: async (organizationId) => await installations.of(organizationId) });
+    this.#sink = sink;
+    this.#pruning = setInterval(() => void this.#prune(), PRUNE_INTERVAL_MS);
+    this.#pruning.unref();
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    await this.#started?.catch(() => undefined);
+    this.#sink = undefined;
+    clearInterval(this.#pruning);
+    await this.#context.intake.stop();
+    await this.#context.hub.stop();
+  }
+
+  render: ChatAdapter["render"] = (parts, context) => renderParts(parts, context);
+  send: ChatAdapter["send"] = async (post) => await this.#outbound.send(post);
+  reconcile: ChatAdapter["reconcile"] = async (query) => await this.#outbound.reconcile(query);
+
+  health(): readonly InstallationHealth[] {
+    const state = this.#sink === undefined ? "connecting" : "connected";
+    const { lastEventAt } = this.#context.intake;
+    return (this.#installations?.known() ?? []).map(({ installationId, name }) => ({
+      installationId,
+      name,
+      state,
+      ...(lastEventAt === undefined ? {} : { lastEventAt }),
+    }));
+  }
+
+  #requireInstallations(): WebInstallations {
+    if (this.#installations === undefined) {
+      throw new ParleyError("PLATFORM_UNAVAILABLE", { detail: "The web room is not running in this process." });
+    }
+    return this.#installations;
+  }
+
+  async #prune(): Promise<void> {
+    try {
+      const { unusedFiles } = await this.#context.store.events.prune(PRUNE_AGE_MS);
+      await this.#context.store.uploads.removeFiles(unusedFiles);
+    } catch {
+      this.#sink?.logger.warn({}, "web room: old entries could not be removed; tried again in an hour");
+    }
+  }
+}

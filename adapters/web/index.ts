@@ -1,0 +1,5 @@
+export { createWebAdapter } from "./adapter.ts";
+export { WEB_COMMANDS } from "./commands.ts";
+export type { WebAdapterConfig } from "./config.ts";
+export type { WebAdapterDependencies, WebRoomAgent } from "./context.ts";
+export { issueSignInLink, type SignInLink, type SignInLinkRequest } from "./sign-in.ts";

@@ -13,6 +13,11 @@ export interface SlackConfig {
     | undefined;
   /** Ends with a slash. */
   readonly apiUrl: string;
+  readonly authorizeUrl: string | undefined;
+  readonly allowedTeams: readonly string[];
+  readonly linkHosts: readonly string[];
+  readonly socketConnections: number;
+  readonly command: string;
   readonly pacing: boolean;
 }
 

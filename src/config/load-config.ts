@@ -170,6 +170,11 @@ function slackOf({ slack }: ConfigValues): SlackConfig | undefined {
     signingSecret,
     oauth: clientId === undefined || clientSecret === undefined ? undefined : { clientId, clientSecret, stateSecret },
     apiUrl: slack.apiUrl.endsWith("/") ? slack.apiUrl : `${slack.apiUrl}/`,
+    authorizeUrl: slack.authorizeUrl,
+    allowedTeams: slack.allowedTeams,
+    linkHosts: slack.linkHosts,
+    socketConnections: slack.socketConnections,
+    command: slack.command,
     pacing: slack.pacing === "on",
   };
 }

@@ -71,6 +71,23 @@ const Slack = z.strictObject({
   apiUrl: httpUrl
     .default(DEFAULT_SLACK_API_URL)
     .describe(`base address of the Web API (GovSlack, a proxy); default ${DEFAULT_SLACK_API_URL}`),
+  authorizeUrl: httpUrl.optional().describe("Slack's page that asks for consent; default that of the commercial cloud"),
+  allowedTeams: z
+    .array(z.string().min(1).max(64))
+    .max(1_000)
+    .default([])
+    .describe("workspace and enterprise ids that may install by OAuth; default any"),
+  linkHosts: z
+    .array(z.string().min(1).max(253))
+    .max(1_000)
+    .default([])
+    .describe("hosts whose links stay clickable in replies, exact or *.example.org, * for all; default none"),
+  socketConnections: whole(1, 5, 2, "sockets in Socket Mode"),
+  command: z
+    .string()
+    .regex(/^\/[a-z0-9_-]{1,31}$/, "must be a slash and 1-31 of a-z, 0-9, - and _")
+    .default("/parley")
+    .describe("slash command of the app; default /parley"),
   pacing: z
     .enum(["on", "off"], { error: 'must be "on" or "off"' })
     .default("on")

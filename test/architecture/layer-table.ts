@@ -19,7 +19,7 @@ export const LAYERS: readonly Layer[] = [
   { name: "envelope", path: "src/envelope/", mayImport: [], packages: ["zod"], nodeModules: true },
   { name: "errors", path: "src/errors/", mayImport: [], packages: [], nodeModules: true },
   { name: "contracts", path: "src/contracts/", mayImport: BASE, packages: ["zod", "fastify"], nodeModules: true },
-  { name: "config", path: "src/config/", mayImport: ["errors"], packages: ["zod"], nodeModules: true },
+  { name: "config", path: "src/config/", mayImport: CONTRACTS, packages: ["zod"], nodeModules: true },
   { name: "log", path: "src/log/", mayImport: CONTRACTS, packages: "any", nodeModules: true },
   { name: "ledger", path: "src/ledger/", mayImport: CONTRACTS, packages: "any", nodeModules: true },
   { name: "queue", path: "src/queue/", mayImport: CONTRACTS, packages: "any", nodeModules: true },
@@ -55,7 +55,20 @@ export const LAYERS: readonly Layer[] = [
     packages: "any",
     nodeModules: true,
   },
-  { name: "cli", path: "src/cli/", mayImport: ["app", "config", ...CONTRACTS], packages: "any", nodeModules: true },
+  {
+    name: "doctor",
+    path: "src/doctor/",
+    mayImport: ["ledger", "queue", "config", ...CONTRACTS],
+    packages: "any",
+    nodeModules: true,
+  },
+  {
+    name: "cli",
+    path: "src/cli/",
+    mayImport: ["app", "doctor", "log", "config", ...CONTRACTS],
+    packages: "any",
+    nodeModules: true,
+  },
 ];
 
 /** Each folder under these is a layer of its own: adapters do not know one another, and neither do connectors. */

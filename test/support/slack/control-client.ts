@@ -18,6 +18,7 @@ export interface RemoteSlack {
   readonly setup: Remote<SlackStandIn["setup"]>;
   readonly people: Remote<SlackStandIn["people"]>;
   readonly gestures: Remote<SlackStandIn["gestures"]>;
+  readonly load: Remote<SlackStandIn["load"]>;
   readonly log: Remote<SlackStandIn["log"]>;
   readonly requests: Remote<SlackStandIn["requests"]>;
   readonly deliveries: Remote<SlackStandIn["deliveries"]>;
@@ -66,6 +67,7 @@ function clientOf(url: string, end: () => Promise<void>): RemoteSlack {
     setup: group("setup"),
     people: group("people"),
     gestures: group("gestures"),
+    load: group("load"),
     log: group("log"),
     requests: group("requests"),
     deliveries: group("deliveries"),

@@ -15,7 +15,7 @@
  * ```
  *
  * Groups: `setup` builds workspaces, apps, people, channels; `people` writes, edits, reacts, joins, kicks, archives;
- * `gestures` does commands, buttons, modals, stop, uninstall; `sockets` disconnects, drops and freezes Socket Mode;
+ * `gestures` does commands, buttons, modals, stop, uninstall; `load` asks at a rate or with so many in flight; `sockets` disconnects, drops and freezes Socket Mode;
  * `faults` strikes Web API calls (429, 5xx, lost response, late effect, …); `conditions` sets delivery faults (duplicates,
  * reordering, dropped answers), rate limits, mention order, OAuth consent; `log` is the oracle; `requests` knows every call
  * and `callsBeforeRetryAfter()`; `deliveries` knows every event, its attempts and when it was acknowledged.
@@ -37,7 +37,8 @@ export {
   TOKEN_PATTERN,
   tokenNumber,
 } from "./history-checker.ts";
-export type { Written, WriteOptions } from "./humans/people.ts";
+export type { LoadReport, LoadSpec } from "./humans/load.ts";
+export type { WriteOptions, Written } from "./humans/people.ts";
 export {
   ALL_SCOPES,
   type AppCredentials,
@@ -45,8 +46,8 @@ export {
   type InstalledBot,
   type SmallWorkspace,
 } from "./humans/setup.ts";
+export type { StandInOptions } from "./options.ts";
 export type { LogEntry, LogKind, PostQuery } from "./oracle/channel-log.ts";
 export type { DeliveryRecord } from "./oracle/delivery-log.ts";
 export type { EarlyCall, RequestEntry } from "./oracle/request-log.ts";
-export type { StandInOptions } from "./options.ts";
 export { createSlackStandIn, type SlackStandIn } from "./stand-in.ts";

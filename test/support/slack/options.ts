@@ -16,6 +16,8 @@ export interface StandInOptions {
     retryScale?: number;
     /** Which of the two events about a message that mentions the bot goes out first. Default message_first. */
     mentionOrder?: "message_first" | "mention_first" | "random";
+    /** Whether an app gets its own posts as message events, as on Slack. Default true; false saves half the events of a benchmark. */
+    echoOwnPosts?: boolean;
     /** HTTP connections to one request URL. Default 64. */
     connections?: number;
   };
@@ -48,6 +50,7 @@ export interface ResolvedOptions {
     readonly timeoutMs: number;
     readonly retryDelaysMs: readonly number[];
     mentionOrder: "message_first" | "mention_first" | "random";
+    readonly echoOwnPosts: boolean;
     readonly connections: number;
   };
   readonly socket: { readonly pingIntervalMs: number; readonly maxConnections: number };
@@ -71,6 +74,7 @@ export function resolveOptions(options: StandInOptions): ResolvedOptions {
       timeoutMs: delivery.timeoutMs ?? 3_000,
       retryDelaysMs: (delivery.retryDelaysMs ?? [0, 60_000, 300_000]).map((delay) => delay * scale),
       mentionOrder: delivery.mentionOrder ?? "message_first",
+      echoOwnPosts: delivery.echoOwnPosts ?? true,
       connections: delivery.connections ?? 64,
     },
     socket: { pingIntervalMs: socket.pingIntervalMs ?? 10_000, maxConnections: socket.maxConnections ?? 10 },

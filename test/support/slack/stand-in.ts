@@ -11,14 +11,15 @@ import { receiveUpload, sendPrivateFile, sendSignInPage } from "./http/file-rout
 import { authorize, type Consent } from "./http/oauth-route.ts";
 import { receiveResponse } from "./http/response-url-route.ts";
 import { Gestures } from "./humans/gestures.ts";
+import { Load } from "./humans/load.ts";
 import { People } from "./humans/people.ts";
 import { Setup } from "./humans/setup.ts";
+import { type ResolvedOptions, resolveOptions, type StandInOptions } from "./options.ts";
 import type { ChannelLog } from "./oracle/channel-log.ts";
 import type { DeliveryLog } from "./oracle/delivery-log.ts";
 import type { RequestLog } from "./oracle/request-log.ts";
-import { type ResolvedOptions, resolveOptions, type StandInOptions } from "./options.ts";
-import { RateLimits } from "./web-api/rate-limits.ts";
 import { WebApi } from "./web-api/dispatch.ts";
+import { RateLimits } from "./web-api/rate-limits.ts";
 
 /** Changes the conditions of a run while it lasts. */
 export class Conditions {
@@ -62,6 +63,8 @@ export class SlackStandIn {
   readonly setup: Setup;
   readonly people: People;
   readonly gestures: Gestures;
+  /** Many questions at once, with the latency of the answers. */
+  readonly load: Load;
   /** The oracle: what the platform showed. */
   readonly log: ChannelLog;
   readonly requests: RequestLog;
@@ -81,6 +84,7 @@ export class SlackStandIn {
     this.setup = new Setup(core, delivery);
     this.people = new People(core);
     this.gestures = new Gestures(core, delivery);
+    this.load = new Load(core, this.people);
     this.log = core.log;
     this.requests = core.requests;
     this.deliveries = core.deliveries;
@@ -94,7 +98,7 @@ export class SlackStandIn {
     const { core, delivery, sockets, server } = this.#parts;
     core.stopTimers();
     sockets.close();
-    await delivery.close();
+    delivery.close();
     await new Promise<void>((resolve) => {
       server.close(() => resolve());
       server.closeAllConnections();
@@ -108,6 +112,7 @@ export class SlackStandIn {
       ["setup", this.setup],
       ["people", this.people],
       ["gestures", this.gestures],
+      ["load", this.load],
       ["log", this.log],
       ["requests", this.requests],
       ["deliveries", this.deliveries],

@@ -29,7 +29,6 @@ export class EventDelivery {
 
   /** Events are retried; an app may get copies, late ones, and ones whose acknowledgement Slack never saw. */
   sendEvent(app: App, record: DeliveryRecord, body: Wire): void {
-    this.#core.deliveries.add(record);
     const { random } = this.#core;
     const { duplicate, reorder, types } = this.faults;
     const afflicted = types === undefined || types.includes(record.type);
@@ -37,6 +36,7 @@ export class EventDelivery {
     if (afflicted && duplicate !== undefined && random.chance(duplicate.probability)) {
       copies = random.between(2, Math.max(2, duplicate.maxCopies ?? 5));
     }
+    this.#core.deliveries.add(record, copies);
     const text = app.transport === "http" ? JSON.stringify(body) : "";
     for (let copy = 0; copy < copies; copy++) {
       const delayed = afflicted && reorder !== undefined && random.chance(reorder.probability);
@@ -84,16 +84,16 @@ export class EventDelivery {
     return { verified: outcome.result === "ok" && echoed, outcome };
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#closed = true;
-    await this.#http.close();
+    this.#http.close();
   }
 
   #attempt(app: App, record: DeliveryRecord, body: Wire, text: string, number: number, reason: string): void {
     if (this.#closed) return;
     const attempt: DeliveryAttempt = { at: now() };
     record.attempts.push(attempt);
-    const next = (result: string, isFinal: boolean): void => {
+    const conclude = (result: string, isFinal: boolean): void => {
       if (result === "ok" && this.#answerIsDropped(record)) {
         record.acknowledgedAt ??= now();
         this.#retry(app, record, body, text, number, app.transport === "socket" ? "timeout" : "http_timeout");
@@ -117,17 +117,16 @@ export class EventDelivery {
         .deliver(app, envelope, { dropSocketAfter, ...(avoid === undefined ? {} : { avoid }) })
         .then((outcome) => {
           if (outcome.connectionId !== undefined) attempt.connectionId = outcome.connectionId;
-          next(outcome.result, false);
+          conclude(outcome.result, false);
         });
       return;
     }
     const url = app.requestUrl;
     if (url === undefined) return this.#finish(record, attempt, "connection_failed");
-    const headers: Record<string, string> =
-      number === 0 ? {} : { "x-slack-retry-num": String(number), "x-slack-retry-reason": reason };
+    const headers = number === 0 ? "" : `\r\nx-slack-retry-num: ${number}\r\nx-slack-retry-reason: ${reason}`;
     void this.#http.post(app, url, text, "application/json", headers).then((outcome) => {
       if (outcome.status !== undefined) attempt.status = outcome.status;
-      next(outcome.result, outcome.noRetry === true);
+      conclude(outcome.result, outcome.noRetry === true);
     });
   }
 

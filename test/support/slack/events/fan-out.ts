@@ -1,7 +1,7 @@
 import type { Core } from "../core.ts";
+import type { Provenance } from "../effects/provenance.ts";
 import type { App, Channel, Installation, Message, Wire } from "../model/records.ts";
 import { channelType, messageWire } from "../model/wire.ts";
-import type { Provenance } from "../effects/provenance.ts";
 import type { EventDelivery } from "./delivery.ts";
 
 /** Decides which installations see an event, and hands it to the delivery in the right envelope. */
@@ -20,6 +20,7 @@ export class EventFanOut {
     let event: Wire | undefined;
     for (const installation of this.#core.world.installationsOf(channel.teamId)) {
       if (installation.state !== "active" || !channel.members.has(installation.botUserId)) continue;
+      if (provenance.appId === installation.appId && !options.delivery.echoOwnPosts) continue;
       event ??= messageEvent(channel, message, root);
       const mentions =
         channel.kind !== "im" &&

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
-import { Agent, request } from "undici";
 import type { App, Wire } from "../model/records.ts";
+import { KeepAliveClient } from "./keep-alive-client.ts";
 
 /** What came of one HTTP request to the app. `result` is `ok` for 2xx, else the reason as Slack words it. */
 export interface RequestOutcome {
@@ -17,12 +17,13 @@ export function signature(signingSecret: string, timestamp: number | string, bod
 
 /** Sends signed requests to apps over kept-alive connections. */
 export class SignedRequests {
-  readonly #agent: Agent;
+  readonly #clients = new Map<string, { client: KeepAliveClient; path: string; host: string }>();
   readonly #timeoutMs: number;
+  readonly #connections: number;
 
   constructor(options: { timeoutMs: number; connections: number }) {
     this.#timeoutMs = options.timeoutMs;
-    this.#agent = new Agent({ connections: options.connections, pipelining: 1, keepAliveTimeout: 60_000 });
+    this.#connections = options.connections;
   }
 
   async post(
@@ -30,39 +31,37 @@ export class SignedRequests {
     url: string,
     body: string,
     contentType: "application/json" | "application/x-www-form-urlencoded",
-    extraHeaders: Record<string, string> = {},
+    extraHeaders = "",
   ): Promise<RequestOutcome> {
+    const target = this.#clientOf(url);
     const timestamp = Math.floor(Date.now() / 1000);
-    const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), this.#timeoutMs);
-    try {
-      const answer = await request(url, {
-        method: "POST",
-        dispatcher: this.#agent,
-        signal: abort.signal,
-        headers: {
-          "content-type": contentType,
-          accept: "*/*",
-          "user-agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
-          "x-slack-request-timestamp": String(timestamp),
-          "x-slack-signature": signature(app.signingSecret, timestamp, body),
-          ...extraHeaders,
-        },
-        body,
-      });
-      const text = await answer.body.text();
-      const ok = answer.statusCode >= 200 && answer.statusCode < 300;
-      const noRetry = answer.headers["x-slack-no-retry"] === "1";
-      return { result: ok ? "ok" : "http_error", status: answer.statusCode, body: text, noRetry };
-    } catch {
-      return { result: abort.signal.aborted ? "http_timeout" : "connection_failed" };
-    } finally {
-      clearTimeout(timer);
-    }
+    const head =
+      `POST ${target.path} HTTP/1.1\r\nhost: ${target.host}\r\nuser-agent: Slackbot 1.0 (+https://api.slack.com/robots)\r\n` +
+      `accept: */*\r\ncontent-type: ${contentType}\r\nx-slack-request-timestamp: ${timestamp}\r\n` +
+      `x-slack-signature: ${signature(app.signingSecret, timestamp, body)}${extraHeaders}`;
+    const outcome = await target.client.post(head, body, this.#timeoutMs);
+    if (outcome.kind !== "answer") return { result: outcome.kind === "timeout" ? "http_timeout" : "connection_failed" };
+    const ok = outcome.status >= 200 && outcome.status < 300;
+    const noRetry = !ok && /\r\nx-slack-no-retry: *1/.test(outcome.head);
+    return { result: ok ? "ok" : "http_error", status: outcome.status, body: outcome.body, noRetry };
   }
 
-  async close(): Promise<void> {
-    await this.#agent.destroy();
+  close(): void {
+    for (const { client } of this.#clients.values()) client.close();
+  }
+
+  #clientOf(url: string): { client: KeepAliveClient; path: string; host: string } {
+    const known = this.#clients.get(url);
+    if (known !== undefined) return known;
+    const address = new URL(url);
+    if (address.protocol !== "http:") throw new Error(`the stand-in sends to http addresses only, not to ${url}`);
+    const made = {
+      client: new KeepAliveClient(address, this.#connections),
+      path: `${address.pathname}${address.search}`,
+      host: address.host,
+    };
+    this.#clients.set(url, made);
+    return made;
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { WebSocket, WebSocketServer } from "ws";
+import { type RawData, WebSocket, WebSocketServer } from "ws";
 import type { Core } from "../core.ts";
 import type { App, Wire } from "../model/records.ts";
 import { ShortLived } from "../short-lived.ts";
@@ -143,10 +143,10 @@ export class SocketMode {
       return;
     }
     ofApp.push(connection);
-    socket.on("message", (data) => this.#received(connection, String(data)));
+    socket.on("message", (data) => this.#received(connection, textOf(data)));
     socket.on("close", () => {
       ofApp.splice(ofApp.indexOf(connection), 1);
-      for (const settle of [...connection.unacknowledged.values()]) settle({ result: "connection_closed" });
+      for (const settle of connection.unacknowledged.values()) settle({ result: "connection_closed" });
     });
     this.#send(connection, {
       type: "hello",
@@ -182,4 +182,10 @@ export class SocketMode {
       }
     }
   }
+}
+
+/** A frame as text; ws hands out one Buffer unless told otherwise. */
+function textOf(data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString("utf8");
+  return (data instanceof ArrayBuffer ? Buffer.from(data) : data).toString("utf8");
 }

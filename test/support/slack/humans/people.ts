@@ -12,11 +12,11 @@ import {
 import { addMessage, changeMessage, removeMessage } from "../effects/messages.ts";
 import { byUser } from "../effects/provenance.ts";
 import { react, unreact } from "../effects/reactions.ts";
+import type { Asked } from "../history-checker.ts";
 import { unfurledBy } from "../model/markup.ts";
 import type { Channel, StoredFile } from "../model/records.ts";
 import { composerBlocks } from "../model/rich-text.ts";
 import { userWire } from "../model/wire.ts";
-import type { Asked } from "../history-checker.ts";
 
 /** A message as the person who wrote it knows it. */
 export interface Written {

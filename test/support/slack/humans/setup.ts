@@ -1,7 +1,7 @@
-import { createChannel, joinChannel, openDirect } from "../effects/membership.ts";
-import { install } from "../effects/installations.ts";
-import { byUser } from "../effects/provenance.ts";
 import type { Core } from "../core.ts";
+import { install } from "../effects/installations.ts";
+import { createChannel, joinChannel, openDirect } from "../effects/membership.ts";
+import { byUser } from "../effects/provenance.ts";
 import type { EventDelivery } from "../events/delivery.ts";
 import type { App, Team, Transport } from "../model/records.ts";
 

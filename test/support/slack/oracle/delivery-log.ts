@@ -35,10 +35,11 @@ export class DeliveryLog {
   #pending = 0;
   readonly #idle = new Set<() => void>();
 
-  add(record: DeliveryRecord): void {
+  /** `copies`: how many copies of it are under way, each of which has to be settled. */
+  add(record: DeliveryRecord, copies = 1): void {
     this.records.push(record);
     this.#byId.set(record.id, record);
-    this.#pending += 1;
+    this.#pending += copies;
     if (record.channel === undefined || record.ts === undefined) return;
     const key = `${record.channel}|${record.ts}`;
     const ofMessage = this.#byMessage.get(key);
@@ -46,14 +47,13 @@ export class DeliveryLog {
     else ofMessage.push(record);
   }
 
+  /** Ends one copy; a delivery counts as acknowledged as soon as one of its copies was. */
   settle(record: DeliveryRecord, state: "acknowledged" | "given_up"): void {
-    if (record.state !== "pending") return;
-    record.state = state;
+    if (record.state !== "acknowledged") record.state = state;
     this.#pending -= 1;
-    if (this.#pending === 0) {
-      for (const wake of this.#idle) wake();
-      this.#idle.clear();
-    }
+    if (this.#pending > 0) return;
+    for (const wake of this.#idle) wake();
+    this.#idle.clear();
   }
 
   byId(id: string): DeliveryRecord | undefined {
@@ -78,7 +78,7 @@ export class DeliveryLog {
     return this.records.filter((record) => record.type === type);
   }
 
-  /** Resolves when every event has been acknowledged or given up; rejects after `timeoutMs` (default 30 000). */
+  /** Resolves when every copy of every event has been acknowledged or given up; rejects after `timeoutMs` (default 30 000). */
   whenIdle(options: { timeoutMs?: number } = {}): Promise<void> {
     if (this.#pending === 0) return Promise.resolve();
     const timeoutMs = options.timeoutMs ?? 30_000;

@@ -1,6 +1,6 @@
-import { refreshInstallation, install } from "../effects/installations.ts";
-import type { App, Wire } from "../model/records.ts";
+import { install, refreshInstallation } from "../effects/installations.ts";
 import type { SocketMode } from "../events/socket-mode.ts";
+import type { App, Wire } from "../model/records.ts";
 import { ApiError } from "./api-error.ts";
 import type { Handler, OpenCall } from "./call.ts";
 

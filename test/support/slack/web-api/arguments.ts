@@ -14,7 +14,7 @@ export class Arguments {
   text(name: string): string | undefined {
     const value = this.#values[name];
     if (value === undefined || value === null || value === "") return undefined;
-    return typeof value === "string" ? value : typeof value === "object" ? JSON.stringify(value) : String(value);
+    return typeof value === "string" ? value : JSON.stringify(value);
   }
 
   needText(name: string): string {

@@ -1,5 +1,5 @@
-import { react, unreact } from "../effects/reactions.ts";
 import { byApp } from "../effects/provenance.ts";
+import { react, unreact } from "../effects/reactions.ts";
 import type { Channel, Message, Wire } from "../model/records.ts";
 import { ApiError } from "./api-error.ts";
 import { type BotCall, type Handler } from "./call.ts";

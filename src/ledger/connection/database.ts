@@ -39,7 +39,7 @@ export interface Database extends SqlRunner {
   /** Resolves when the database answers a statement; errors as `query`. */
   ping(): Promise<{ latencyMs: number }>;
 
-  /** Waits for running transactions, then closes connections and lets go of the data folder; safe to call twice. */
+  /** Waits for running transactions (5 s on a server), then closes connections and lets go of the data folder; safe to call twice. */
   close(): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import pg from "pg";
 import type { PoolClient } from "pg";
 import { ParleyError } from "../../errors/parley-error.ts";
+import { BoundedPool } from "./bounded-pool.ts";
 import { errorCode, isConnectionLoss, toLedgerError } from "./connection-errors.ts";
 import { DEFAULT_POOL_SIZE, QUEUE_POOL_SIZE } from "./connection-settings.ts";
 import { type Database, QUEUE_SCHEMA, type QueuePool, type SqlRunner, type Statement } from "./database.ts";
@@ -12,6 +12,10 @@ import { runTransaction } from "./run-transaction.ts";
 import { runStatement } from "./statement-runner.ts";
 
 const RETRY_EVERY_MS = 500;
+/** What a transaction under way gets when the database is closed. */
+const CLOSE_GRACE_MS = 5_000;
+/** The queue is closed before; what it still holds is a connection of a handler that it gave up waiting for. */
+const QUEUE_CLOSE_GRACE_MS = 500;
 
 export interface PostgresOptions {
   readonly databaseUrl: string;
@@ -62,27 +66,27 @@ function refusalOf(error: unknown, where: string): unknown {
 class PostgresDatabase implements Database {
   readonly backend = "postgres";
   readonly #url: string;
-  readonly #ledger: pg.Pool;
+  readonly #ledger: BoundedPool;
   readonly #listener: PostgresListener;
-  #queue: pg.Pool | undefined;
+  #queue: BoundedPool | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(databaseUrl: string, poolSize: number) {
     this.#url = databaseUrl;
-    this.#ledger = openPool(databaseUrl, poolSize);
+    this.#ledger = new BoundedPool(poolConfig(databaseUrl, poolSize), CLOSE_GRACE_MS);
     this.#listener = new PostgresListener(poolConfig(databaseUrl, 1));
   }
 
   get pool(): QueuePool {
     // A pool of its own: a busy ledger cannot keep the bell from ringing, nor the other way round.
-    this.#queue ??= openPool(this.#url, QUEUE_POOL_SIZE, QUEUE_SCHEMA);
+    this.#queue ??= new BoundedPool(poolConfig(this.#url, QUEUE_POOL_SIZE, QUEUE_SCHEMA), QUEUE_CLOSE_GRACE_MS);
     // It is what BullMQ is made for; only the typings of `on` are one generic in pg and overloads in BullMQ.
-    return this.#queue as unknown as QueuePool;
+    return this.#queue.pool as unknown as QueuePool;
   }
 
   async query<Row>(statement: Statement, values?: readonly unknown[]): Promise<Row[]> {
     try {
-      return await runStatement<Row>(this.#ledger, statement, values);
+      return await runStatement<Row>(this.#ledger.pool, statement, values);
     } catch (error) {
       throw toLedgerError(error);
     }
@@ -91,7 +95,7 @@ class PostgresDatabase implements Database {
   async transaction<T>(work: (tx: SqlRunner) => Promise<T>): Promise<T> {
     let client: PoolClient;
     try {
-      client = await this.#ledger.connect();
+      client = await this.#ledger.pool.connect();
     } catch (error) {
       throw toLedgerError(error);
     }
@@ -127,17 +131,9 @@ class PostgresDatabase implements Database {
   }
 
   async close(): Promise<void> {
-    this.#closing ??= Promise.all([this.#listener.close(), this.#ledger.end(), this.#queue?.end()]).then(
+    this.#closing ??= Promise.all([this.#listener.close(), this.#ledger.close(), this.#queue?.close()]).then(
       () => undefined,
     );
     await this.#closing;
   }
-}
-
-function openPool(databaseUrl: string, max: number, searchPath?: string): pg.Pool {
-  const pool = new pg.Pool(poolConfig(databaseUrl, max, searchPath));
-  // An idle connection that the server closes is replaced on the next use; without a listener it would end the process.
-  pool.on("error", () => undefined);
-  pool.setMaxListeners(0);
-  return pool;
 }

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { lockFolder } from "../../../src/ledger/connection/folder-lock.ts";
-import { type Child, runFile } from "./child.ts";
+import { type Child, runFile } from "../../support/child.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 const HOLDER = new URL("lock-holder.ts", import.meta.url);

@@ -6,7 +6,7 @@ import { openDatabase } from "../../../src/ledger/connection/open-database.ts";
 import { openPgliteFiles } from "../../../src/ledger/connection/pglite-files.ts";
 import { vacuumWornTables } from "../../../src/ledger/connection/pglite-maintenance.ts";
 import { PgliteSession } from "../../../src/ledger/connection/pglite-session.ts";
-import { runFile } from "./child.ts";
+import { runFile } from "../../support/child.ts";
 import { temporaryFolder, temporaryLedgerFolder } from "./temporary-folder.ts";
 
 const WRITER = new URL("ledger-writer.ts", import.meta.url);

@@ -92,7 +92,10 @@ test("while the server is away statements fail as LEDGER_UNAVAILABLE, and work a
   });
   await server.kill9();
   await expect(stuck).rejects.toMatchObject({ code: "LEDGER_UNAVAILABLE" });
-  await expect(database.query({ text: "SELECT 1" })).rejects.toMatchObject({ code: "LEDGER_UNAVAILABLE" });
+  // Connections that are open outlive their postmaster for a moment.
+  await vi.waitFor(() =>
+    expect(database.query({ text: "SELECT 1" })).rejects.toMatchObject({ code: "LEDGER_UNAVAILABLE" }),
+  );
   await expect(database.transaction(async () => undefined)).rejects.toMatchObject({ code: "LEDGER_UNAVAILABLE" });
   await server.restart();
   expect(await database.query({ text: "SELECT 1 AS n" })).toEqual([{ n: 1 }]);
@@ -139,4 +142,21 @@ test("a server that starts late is waited for", async () => {
   const database = await opening;
   onTestFinished(() => database.close());
   expect(await database.query({ text: "SELECT 1 AS n" })).toEqual([{ n: 1 }]);
+});
+
+test("close waits for a transaction under way, but not for a connection that is never given back", async () => {
+  const server = await start();
+  const database = await openDatabase({ databaseUrl: server.url, dataFolder: "unused" });
+  const client = await database.pool.connect();
+  client.on("error", () => undefined);
+  const finished = database.transaction(async (tx) => {
+    await tx.query({ text: "SELECT pg_sleep(1)" });
+    return "finished";
+  });
+  await database.ping();
+  const closing = performance.now();
+  await database.close();
+  expect(performance.now() - closing).toBeLessThan(4_000);
+  expect(await finished).toBe("finished");
+  await expect(client.query("SELECT 1")).rejects.toThrow();
 });

@@ -13,7 +13,7 @@ export interface Child {
   kill9(): Promise<void>;
 }
 
-/** Runs a file of this folder under the same Node; it is killed at the end of the test at the latest. */
+/** Runs a file under the same Node; it is killed at the end of the test at the latest. */
 export async function runFile(url: URL, ...args: string[]): Promise<Child> {
   const child: ChildProcess = spawn(process.execPath, [fileURLToPath(url), ...args], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -1,12 +1,10 @@
-import { createAnthropic } from "@ai-sdk/anthropic";
-import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { experimental_createSteering, isStepCount, type LanguageModel, streamText } from "ai";
+import { experimental_createSteering, isStepCount, streamText } from "ai";
 import type { TurnIo, TurnRequest } from "../../src/contracts/connector.ts";
 import { abandon } from "../shared/abort.ts";
 import type { GuardedHttp } from "../shared/guarded-http.ts";
 import type { ModelConfig } from "./config.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { createModelFetch } from "./fetch.ts";
+import { createLanguageModel } from "./language-model.ts";
 import { type Prompt, toPrompt } from "./prompt.ts";
 import { StreamTranslator } from "./stream-translator.ts";
 import { toToolSet } from "./tools.ts";
@@ -21,9 +19,6 @@ export interface ModelRun {
   readonly firstByteTimeoutMs: number;
 }
 
-// The SDK's own warnings go to the process's stderr and are no part of a structured log.
-globalThis.AI_SDK_LOG_WARNINGS = false;
-
 /** Guarantees the raw events of one turn of a model: its loop of steps and tools, within the budgets of steps, tokens and time. */
 export async function* runModel(run: ModelRun): AsyncGenerator<unknown> {
   const { config, io, request } = run;
@@ -34,7 +29,7 @@ export async function* runModel(run: ModelRun): AsyncGenerator<unknown> {
   const translator = new StreamTranslator(run.modelName);
   try {
     const result = streamText({
-      model: createModel(run, () => `${request.turnId}-step-${step}`),
+      model: createLanguageModel({ ...run, signal: io.signal, idempotencyKey: () => `${request.turnId}-step-${step}` }),
       instructions: prompt.instructions,
       messages: [...prompt.messages],
       tools: toToolSet(io.tools, io.signal),
@@ -60,30 +55,6 @@ export async function* runModel(run: ModelRun): AsyncGenerator<unknown> {
 
 function sumTokens(steps: readonly { readonly usage: { readonly totalTokens: number | undefined } }[]): number {
   return steps.reduce((sum, step) => sum + (step.usage.totalTokens ?? 0), 0);
-}
-
-function createModel(run: ModelRun, idempotencyKey: () => string): LanguageModel {
-  const { endpoint } = run;
-  const fetch = createModelFetch({
-    http: run.http,
-    provider: endpoint.provider,
-    signal: run.io.signal,
-    firstByteTimeoutMs: run.firstByteTimeoutMs,
-    idempotencyKey,
-  });
-  if (endpoint.provider === "anthropic") {
-    return createAnthropic({ baseURL: endpoint.baseUrl, apiKey: endpoint.apiKey ?? "", fetch }).languageModel(
-      run.modelName,
-    );
-  }
-  const provider = createOpenAICompatible({
-    name: "openai-compatible",
-    baseURL: endpoint.baseUrl,
-    includeUsage: true,
-    fetch,
-    ...(endpoint.apiKey !== undefined && { apiKey: endpoint.apiKey }),
-  });
-  return provider.chatModel(run.modelName);
 }
 
 /** Hands messages that arrive during the turn to the run, until it is stopped. */

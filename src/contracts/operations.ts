@@ -106,5 +106,16 @@ export interface SystemStatus {
     /** Age of the oldest event without a terminal state, in ms. */
     readonly oldestOpenMs: number;
   };
-  readonly rooms: readonly { readonly conversationId: string; readonly platform: string; readonly name: string; readonly people: number; readonly agents: readonly string[] }[];
+  readonly rooms: readonly RoomStatus[];
+}
+
+export interface RoomStatus {
+  readonly conversationId: string;
+  readonly platform: string;
+  readonly name: string;
+  readonly people: number;
+  readonly agents: readonly string[];
+  /** Where they are known, a reader can tell rooms that anybody of the organization may hear of from those that only members may. */
+  readonly organizationId?: string;
+  readonly kind?: "public" | "private" | "direct" | "group_direct";
 }

@@ -24,10 +24,10 @@ export async function collect(
   }
 }
 
-/** The code a turn failed with; undefined when it did not, `not a ParleyError` when it threw something else. */
+/** The code a turn failed with; undefined when it did not, `not a ParleyError but …` when it threw something else. */
 export function codeOf(outcome: Outcome): string | undefined {
   if (outcome.error === undefined) return undefined;
-  return outcome.error instanceof ParleyError ? outcome.error.code : `not a ParleyError: ${String(outcome.error)}`;
+  return outcome.error instanceof ParleyError ? outcome.error.code : `not a ParleyError but ${typeof outcome.error}`;
 }
 
 /** The reply in short, text deltas joined: `text:Hello`, `tool_call:search`, `done:end`, `deferred`. */

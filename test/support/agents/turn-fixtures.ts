@@ -1,5 +1,5 @@
 import type { RosterEntry, TranscriptMessage, TurnIo, TurnRequest } from "../../../src/contracts/connector.ts";
-import type { Logger, LogFields } from "../../../src/contracts/logger.ts";
+import type { LogFields, Logger } from "../../../src/contracts/logger.ts";
 import type { TurnTool } from "../../../src/contracts/turn-tool.ts";
 
 /** A message as it stands in a transcript; everything can be said otherwise. */

@@ -170,10 +170,12 @@ describe.each(["openai-compatible", "anthropic"] as const)("a model behind %s", 
     expect(String(outcome.error)).not.toContain(KEY);
     expect(String(outcome.error)).toContain(status === 302 ? "302" : "some_code");
     expect(server.calls).toHaveLength(1);
-    if (code === "AGENT_UNAVAILABLE")
-      expect(outcome.error instanceof ParleyError && outcome.error.retryAfterMs).toBe(
-        status === 529 ? undefined : 3_000,
-      );
+  });
+
+  it("asks to wait as long as the endpoint says", async () => {
+    answers({ kind: "status", status: 429, headers: { "retry-after": "3" } });
+    const { error } = await collect(connect({ provider }).invoke(turnRequest(), turnIo()));
+    expect(error instanceof ParleyError && error.retryAfterMs).toBe(3_000);
   });
 
   it.each([

@@ -38,7 +38,7 @@ export function postableChannel(call: BotCall, id: string): Channel {
   return channel;
 }
 
-export function authorOf(call: BotCall): Author {
+function authorOf(call: BotCall): Author {
   const { botUserId, botId, profile } = call.installation;
   return { userId: botUserId, botId, appId: call.app.id, profile };
 }

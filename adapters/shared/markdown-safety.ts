@@ -1,4 +1,11 @@
-import { childrenOf, type MarkdownNode, type MarkdownRoot, parseMarkdown, rangeOf, walkMarkdown } from "./markdown-tree.ts";
+import {
+  childrenOf,
+  type MarkdownNode,
+  type MarkdownRoot,
+  parseMarkdown,
+  rangeOf,
+  walkMarkdown,
+} from "./markdown-tree.ts";
 
 /** Invisible and without width: parts two characters that a platform would read as one sign, without changing what people read. */
 export const WORD_JOINER = "\u2060";
@@ -13,11 +20,12 @@ export interface NeutraliseOptions {
 /** Text that holds none of these cannot mention, link or break out; most replies are such, and need no parser. */
 const SUSPICIOUS = /[<&\\]|\]\(|\]:|:\/\/|www\.|`{3}|~{3}|@(?:here|channel|everyone)|^(?: {4}|\t)/imu;
 /** Sequences that Slack executes even where Markdown sees code. https://docs.slack.dev/messaging/formatting-message-text */
-const CONTROL_IN_CODE = /<(?=[!@#](?:channel|here|everyone|subteam\^|date\^|[UWCGDBST][A-Z0-9]{2,}))/gu;
+const CONTROL_IN_CODE = /<(?=[!@#](?:channel|here|everyone|subteam\^|date\^|[UWCGDBST][A-Z0-9]+))/gu;
 const MASS_MENTION = /@(?=(?:channel|here|everyone)\b)/giu;
 const ANGLE_SEQUENCE = /<[@!#][^<>\s]{1,200}>/uy;
 /** Entities for signs that make links and control sequences; decoded late they would come back to life. */
-const HIDDEN_SIGN = /&(?=#\d{1,7};|#[xX][0-9a-fA-F]{1,6};|(?:LT|colon|sol|period|commat|excl|num|lbrack|lsqb|lpar|bsol|grave|NewLine|Tab);)/gu;
+const HIDDEN_SIGN =
+  /&(?=#\d{1,7};|#[xX][0-9a-fA-F]{1,6};|(?:LT|colon|sol|period|commat|excl|num|lbrack|lsqb|lpar|bsol|grave|NewLine|Tab);)/gu;
 
 interface Edit {
   readonly start: number;
@@ -30,7 +38,7 @@ interface Edit {
  * control sequence, apart from what `options` lets stay.
  *
  * The author's own formatting is kept character by character; applying it twice changes nothing more. Links to unlisted
- * hosts read `label (`​`host/path`​`)`, images read as their description and address, raw HTML is shown as text.
+ * hosts read as their label and `host/path` in code, images read as their description and address, raw HTML is shown as text.
  */
 export function neutraliseMarkdown(source: string, options: NeutraliseOptions): string {
   if (!SUSPICIOUS.test(source)) return source;
@@ -50,7 +58,11 @@ function escapeAngles(source: string, options: NeutraliseOptions): string {
     }
     if (node.type === "link" && source[rangeOf(node).start] === "<") {
       const { start, end } = rangeOf(node);
-      edits.push({ start, end, text: options.keepSequence?.(source.slice(start, end)) ? source.slice(start, end) : bareLink(node.url, options) });
+      edits.push({
+        start,
+        end,
+        text: options.keepSequence?.(source.slice(start, end)) ? source.slice(start, end) : bareLink(node.url, options),
+      });
       return false;
     }
     // Addresses in angle brackets stay for the second pass, which rewrites them.
@@ -128,7 +140,8 @@ function neutraliseTree(source: string, options: NeutraliseOptions): string {
 function linkText(node: MarkdownNode, url: string, source: string, options: NeutraliseOptions): string {
   const { start, end } = rangeOf(node);
   const original = source.slice(start, end);
-  if (!original.startsWith("[")) return url.startsWith("mailto:") && original.includes("@") ? inertText(original) : bareLink(original, options);
+  if (!original.startsWith("["))
+    return url.startsWith("mailto:") && original.includes("@") ? inertText(original) : bareLink(original, options);
   const first = childrenOf(node)[0];
   const last = childrenOf(node).at(-1);
   const label = first === undefined || last === undefined ? "" : source.slice(rangeOf(first).start, rangeOf(last).end);
@@ -155,11 +168,15 @@ function shownUrl(url: string): string {
 
 /** Guarantees that the URL holds no sign that Markdown or Slack's `<url|label>` form would read as its end. */
 function encodeSigns(url: string): string {
-  return url.replace(/[\s<>|()`\\"*_~[\]]/gu, (sign) => (sign === "_" || sign === "~" || sign === "*" ? sign : percentEncoded(sign)));
+  return url.replace(/[\s<>|()`\\"*_~[\]]/gu, (sign) =>
+    sign === "_" || sign === "~" || sign === "*" ? sign : percentEncoded(sign),
+  );
 }
 
 function percentEncoded(sign: string): string {
-  return Array.from(Buffer.from(sign, "utf8"), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");
+  return Array.from(Buffer.from(sign, "utf8"), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(
+    "",
+  );
 }
 
 function codeSpan(text: string): string {

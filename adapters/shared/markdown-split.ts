@@ -39,7 +39,13 @@ function piecesOf(source: string, maxChars: number): Piece[] {
     const text = source.slice(lineStart(source, range.start), range.end);
     end = range.end;
     if (text.length <= maxChars) pieces.push({ glue: glue.replace(/[ \t]+$/u, ""), text });
-    else pieces.push(...splitBlock(block, text, maxChars).map((part, index) => ({ ...part, glue: index === 0 ? "\n\n" : part.glue })));
+    else
+      pieces.push(
+        ...splitBlock(block, text, maxChars).map((part, index) => ({
+          ...part,
+          glue: index === 0 ? "\n\n" : part.glue,
+        })),
+      );
   }
   return pieces;
 }
@@ -109,7 +115,8 @@ function splitItem(text: string, maxChars: number): Piece[] {
 function splitTable(text: string, maxChars: number): Piece[] {
   const [head = "", rule = "", ...rows] = text.split("\n");
   const top = `${head}\n${rule}\n`;
-  if (top.length * 2 > maxChars || rows.some((row) => top.length + row.length > maxChars)) return splitProse(text, maxChars);
+  if (top.length * 2 > maxChars || rows.some((row) => top.length + row.length > maxChars))
+    return splitProse(text, maxChars);
   return packLines(rows, maxChars - top.length).map((part) => ({ glue: "\n\n", text: top + part }));
 }
 

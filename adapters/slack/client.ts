@@ -70,9 +70,20 @@ export class SlackClient {
   }
 
   /** Posts raw bytes to an address that Slack handed out (file uploads, response_url); no token goes with them. */
-  async post(options: { label: string; url: URL; contentType: string; body: string | Uint8Array; signal?: AbortSignal; timeoutMs?: number }): Promise<void> {
+  async post(options: {
+    label: string;
+    url: URL;
+    contentType: string;
+    body: string | Uint8Array;
+    signal?: AbortSignal;
+    timeoutMs?: number;
+  }): Promise<void> {
     await this.#dispatch(
-      { method: options.label, ...(options.signal === undefined ? {} : { signal: options.signal }), ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }) },
+      {
+        method: options.label,
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+        ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+      },
       {
         origin: options.url.origin,
         path: options.url.pathname + options.url.search,
@@ -87,7 +98,10 @@ export class SlackClient {
     await this.#agent.destroy();
   }
 
-  #dispatch(call: Pick<SlackCall, "method" | "signal" | "timeoutMs">, request: Dispatcher.DispatchOptions): Promise<string> {
+  #dispatch(
+    call: Pick<SlackCall, "method" | "signal" | "timeoutMs">,
+    request: Dispatcher.DispatchOptions,
+  ): Promise<string> {
     return new Promise((resolve, reject) => {
       const { method, signal } = call;
       if (signal?.aborted) {
@@ -153,7 +167,8 @@ function parseAnswer(method: string, text: string): SlackAnswer {
     // Something other than Slack answered, or the answer was cut off: the call may have arrived.
     throw transportError(method, cause, true);
   }
-  if (typeof answer !== "object" || answer === null || !("ok" in answer)) throw transportError(method, new Error("not an answer of Slack"), true);
+  if (typeof answer !== "object" || answer === null || !("ok" in answer))
+    throw transportError(method, new Error("not an answer of Slack"), true);
   if (answer.ok === true) return answer as SlackAnswer; // an object, checked above; callers check each field they read
   const name = "error" in answer && typeof answer.error === "string" ? answer.error : "unreadable_error";
   throw slackError(method, name);

@@ -6,23 +6,102 @@ import { DEFAULT_RETRY_AFTER_MS, parseRetryAfterMs } from "../shared/retry-after
 const rows: readonly (readonly [ErrorCode, readonly string[]])[] = [
   [
     "PLATFORM_UNAUTHORIZED",
-    ["invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "org_login_required", "two_factor_setup_required", "team_access_not_granted", "user_removed_from_team", "app_uninstalled"],
+    [
+      "invalid_auth",
+      "not_authed",
+      "account_inactive",
+      "token_revoked",
+      "token_expired",
+      "org_login_required",
+      "two_factor_setup_required",
+      "team_access_not_granted",
+      "user_removed_from_team",
+      "app_uninstalled",
+    ],
   ],
   [
     "PLATFORM_FORBIDDEN",
-    ["not_in_channel", "user_not_in_channel", "restricted_action", "restricted_action_read_only_channel", "restricted_action_thread_only_channel", "restricted_action_non_threadable_channel", "restricted_action_thread_locked", "missing_scope", "no_permission", "access_denied", "ekm_access_denied", "not_allowed_token_type", "cannot_reply_to_message", "messages_tab_disabled", "cant_update_message", "cant_delete_message", "edit_window_closed", "stopped_by_user"],
+    [
+      "not_in_channel",
+      "user_not_in_channel",
+      "restricted_action",
+      "restricted_action_read_only_channel",
+      "restricted_action_thread_only_channel",
+      "restricted_action_non_threadable_channel",
+      "restricted_action_thread_locked",
+      "missing_scope",
+      "no_permission",
+      "access_denied",
+      "ekm_access_denied",
+      "not_allowed_token_type",
+      "cannot_reply_to_message",
+      "messages_tab_disabled",
+      "cant_update_message",
+      "cant_delete_message",
+      "edit_window_closed",
+      "stopped_by_user",
+    ],
   ],
   [
     "TARGET_NOT_FOUND",
-    ["channel_not_found", "is_archived", "is_inactive", "thread_not_found", "message_not_found", "user_not_found", "team_not_found", "file_not_found", "no_such_channel", "expired_trigger_id"],
+    [
+      "channel_not_found",
+      "is_archived",
+      "is_inactive",
+      "thread_not_found",
+      "message_not_found",
+      "user_not_found",
+      "team_not_found",
+      "file_not_found",
+      "no_such_channel",
+      "expired_trigger_id",
+    ],
   ],
   [
     "CONTENT_REJECTED",
-    ["msg_too_long", "msg_blocks_too_long", "no_text", "invalid_blocks", "invalid_blocks_format", "too_many_attachments", "attachment_payload_limit_exceeded", "markdown_text_conflict", "block_mismatch", "invalid_arguments", "invalid_arg_name", "invalid_array_arg", "invalid_charset", "invalid_form_data", "invalid_json", "json_not_object", "invalid_post_type", "metadata_too_large", "metadata_must_be_sent_from_app", "invalid_metadata_format", "invalid_metadata_schema", "slack_connect_canvas_sharing_blocked", "invalid_name", "too_long", "too_many_reactions", "file_uploads_disabled", "blocked_file_type"],
+    [
+      "msg_too_long",
+      "msg_blocks_too_long",
+      "no_text",
+      "invalid_blocks",
+      "invalid_blocks_format",
+      "too_many_attachments",
+      "attachment_payload_limit_exceeded",
+      "markdown_text_conflict",
+      "block_mismatch",
+      "invalid_arguments",
+      "invalid_arg_name",
+      "invalid_array_arg",
+      "invalid_charset",
+      "invalid_form_data",
+      "invalid_json",
+      "json_not_object",
+      "invalid_post_type",
+      "metadata_too_large",
+      "metadata_must_be_sent_from_app",
+      "invalid_metadata_format",
+      "invalid_metadata_schema",
+      "slack_connect_canvas_sharing_blocked",
+      "invalid_name",
+      "too_long",
+      "too_many_reactions",
+      "file_uploads_disabled",
+      "blocked_file_type",
+    ],
   ],
   [
     "FEATURE_UNSUPPORTED",
-    ["unknown_method", "method_deprecated", "deprecated_endpoint", "method_not_supported_for_channel_type", "method_not_supported", "feature_not_enabled", "not_supported", "message_not_in_streaming_state", "as_user_not_supported"],
+    [
+      "unknown_method",
+      "method_deprecated",
+      "deprecated_endpoint",
+      "method_not_supported_for_channel_type",
+      "method_not_supported",
+      "feature_not_enabled",
+      "not_supported",
+      "message_not_in_streaming_state",
+      "as_user_not_supported",
+    ],
   ],
   ["PLATFORM_RATE_LIMITED", ["ratelimited", "rate_limited", "message_limit_exceeded"]],
   ["PLATFORM_UNAVAILABLE", ["accesslimited", "team_added_to_org", "streaming_state_conflict"]],
@@ -30,7 +109,9 @@ const rows: readonly (readonly [ErrorCode, readonly string[]])[] = [
   ["PLATFORM_OUTCOME_UNKNOWN", ["fatal_error", "internal_error", "request_timeout", "service_unavailable"]],
 ];
 
-const codeOfSlackError = new Map<string, ErrorCode>(rows.flatMap(([code, names]) => names.map((name) => [name, code] as const)));
+const codeOfSlackError = new Map<string, ErrorCode>(
+  rows.flatMap(([code, names]) => names.map((name) => [name, code] as const)),
+);
 
 /** Whether a failed call may have had an effect although the code usually says otherwise; see `slackError`. */
 const SLACK_ERROR_NAME = /^[a-z0-9_.:-]{1,80}$/u;
@@ -51,7 +132,12 @@ export function slackError(method: string, name: string, retryAfterMs?: number):
 }
 
 /** The error for an HTTP status other than 200. Only 429 and the other 4xx say for certain that nothing happened. */
-export function httpError(method: string, status: number, retryAfterHeader: string | undefined, nowMs: number): ParleyError {
+export function httpError(
+  method: string,
+  status: number,
+  retryAfterHeader: string | undefined,
+  nowMs: number,
+): ParleyError {
   const facts = { method, status };
   if (status === 429) {
     const retryAfterMs = parseRetryAfterMs(retryAfterHeader, nowMs) ?? DEFAULT_RETRY_AFTER_MS;
@@ -81,8 +167,10 @@ export function fromSdkError(method: string, thrown: unknown): ParleyError {
       facts: { method },
     });
   if (thrown instanceof WebAPIPlatformError) return slackError(method, thrown.data.error);
-  if (thrown instanceof WebAPIHTTPError) return httpError(method, thrown.statusCode, thrown.headers["retry-after"], Date.now());
-  if (thrown instanceof WebAPIRequestError) return transportError(method, thrown.original, !isConnectFailure(thrown.original));
+  if (thrown instanceof WebAPIHTTPError)
+    return httpError(method, thrown.statusCode, thrown.headers["retry-after"], Date.now());
+  if (thrown instanceof WebAPIRequestError)
+    return transportError(method, thrown.original, !isConnectFailure(thrown.original));
   return transportError(method, thrown, true);
 }
 
@@ -92,10 +180,21 @@ export function slackErrorName(error: unknown): string | undefined {
   return typeof name === "string" ? name : undefined;
 }
 
-const CONNECT_FAILURES = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT", "ERR_TLS_CERT_ALTNAME_INVALID"]);
+const CONNECT_FAILURES = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+]);
 
 function isConnectFailure(error: unknown): boolean {
-  return CONNECT_FAILURES.has(errorCodeOf(error)) || (error instanceof Error && error.cause !== undefined && CONNECT_FAILURES.has(errorCodeOf(error.cause)));
+  return (
+    CONNECT_FAILURES.has(errorCodeOf(error)) ||
+    (error instanceof Error && error.cause !== undefined && CONNECT_FAILURES.has(errorCodeOf(error.cause)))
+  );
 }
 
 function errorCodeOf(error: unknown): string {

@@ -82,12 +82,20 @@ export class ContentBuilder {
   }
 
   code(code: string, language?: string): void {
-    this.#add({ type: "code", code: code.slice(0, MAX_BLOCK_TEXT_CHARS), ...(language === undefined ? {} : { language: language.slice(0, 64) }) });
+    this.#add({
+      type: "code",
+      code: code.slice(0, MAX_BLOCK_TEXT_CHARS),
+      ...(language === undefined ? {} : { language: language.slice(0, 64) }),
+    });
   }
 
   quote(markdown: string, sender?: string): void {
     if (markdown.trim() === "") return;
-    this.#add({ type: "quote", markdown: markdown.slice(0, MAX_BLOCK_TEXT_CHARS), ...(sender === undefined ? {} : { sender }) });
+    this.#add({
+      type: "quote",
+      markdown: markdown.slice(0, MAX_BLOCK_TEXT_CHARS),
+      ...(sender === undefined ? {} : { sender }),
+    });
   }
 
   media(block: Extract<ContentBlock, { type: "media" }>): void {
@@ -127,7 +135,8 @@ export class ContentBuilder {
   #mention(block: Extract<ContentBlock, { type: "mention" }>): void {
     this.#botNamedJustNow = false;
     // Close to the limit, mentions go on as words: what was said matters more than its form.
-    if (this.#blocks.length >= MAX_BLOCKS - 20) this.#text += block.target === "channel" ? `#${block.name}` : `@${block.name}`;
+    if (this.#blocks.length >= MAX_BLOCKS - 20)
+      this.#text += block.target === "channel" ? `#${block.name}` : `@${block.name}`;
     else this.#add(block);
   }
 

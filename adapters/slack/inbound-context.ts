@@ -68,7 +68,8 @@ export function agentIndex(agents: readonly AgentMention[]): AgentIndex {
     atStartOf: (text) => {
       const lower = text.slice(0, 100).toLowerCase();
       for (const { word, handle } of words) {
-        if (lower.startsWith(word) && !/^[\p{L}\p{N}_-]/u.test(lower.slice(word.length))) return { handle, length: word.length };
+        if (lower.startsWith(word) && !/^[\p{L}\p{N}_-]/u.test(lower.slice(word.length)))
+          return { handle, length: word.length };
       }
       return undefined;
     },

@@ -26,7 +26,13 @@ const KINDS: Readonly<Record<string, ChannelKind>> = {
 };
 
 /** The part of an envelope that all kinds share. `orderTs` sorts the event among those of its conversation. */
-export function envelopeBase(context: InboundContext, place: Place, sender: Sender, orderTs: string, keyParts: readonly string[]) {
+export function envelopeBase(
+  context: InboundContext,
+  place: Place,
+  sender: Sender,
+  orderTs: string,
+  keyParts: readonly string[],
+) {
   return {
     version: ENVELOPE_VERSION,
     organizationId: context.organizationId,
@@ -45,7 +51,8 @@ export function envelopeBase(context: InboundContext, place: Place, sender: Send
 /** Unknown channels count as private: what is not known to be open is closed. */
 export function conversationOf(context: InboundContext, place: Place): ConversationPath {
   const facts = context.channel(place.channelId);
-  const kind = KINDS[place.channelType ?? ""] ?? facts?.kind ?? (place.channelId.startsWith("D") ? "direct" : "private");
+  const kind =
+    KINDS[place.channelType ?? ""] ?? facts?.kind ?? (place.channelId.startsWith("D") ? "direct" : "private");
   const name = place.channelName ?? facts?.name;
   return {
     space: { id: context.teamId, name: context.teamName },
@@ -94,7 +101,11 @@ export function messageSender(context: InboundContext, message: Raw): Sender | u
   const bot = self || botId !== undefined || message["subtype"] === "bot_message" || known?.kind === "bot";
   return {
     id,
-    kind: bot ? "bot" : isGuest(context, message, profile) || known?.kind === "external_guest" ? "external_guest" : "human",
+    kind: bot
+      ? "bot"
+      : isGuest(context, message, profile) || known?.kind === "external_guest"
+        ? "external_guest"
+        : "human",
     ...(name === undefined ? {} : { name: name.slice(0, 256) }),
     ...(known?.avatarUrl === undefined ? {} : { avatarUrl: known.avatarUrl }),
     self,
@@ -103,7 +114,12 @@ export function messageSender(context: InboundContext, message: Raw): Sender | u
 
 /** People of another workspace (Slack Connect) and restricted accounts, as far as the event itself says. */
 function isGuest(context: InboundContext, message: Raw, profile: Raw | undefined): boolean {
-  if (profile?.["is_restricted"] === true || profile?.["is_ultra_restricted"] === true || profile?.["is_stranger"] === true) return true;
+  if (
+    profile?.["is_restricted"] === true ||
+    profile?.["is_ultra_restricted"] === true ||
+    profile?.["is_stranger"] === true
+  )
+    return true;
   const home = asId(message["user_team"]) ?? asId(message["source_team"]) ?? asId(profile?.["team"]);
   return home !== undefined && home.startsWith("T") && context.teamId.startsWith("T") && home !== context.teamId;
 }

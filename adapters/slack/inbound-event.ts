@@ -49,7 +49,8 @@ class EventReader {
     this.#context = context;
     this.#external = external;
     const eventTime = body["event_time"];
-    this.#eventTs = asTs(event["event_ts"]) ?? msToTs(typeof eventTime === "number" ? eventTime * 1000 : context.nowMs());
+    this.#eventTs =
+      asTs(event["event_ts"]) ?? msToTs(typeof eventTime === "number" ? eventTime * 1000 : context.nowMs());
     this.#eventKey = asId(body["event_id"]) ?? this.#eventTs;
   }
 
@@ -82,7 +83,9 @@ class EventReader {
         return this.#stopped();
       case "tokens_revoked": {
         const bots = asList(asRecord(this.#event["tokens"])?.["bot"]);
-        return bots.length > 0 ? { outcome: "installation", status: "paused", reason: "Slack revoked the bot token" } : ignored("a person's token was revoked");
+        return bots.length > 0
+          ? { outcome: "installation", status: "paused", reason: "Slack revoked the bot token" }
+          : ignored("a person's token was revoked");
       }
       case "app_uninstalled":
         return { outcome: "installation", status: "removed", reason: "the app was uninstalled" };
@@ -107,9 +110,14 @@ class EventReader {
   #member(kind: "member_joined" | "member_left"): Translation {
     const channelId = asId(this.#event["channel"]);
     const memberId = asId(this.#event["user"]);
-    if (channelId === undefined || memberId === undefined) return malformed("membership event without channel or person");
+    if (channelId === undefined || memberId === undefined)
+      return malformed("membership event without channel or person");
     const sender = personSender(this.#context, memberId);
-    const base = this.#base({ channelId, channelType: asString(this.#event["channel_type"]) }, sender, [kind, channelId, memberId]);
+    const base = this.#base({ channelId, channelType: asString(this.#event["channel_type"]) }, sender, [
+      kind,
+      channelId,
+      memberId,
+    ]);
     const memberName = sender.name === undefined ? {} : { memberName: sender.name };
     return kind === "member_joined"
       ? { outcome: "envelope", envelope: { ...base, kind, body: { memberId, ...memberName, self: sender.self } } }
@@ -150,7 +158,10 @@ class EventReader {
     const channelId = asId(this.#event["channel"]);
     const userId = asId(this.#event["user"]);
     if (channelId === undefined || userId === undefined) return malformed("app_home_opened without channel or person");
-    const base = this.#base({ channelId, channelType: "im" }, personSender(this.#context, userId), ["direct_message_opened", channelId]);
+    const base = this.#base({ channelId, channelType: "im" }, personSender(this.#context, userId), [
+      "direct_message_opened",
+      channelId,
+    ]);
     return { outcome: "envelope", envelope: { ...base, kind: "direct_message_opened", body: {} } };
   }
 
@@ -159,8 +170,14 @@ class EventReader {
     if (channelId === undefined) return malformed("agent_session_stopped without a channel");
     const streams = asList(this.#event["streaming_message_ts"]).map(asTs);
     const messageId = streams.length === 1 ? streams[0] : undefined;
-    const base = this.#base({ channelId, threadId: asTs(this.#event["thread_ts"]) }, this.#actor(this.#event["user"]), ["session_stopped", channelId]);
-    return { outcome: "envelope", envelope: { ...base, kind: "session_stopped", body: messageId === undefined ? {} : { messageId } } };
+    const base = this.#base({ channelId, threadId: asTs(this.#event["thread_ts"]) }, this.#actor(this.#event["user"]), [
+      "session_stopped",
+      channelId,
+    ]);
+    return {
+      outcome: "envelope",
+      envelope: { ...base, kind: "session_stopped", body: messageId === undefined ? {} : { messageId } },
+    };
   }
 
   /** Some administrative events do not say who did it. */
@@ -170,6 +187,9 @@ class EventReader {
   }
 
   #base(place: Place, sender: Sender, key: readonly string[]) {
-    return envelopeBase(this.#context, { ...place, external: this.#external }, sender, this.#eventTs, [...key, this.#eventKey]);
+    return envelopeBase(this.#context, { ...place, external: this.#external }, sender, this.#eventTs, [
+      ...key,
+      this.#eventKey,
+    ]);
   }
 }

@@ -45,7 +45,9 @@ export function translateCommand(command: Raw, context: InboundContext, ownComma
         command: word,
         text: rest,
         mentions: into.finish().mentions,
-        ...(responseUrl === undefined || responseUrl.length > MAX_RESPONSE_URL_CHARS ? {} : { responseToken: responseUrl }),
+        ...(responseUrl === undefined || responseUrl.length > MAX_RESPONSE_URL_CHARS
+          ? {}
+          : { responseToken: responseUrl }),
       },
     },
   };
@@ -79,7 +81,9 @@ export function translateInteraction(payload: Raw, context: InboundContext): rea
   switch (payload["type"]) {
     case "block_actions": {
       const actions = asList(payload["actions"]);
-      return actions.length === 0 ? [malformed("block_actions without an action")] : actions.map((action) => translateAction(payload, asRecord(action), userId, context));
+      return actions.length === 0
+        ? [malformed("block_actions without an action")]
+        : actions.map((action) => translateAction(payload, asRecord(action), userId, context));
     }
     case "view_submission":
       return [translateSubmission(payload, userId, context)];
@@ -88,7 +92,12 @@ export function translateInteraction(payload: Raw, context: InboundContext): rea
   }
 }
 
-function translateAction(payload: Raw, action: Raw | undefined, userId: string, context: InboundContext): Translation | FormOpening {
+function translateAction(
+  payload: Raw,
+  action: Raw | undefined,
+  userId: string,
+  context: InboundContext,
+): Translation | FormOpening {
   const container = asRecord(payload["container"]);
   const message = asRecord(payload["message"]);
   const channel = asRecord(payload["channel"]);
@@ -104,17 +113,27 @@ function translateAction(payload: Raw, action: Raw | undefined, userId: string, 
   const base = envelopeBase(context, place, sender, at, ["action", channelId, messageId ?? "", actionId, userId, at]);
   const known = readActionId(actionId);
   if (known.purpose === "stop")
-    return { outcome: "envelope", envelope: { ...base, kind: "session_stopped", body: messageId === undefined ? {} : { messageId } } };
+    return {
+      outcome: "envelope",
+      envelope: { ...base, kind: "session_stopped", body: messageId === undefined ? {} : { messageId } },
+    };
   if (known.purpose === "input") {
     const packed = asString(action["value"]);
     const triggerId = asString(payload["trigger_id"]);
-    if (packed === undefined || triggerId === undefined || messageId === undefined) return malformed("form button without its form");
+    if (packed === undefined || triggerId === undefined || messageId === undefined)
+      return malformed("form button without its form");
     const threadId = place.threadId === undefined ? {} : { threadId: place.threadId };
     return {
       outcome: "open_form",
       triggerId,
       packed,
-      origin: { inputId: known.inputId, channelId, messageId, channelKind: base.conversation.channel.kind, ...threadId },
+      origin: {
+        inputId: known.inputId,
+        channelId,
+        messageId,
+        channelKind: base.conversation.channel.kind,
+        ...threadId,
+      },
     };
   }
   return {
@@ -132,7 +151,12 @@ function translateAction(payload: Raw, action: Raw | undefined, userId: string, 
   };
 }
 
-const TYPE_OF_KIND: Readonly<Record<string, string>> = { public: "channel", private: "group", direct: "im", group_direct: "mpim" };
+const TYPE_OF_KIND: Readonly<Record<string, string>> = {
+  public: "channel",
+  private: "group",
+  direct: "im",
+  group_direct: "mpim",
+};
 
 function translateSubmission(payload: Raw, userId: string, context: InboundContext): Translation {
   const view = asRecord(payload["view"]);
@@ -141,8 +165,13 @@ function translateSubmission(payload: Raw, userId: string, context: InboundConte
   const viewId = asId(view["id"]);
   const channelId = asId(origin.channelId);
   const messageId = asTs(origin.messageId);
-  if (viewId === undefined || channelId === undefined || messageId === undefined) return malformed("form without its place");
-  const place: Place = { channelId, threadId: asTs(origin.threadId), channelType: TYPE_OF_KIND[origin.channelKind ?? ""] };
+  if (viewId === undefined || channelId === undefined || messageId === undefined)
+    return malformed("form without its place");
+  const place: Place = {
+    channelId,
+    threadId: asTs(origin.threadId),
+    channelType: TYPE_OF_KIND[origin.channelKind ?? ""],
+  };
   const sender = personSender(context, userId, asString(asRecord(payload["user"])?.["name"]));
   return {
     outcome: "envelope",

@@ -21,13 +21,16 @@ export function translateMessage(event: Raw, context: InboundContext, external: 
   const subtype = event["subtype"];
   if (CREATES.has(subtype)) return created(event, context, place);
   if (subtype === "message_changed") return changed(event, context, place);
-  if (subtype === "message_deleted") return deleted(event, context, place, event["deleted_ts"], asRecord(event["previous_message"]));
+  if (subtype === "message_deleted")
+    return deleted(event, context, place, event["deleted_ts"], asRecord(event["previous_message"]));
   return ignored(`message subtype ${asString(subtype)?.slice(0, 64) ?? "that is no text"}`);
 }
 
 /** A message as history reads give it: the channel is known from the request. */
 export function translateHistoryMessage(message: Raw, context: InboundContext, place: Place): Translation {
-  return CREATES.has(message["subtype"]) ? created(message, context, place) : ignored("not a message of a person or bot");
+  return CREATES.has(message["subtype"])
+    ? created(message, context, place)
+    : ignored("not a message of a person or bot");
 }
 
 function created(message: Raw, context: InboundContext, where: Place): Translation {
@@ -76,11 +79,21 @@ function changed(event: Raw, context: InboundContext, where: Place): Translation
   };
 }
 
-function deleted(event: Raw, context: InboundContext, where: Place, deletedTs: unknown, before: Raw | undefined): Translation {
+function deleted(
+  event: Raw,
+  context: InboundContext,
+  where: Place,
+  deletedTs: unknown,
+  before: Raw | undefined,
+): Translation {
   const ts = asTs(deletedTs);
   if (ts === undefined) return malformed("message_deleted without a timestamp");
   const eventTs = asTs(event["event_ts"]) ?? asTs(event["ts"]) ?? ts;
-  const sender = (before === undefined ? undefined : messageSender(context, before)) ?? { id: "unknown", kind: "human" as const, self: false };
+  const sender = (before === undefined ? undefined : messageSender(context, before)) ?? {
+    id: "unknown",
+    kind: "human" as const,
+    self: false,
+  };
   const place = { ...where, threadId: before === undefined ? undefined : threadOf(before, ts) };
   return {
     outcome: "envelope",
@@ -109,7 +122,10 @@ function fileIds(message: Raw): string {
 }
 
 /** The words, mentions and files of a message. People's messages come as rich text, others as mrkdwn or blocks. */
-export function readContent(message: Raw, context: Pick<InboundContext, "botUserId" | "botName" | "agents" | "person">): ParsedContent {
+export function readContent(
+  message: Raw,
+  context: Pick<InboundContext, "botUserId" | "botName" | "agents" | "person">,
+): ParsedContent {
   const into = new ContentBuilder(context);
   const text = asString(message["text"]);
   const blocks = asList(message["blocks"]).map(asRecord);
@@ -121,7 +137,8 @@ export function readContent(message: Raw, context: Pick<InboundContext, "botUser
   } else {
     for (const block of blocks) if (block !== undefined) readBlockText(block, into);
   }
-  for (const attachment of asList(message["attachments"])) readAttachment(asRecord(attachment), text === undefined, into);
+  for (const attachment of asList(message["attachments"]))
+    readAttachment(asRecord(attachment), text === undefined, into);
   for (const file of asList(message["files"])) readFile(asRecord(file), into);
   return into.finish();
 }
@@ -129,10 +146,15 @@ export function readContent(message: Raw, context: Pick<InboundContext, "botUser
 function readBlockText(block: Raw, into: ContentBuilder): void {
   if (block["type"] === "rich_text") readRichText(block, into);
   if (block["type"] === "markdown") into.prose(`${asString(block["text"]) ?? ""}\n`);
-  const texts = [asRecord(block["text"]), ...asList(block["fields"]).map(asRecord), ...asList(block["elements"]).map(asRecord)];
+  const texts = [
+    asRecord(block["text"]),
+    ...asList(block["fields"]).map(asRecord),
+    ...asList(block["elements"]).map(asRecord),
+  ];
   for (const object of texts) {
     const words = asString(object?.["text"]);
-    if (words !== undefined && (object?.["type"] === "mrkdwn" || object?.["type"] === "plain_text")) readMrkdwn(`${words}\n`, into);
+    if (words !== undefined && (object?.["type"] === "mrkdwn" || object?.["type"] === "plain_text"))
+      readMrkdwn(`${words}\n`, into);
   }
 }
 
@@ -149,7 +171,8 @@ const MEDIA_KINDS = ["image", "audio", "video"] as const;
 
 function readFile(file: Raw | undefined, into: ContentBuilder): void {
   const mediaId = asId(file?.["id"]);
-  if (file === undefined || mediaId === undefined || file["mode"] === "tombstone" || file["mode"] === "hidden_by_limit") return;
+  if (file === undefined || mediaId === undefined || file["mode"] === "tombstone" || file["mode"] === "hidden_by_limit")
+    return;
   const mediaType = (asString(file["mimetype"]) ?? "application/octet-stream").slice(0, 255);
   const voice = file["subtype"] === "slack_audio";
   const sizeBytes = file["size"];

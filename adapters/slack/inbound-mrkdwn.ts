@@ -106,5 +106,7 @@ export function linkToMarkdown(url: string, label: string | undefined): string {
 
 /** In code and quotes, sequences are words: `<https://x|x>` reads x, `<@U1>` reads @U1. */
 function withoutAngles(text: string): string {
-  return text.includes("<") ? text.replace(ANGLE, (_all, inner: string) => inner.slice(inner.indexOf("|") + 1).replace(/^!/u, "@")) : text;
+  return text.includes("<")
+    ? text.replace(ANGLE, (_all, inner: string) => inner.slice(inner.indexOf("|") + 1).replace(/^!/u, "@"))
+    : text;
 }

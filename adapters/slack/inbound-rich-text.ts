@@ -143,6 +143,8 @@ function wordOf(element: Raw): string {
 
 function emojiOf(unicode: string | undefined, name: string | undefined): string {
   const points = (unicode ?? "").split("-").map((hex) => Number.parseInt(hex, 16));
-  const valid = points.length > 0 && points.every((point) => point > 0 && point <= 0x10ffff && !(point >= 0xd800 && point <= 0xdfff));
+  const valid =
+    points.length > 0 &&
+    points.every((point) => point > 0 && point <= 0x10ffff && !(point >= 0xd800 && point <= 0xdfff));
   return valid ? String.fromCodePoint(...points) : name === undefined ? "" : `:${name}:`;
 }

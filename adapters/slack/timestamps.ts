@@ -8,7 +8,15 @@ export function asTs(value: unknown): string | undefined {
 /** Whole ms since the epoch; the part below a ms is dropped. */
 export function tsToMs(ts: string): number {
   const dot = ts.indexOf(".");
-  return Number(ts.slice(0, dot)) * 1000 + Number(ts.slice(dot + 1).padEnd(6, "0").slice(0, 3));
+  return (
+    Number(ts.slice(0, dot)) * 1000 +
+    Number(
+      ts
+        .slice(dot + 1)
+        .padEnd(6, "0")
+        .slice(0, 3),
+    )
+  );
 }
 
 export function tsToIso(ts: string): string {

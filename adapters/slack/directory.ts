@@ -1,0 +1,208 @@
+import type { WebClient } from "@slack/web-api";
+import { BoundedMap } from "../shared/bounded-map.ts";
+import { SendLimiter } from "../shared/send-limiter.ts";
+import type { ChannelFacts, PersonFacts } from "./inbound-context.ts";
+import { RATE_RULES } from "./rate-rules.ts";
+import { asId, asList, asRecord, asString, type Raw } from "./raw.ts";
+
+const MAX_ENTRIES = 20_000;
+const PERSON_TTL_MS = 60 * 60_000;
+/** Short, because a channel that turns private must not be taken for public for long. */
+const CHANNEL_TTL_MS = 10 * 60_000;
+const MISS_TTL_MS = 60_000;
+const MAX_WAITING_LOOKUPS = 1_000;
+const LOOKUP_PAUSE_MS = 700;
+/** Longest time an event waits for the name of its channel; Slack wants its answer within 3 s. */
+const CHANNEL_WAIT_MS = 800;
+
+/**
+ * Names of people and channels of one workspace, from memory.
+ *
+ * People are looked up behind the event's back: the first message of somebody may go without a name. Channels are looked up
+ * before the first event of each, because agents are bound to channels by name; that wait is short and bounded.
+ */
+export class Directory {
+  readonly #web: WebClient;
+  readonly #people = new BoundedMap<string, PersonFacts>({ maxEntries: MAX_ENTRIES, ttlMs: PERSON_TTL_MS });
+  readonly #channels = new BoundedMap<string, ChannelFacts>({ maxEntries: MAX_ENTRIES, ttlMs: CHANNEL_TTL_MS });
+  readonly #misses = new BoundedMap<string, true>({ maxEntries: MAX_ENTRIES, ttlMs: MISS_TTL_MS });
+  readonly #waiting = new Set<string>();
+  readonly #channelLookups = new Map<string, Promise<void>>();
+  /** Look-ups keep to Slack's rates even when writes are not paced. */
+  readonly #limiter = new SendLimiter({ rules: RATE_RULES, pacing: true });
+  readonly #homeTeamId: string;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(web: WebClient, homeTeamId: string) {
+    this.#web = web;
+    this.#homeTeamId = homeTeamId;
+  }
+
+  knownPerson(userId: string): PersonFacts | undefined {
+    return this.#people.get(userId);
+  }
+
+  /** Like `knownPerson`; somebody unknown is looked up for the next time. */
+  person(userId: string): PersonFacts | undefined {
+    const known = this.#people.get(userId);
+    if (known === undefined) this.#lookUpLater(userId);
+    return known;
+  }
+
+  /** Notes a user object, from an event or a list. */
+  notePerson(user: Raw): PersonFacts | undefined {
+    const id = asId(user["id"]);
+    if (id === undefined) return undefined;
+    const facts = personFacts(user, this.#homeTeamId);
+    this.#people.set(id, facts);
+    return facts;
+  }
+
+  channel(channelId: string): ChannelFacts | undefined {
+    return this.#channels.get(channelId);
+  }
+
+  noteChannel(channelId: string, facts: ChannelFacts): void {
+    const known = this.#channels.get(channelId);
+    const name = facts.name ?? known?.name;
+    this.#channels.set(channelId, {
+      kind: facts.kind,
+      external: facts.external,
+      ...(name === undefined ? {} : { name }),
+    });
+  }
+
+  forgetChannel(channelId: string): void {
+    this.#channels.delete(channelId);
+    this.#misses.delete(channelId);
+  }
+
+  /** Resolves when the channel is known, or when waiting longer would endanger the answer to Slack. Never rejects. */
+  async ensureChannel(channelId: string): Promise<void> {
+    if (this.#channels.get(channelId)?.name !== undefined || channelId.startsWith("D") || this.#misses.get(channelId))
+      return;
+    const running = this.#channelLookups.get(channelId);
+    if (running !== undefined) return running;
+    if (!this.#limiter.tryAcquire({ installationId: "", method: "conversations.info" })) return;
+    const lookup = withTimeout(this.#fetchChannel(channelId), CHANNEL_WAIT_MS).finally(() =>
+      this.#channelLookups.delete(channelId),
+    );
+    this.#channelLookups.set(channelId, lookup);
+    return lookup;
+  }
+
+  /** Learns all channels that the bot is a member of, a thousand per call. Never rejects. */
+  async learnChannels(): Promise<void> {
+    try {
+      let cursor = "";
+      for (let page = 0; page < 20 && !this.#closed; page++) {
+        const answer = await this.#web.users.conversations({
+          limit: 999,
+          types: "public_channel,private_channel,mpim",
+          exclude_archived: true,
+          ...(cursor === "" ? {} : { cursor }),
+        });
+        for (const channel of answer.channels ?? []) this.#noteChannelObject(asRecord(channel));
+        cursor = answer.response_metadata?.next_cursor ?? "";
+        if (cursor === "") return;
+      }
+    } catch {
+      // The look-up of each single channel remains.
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#waiting.clear();
+  }
+
+  async #fetchChannel(channelId: string): Promise<void> {
+    try {
+      const answer = await this.#web.conversations.info({ channel: channelId });
+      this.#noteChannelObject(asRecord(answer.channel));
+    } catch {
+      this.#misses.set(channelId, true);
+    }
+  }
+
+  #noteChannelObject(channel: Raw | undefined): void {
+    const id = asId(channel?.["id"]);
+    if (channel === undefined || id === undefined) return;
+    const name = asString(channel["name"])?.slice(0, 256);
+    const kind =
+      channel["is_im"] === true
+        ? "direct"
+        : channel["is_mpim"] === true
+          ? "group_direct"
+          : channel["is_private"] === true || channel["is_group"] === true
+            ? "private"
+            : "public";
+    this.noteChannel(id, {
+      kind,
+      external: channel["is_ext_shared"] === true,
+      ...(name === undefined ? {} : { name }),
+    });
+  }
+
+  #lookUpLater(userId: string): void {
+    if (this.#closed || this.#waiting.size >= MAX_WAITING_LOOKUPS || this.#misses.get(userId)) return;
+    this.#waiting.add(userId);
+    this.#timer ??= setTimeout(() => this.#lookUpNext(), 0).unref();
+  }
+
+  #lookUpNext(): void {
+    const [userId] = this.#waiting;
+    this.#timer = undefined;
+    if (userId === undefined || this.#closed) return;
+    this.#waiting.delete(userId);
+    this.#web.users
+      .info({ user: userId })
+      .then((answer) => {
+        const user = asRecord(answer.user);
+        if (user !== undefined) this.notePerson(user);
+      })
+      .catch(() => this.#misses.set(userId, true))
+      .finally(() => {
+        if (this.#waiting.size > 0 && !this.#closed)
+          this.#timer ??= setTimeout(() => this.#lookUpNext(), LOOKUP_PAUSE_MS).unref();
+      });
+  }
+}
+
+/** Guests are people with a restricted account, of another workspace, or unknown to this one. */
+export function personFacts(user: Raw, homeTeamId: string): PersonFacts {
+  const profile = asRecord(user["profile"]);
+  const name =
+    asString(profile?.["display_name"]) ??
+    asString(user["real_name"]) ??
+    asString(profile?.["real_name"]) ??
+    asString(user["name"]) ??
+    asId(user["id"]) ??
+    "unknown";
+  const teamId = asId(user["team_id"]);
+  const enterpriseTeams = asList(asRecord(user["enterprise_user"])?.["teams"]);
+  const foreign =
+    teamId !== undefined &&
+    teamId !== homeTeamId &&
+    teamId.startsWith("T") &&
+    homeTeamId.startsWith("T") &&
+    !enterpriseTeams.includes(homeTeamId);
+  const guest =
+    user["is_restricted"] === true || user["is_ultra_restricted"] === true || user["is_stranger"] === true || foreign;
+  const avatarUrl = asString(profile?.["image_72"]);
+  return {
+    name: name.slice(0, 256),
+    kind: user["is_bot"] === true || user["id"] === "USLACKBOT" ? "bot" : guest ? "external_guest" : "human",
+    ...(avatarUrl === undefined || avatarUrl.length > 2048 ? {} : { avatarUrl }),
+  };
+}
+
+function withTimeout(work: Promise<void>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  return Promise.race([work, timeout]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,199 @@
+import type { RenderContext, RenderedPost } from "../../src/contracts/adapter.ts";
+import { partToText, type ReplyPart } from "../../src/envelope/reply.ts";
+import { approvalBlock, contextBlock, inputBlock, markdownBlock } from "./blocks.ts";
+import { MAX_MARKDOWN_CHARS, type MarkupOptions, toFallback, toSlackPieces } from "./markup.ts";
+import type { Block, PostBody } from "./post-body.ts";
+
+const MAX_BLOCKS = 50;
+/** All text of a message: Slack refuses about 13,200 characters (slackapi/bolt-js#2509). */
+const MAX_TOTAL_CHARS = 12_800;
+const MAX_ERROR_LINE_CHARS = 1_400;
+const TASK_SIGNS = { pending: "○", in_progress: "◐", completed: "●", failed: "✗", cancelled: "–" } as const;
+const OUTCOME_SIGNS = { ok: "✓", error: "✗", denied: "⊘" } as const;
+
+/**
+ * Turns a reply into Slack messages; pure.
+ *
+ * Text becomes `markdown` blocks, tool calls and tasks small lines, approvals and forms buttons, files uploads of their own.
+ * A status is shown only when there is nothing else to show.
+ */
+export function renderReply(
+  parts: readonly ReplyPart[],
+  context: RenderContext,
+  linkHosts: readonly string[],
+): readonly RenderedPost[] {
+  const packer = new PostPacker();
+  const markup: MarkupOptions = { mentionable: context.mentionable, linkHosts };
+  for (const section of sectionsOf(parts)) {
+    if (section.file !== undefined) packer.file(section.file, section.fallback);
+    else for (const shown of shownOf(section, markup)) packer.add(shown);
+  }
+  return packer.finish();
+}
+
+/** A block and the words it has in the plain-text fallback. */
+interface Shown {
+  readonly block: Block;
+  readonly fallback: string;
+}
+
+interface Section {
+  readonly parts: readonly ReplyPart[];
+  readonly fallback: string;
+  readonly file?: Extract<ReplyPart, { type: "artifact" }>;
+}
+
+/** Parts that are shown together: neighbouring tool calls, neighbouring tasks, everything else by itself. */
+function sectionsOf(parts: readonly ReplyPart[]): Section[] {
+  const shown = parts.filter((part) => part.type !== "status" && !isEmptyText(part));
+  const last = parts.at(-1);
+  if (shown.length === 0) return last?.type === "status" ? [{ parts: [last], fallback: partToText(last) }] : [];
+  const groups: ReplyPart[][] = [];
+  for (const part of shown) {
+    const open = groups.at(-1);
+    if (open?.[0] !== undefined && family(open[0]) !== undefined && family(open[0]) === family(part)) open.push(part);
+    else groups.push([part]);
+  }
+  return groups.map((group) => {
+    const [only] = group;
+    const fallback = group.map(partToText).join("\n");
+    return only?.type === "artifact" ? { parts: group, fallback, file: only } : { parts: group, fallback };
+  });
+}
+
+function isEmptyText(part: ReplyPart): boolean {
+  return part.type === "text" && part.markdown.trim() === "";
+}
+
+function family(part: ReplyPart): "tools" | "tasks" | undefined {
+  if (part.type === "tool_call" || part.type === "tool_result") return "tools";
+  return part.type === "task_update" ? "tasks" : undefined;
+}
+
+function shownOf(section: Section, markup: MarkupOptions): Shown[] {
+  const { parts, fallback } = section;
+  const [part] = parts;
+  const line = (text: string): Shown[] => [{ block: contextBlock(text), fallback }];
+  switch (part?.type) {
+    case undefined:
+    case "artifact":
+      return [];
+    case "text":
+      return prose(part.markdown, fallback, markup);
+    case "tool_call":
+    case "tool_result":
+      return line(toolLine(parts));
+    case "task_update":
+      return line(taskLines(parts));
+    case "status":
+      return line(part.text);
+    case "handoff":
+      return line(`→ ${partToText(part)}`);
+    case "error":
+      return part.message.length <= MAX_ERROR_LINE_CHARS
+        ? line(`⚠️ ${part.message || part.code}`)
+        : prose(`⚠️ ${part.message}`, fallback, markup);
+    case "approval_request": {
+      const options = `Options: ${part.options.map((option) => option.label).join(", ")}`;
+      const buttons = approvalBlock(part) ?? contextBlock(options);
+      return [
+        ...prose(withSubject(part.prompt, part.subject), part.prompt, markup),
+        { block: buttons, fallback: options },
+      ];
+    }
+    case "input_request": {
+      const fields = part.fields.map((field) => `${field.label}${field.required ? " (required)" : ""}`).join(", ");
+      const buttons = inputBlock(part) ?? contextBlock(`Please answer here: ${fields}`);
+      return [...prose(part.prompt, part.prompt, markup), { block: buttons, fallback: `Asked for: ${fields}` }];
+    }
+  }
+}
+
+/** Pieces of a split text are their own fallback: the whole text under each of them would read as said several times. */
+function prose(markdown: string, fallback: string, markup: MarkupOptions): Shown[] {
+  const pieces = toSlackPieces(markdown, markup).filter((piece) => piece.trim() !== "");
+  return pieces.map((piece) => ({ block: markdownBlock(piece), fallback: pieces.length === 1 ? fallback : piece }));
+}
+
+function withSubject(prompt: string, subject: string | undefined): string {
+  return subject === undefined ? prompt : `${prompt}\n\n${subject.replace(/^/gmu, "> ")}`;
+}
+
+/** `Used search ✓, fetch ✗`: every tool once, with how it ended. */
+function toolLine(parts: readonly ReplyPart[]): string {
+  const tools = new Map<string, { name: string; sign: string }>();
+  for (const part of parts) {
+    if (part.type === "tool_call") tools.set(part.toolCallId, { name: part.title ?? part.name, sign: "…" });
+    if (part.type === "tool_result") {
+      const known = tools.get(part.toolCallId);
+      tools.set(part.toolCallId, { name: known?.name ?? part.name, sign: OUTCOME_SIGNS[part.outcome] });
+    }
+  }
+  return `🔧 ${[...tools.values()].map(({ name, sign }) => `${name} ${sign}`).join(" · ")}`;
+}
+
+/** The newest state of each task, in the order in which the tasks appeared. */
+function taskLines(parts: readonly ReplyPart[]): string {
+  const tasks = new Map<string, string>();
+  for (const part of parts)
+    if (part.type === "task_update")
+      tasks.set(
+        part.taskId,
+        `${TASK_SIGNS[part.state]} ${part.title}${part.detail === undefined ? "" : `: ${part.detail}`}`,
+      );
+  return [...tasks.values()].join("\n");
+}
+
+/** Packs blocks into as few messages as Slack's limits allow, in order. */
+class PostPacker {
+  readonly #posts: RenderedPost[] = [];
+  #blocks: Block[] = [];
+  #markdownChars = 0;
+  #totalChars = 0;
+  #fallbacks: string[] = [];
+
+  add({ block, fallback }: Shown): void {
+    const chars = charsOf(block);
+    const markdownChars = block["type"] === "markdown" ? chars : 0;
+    const full =
+      this.#blocks.length >= MAX_BLOCKS ||
+      this.#markdownChars + markdownChars > MAX_MARKDOWN_CHARS ||
+      this.#totalChars + chars > MAX_TOTAL_CHARS;
+    if (full) this.#flush();
+    this.#blocks.push(block);
+    this.#markdownChars += markdownChars;
+    this.#totalChars += chars;
+    if (fallback !== "") this.#fallbacks.push(fallback);
+  }
+
+  file(part: Extract<ReplyPart, { type: "artifact" }>, fallback: string): void {
+    this.#flush();
+    const text = toFallback(fallback);
+    const body: PostBody = { kind: "upload", name: part.name, mediaType: part.mediaType, base64: part.base64, text };
+    this.#posts.push({ body, fallbackText: fallback });
+  }
+
+  finish(): readonly RenderedPost[] {
+    this.#flush();
+    return this.#posts;
+  }
+
+  #flush(): void {
+    if (this.#blocks.length === 0) return;
+    const fallbackText = this.#fallbacks.join("\n") || "(no text)";
+    const body: PostBody = { kind: "message", text: toFallback(fallbackText), blocks: this.#blocks };
+    this.#posts.push({ body, fallbackText });
+    this.#blocks = [];
+    this.#markdownChars = 0;
+    this.#totalChars = 0;
+    this.#fallbacks = [];
+  }
+}
+
+function charsOf(value: unknown): number {
+  if (typeof value === "string") return value.length;
+  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + charsOf(item), 0);
+  return typeof value === "object" && value !== null
+    ? Object.values(value).reduce<number>((sum, item) => sum + charsOf(item), 0)
+    : 0;
+}

@@ -1,0 +1,207 @@
+import { WebClient } from "@slack/web-api";
+import type { AdapterSink, Installation } from "../../src/contracts/adapter-sink.ts";
+import type { JsonValue } from "../../src/contracts/json.ts";
+import { ParleyError } from "../../src/errors/parley-error.ts";
+import { cancelled } from "../shared/abortable-sleep.ts";
+import type { CallKey, SendLimiter } from "../shared/send-limiter.ts";
+import type { SlackAnswer, SlackClient } from "./client.ts";
+import { Directory } from "./directory.ts";
+import { fromSdkError } from "./errors.ts";
+import { type AgentIndex, agentIndex, type InboundContext, newTraceId } from "./inbound-context.ts";
+import { POST_PER_WORKSPACE } from "./rate-rules.ts";
+import { quietLogger } from "./sdk-logger.ts";
+
+const READ_TIMEOUT_MS = 10_000;
+
+/** What all workspaces of an adapter share. */
+export interface WorkspaceTools {
+  readonly apiUrl: string;
+  readonly client: SlackClient;
+  readonly limiter: SendLimiter;
+  readonly sink: AdapterSink;
+  /** Called when Slack refuses the workspace's token. */
+  readonly onUnauthorized: (workspace: Workspace, reason: string) => Promise<void>;
+}
+
+export interface WriteOptions {
+  readonly channel?: string;
+  readonly signal?: AbortSignal;
+  readonly encoding?: "json" | "form";
+  /** False when the caller took its turn at the limiter already. */
+  readonly paced?: boolean;
+}
+
+/** One installation at run time: its identity on Slack, its clients, what is known about its people and channels. */
+export class Workspace {
+  readonly record: Installation;
+  readonly token: string;
+  readonly teamId: string;
+  readonly botUserId: string;
+  readonly botId: string | undefined;
+  readonly directory: Directory;
+  readonly web: WebClient;
+  /** The app's id; the configured bot token does not tell it, events do. */
+  readonly app: { id: string | undefined };
+  lastEventAtMs: number | undefined;
+  /** Cleared when Slack says that the workspace did not grant chat:write.customize. */
+  canCustomize: boolean;
+  /** Cleared when Slack says that streams do not exist here (GovSlack). */
+  canStream = true;
+  canShowStatus = true;
+  readonly #tools: WorkspaceTools;
+  readonly #context: InboundContext;
+
+  constructor(record: Installation, tools: WorkspaceTools) {
+    this.record = record;
+    this.#tools = tools;
+    this.token = record.secrets["botToken"] ?? "";
+    this.teamId = settingOf(record, "teamId") ?? record.externalId;
+    this.botUserId = settingOf(record, "botUserId") ?? "";
+    this.botId = settingOf(record, "botId");
+    this.app = { id: settingOf(record, "appId") };
+    const scopes = record.settings["scopes"];
+    this.canCustomize = !Array.isArray(scopes) || scopes.length === 0 || scopes.includes("chat:write.customize");
+    this.web = createWebClient(this.token, tools.apiUrl);
+    this.directory = new Directory(this.web, this.teamId);
+    this.#context = this.#createContext(this.teamId);
+  }
+
+  get installationId(): string {
+    return this.record.installationId;
+  }
+
+  /** What translations may look at. A workspace of an enterprise-wide install is named by the event. */
+  contextFor(teamId: string | undefined): InboundContext {
+    return teamId === undefined || teamId === this.teamId || settingOf(this.record, "teamId") !== undefined
+      ? this.#context
+      : this.#createContext(teamId);
+  }
+
+  /** Performs one write; failures pause the bucket or the installation as Slack asks. */
+  async write(
+    method: string,
+    body: { readonly [argument: string]: JsonValue | undefined },
+    options: WriteOptions = {},
+  ): Promise<SlackAnswer> {
+    this.#requireActive();
+    const { limiter, client } = this.#tools;
+    const key = this.callKey(method, options.channel);
+    if (options.paced !== false) {
+      if (method === "chat.postMessage") await limiter.acquire(this.callKey(POST_PER_WORKSPACE), options.signal);
+      await limiter.acquire(key, options.signal);
+    }
+    if (options.signal?.aborted) throw cancelled();
+    return this.#guarded(
+      key,
+      client.call({
+        method,
+        token: this.token,
+        body,
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+        ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
+      }),
+    );
+  }
+
+  /** Performs one read through the SDK, paced; the signal ends the wait for it. */
+  async read<Answer>(method: string, call: (web: WebClient) => Promise<Answer>, signal?: AbortSignal): Promise<Answer> {
+    this.#requireActive();
+    const key = this.callKey(method);
+    await this.#tools.limiter.acquire(key, signal);
+    return this.#guarded(
+      key,
+      untilAborted(call(this.web), signal).catch((error: unknown) => {
+        throw fromSdkError(method, error);
+      }),
+    );
+  }
+
+  get apiUrl(): string {
+    return this.#tools.apiUrl;
+  }
+
+  /** Posts bytes to an address of Slack, without the token. */
+  postBytes(options: Parameters<SlackClient["post"]>[0]): Promise<void> {
+    return this.#tools.client.post(options);
+  }
+
+  /** Whether a preview may use the method now; takes the turn if so. */
+  mayPreview(method: string, channel: string): boolean {
+    return this.record.status === "active" && this.#tools.limiter.tryAcquire(this.callKey(method, channel));
+  }
+
+  callKey(method: string, channel?: string): CallKey {
+    return { installationId: this.installationId, method, ...(channel === undefined ? {} : { channel }) };
+  }
+
+  async #guarded<Answer>(key: CallKey, call: Promise<Answer>): Promise<Answer> {
+    try {
+      return await call;
+    } catch (error) {
+      if (error instanceof ParleyError && error.code === "PLATFORM_RATE_LIMITED")
+        this.#tools.limiter.pause(key, error.retryAfterMs ?? 0);
+      if (error instanceof ParleyError && error.code === "PLATFORM_UNAUTHORIZED")
+        await this.#tools.onUnauthorized(this, error.detail ?? error.code);
+      throw error;
+    }
+  }
+
+  #requireActive(): void {
+    if (this.record.status === "active") return;
+    throw new ParleyError("PLATFORM_UNAUTHORIZED", {
+      detail: `the Slack installation is ${this.record.status}`,
+      facts: { installationId: this.installationId },
+    });
+  }
+
+  #createContext(teamId: string): InboundContext {
+    const { sink } = this.#tools;
+    const { record, directory, app } = this;
+    return {
+      organizationId: record.organizationId,
+      installationId: record.installationId,
+      teamId,
+      teamName: record.name,
+      botUserId: this.botUserId,
+      botId: this.botId,
+      botName: settingOf(record, "botName") ?? "Parley",
+      get appId(): string | undefined {
+        return app.id;
+      },
+      get agents(): AgentIndex {
+        return agentIndex(sink.agents(record.organizationId));
+      },
+      channel: (channelId) => directory.channel(channelId),
+      person: (userId) => directory.person(userId),
+      newTraceId,
+      nowMs: Date.now,
+    };
+  }
+}
+
+export function settingOf(record: Pick<Installation, "settings">, name: string): string | undefined {
+  const value = record.settings[name];
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** The SDK's client for everything that is no hot path: no retries, no silent waiting, a timeout. */
+export function createWebClient(token: string | undefined, apiUrl: string): WebClient {
+  return new WebClient(token, {
+    slackApiUrl: apiUrl.endsWith("/") ? apiUrl : `${apiUrl}/`,
+    retryConfig: { retries: 0 },
+    rejectRateLimitedCalls: true,
+    timeout: READ_TIMEOUT_MS,
+    allowAbsoluteUrls: false,
+    logger: quietLogger,
+  });
+}
+
+function untilAborted<Answer>(work: Promise<Answer>, signal: AbortSignal | undefined): Promise<Answer> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(cancelled());
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}

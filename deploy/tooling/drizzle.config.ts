@@ -3,6 +3,11 @@ import { defineConfig } from "drizzle-kit";
 /** Generates migrations from the schema: `npx drizzle-kit generate --config deploy/tooling/drizzle.config.ts --name what_changes`. */
 export default defineConfig({
   dialect: "postgresql",
-  schema: ["./src/ledger/schema/directory.ts", "./src/ledger/schema/inbound.ts", "./src/ledger/schema/outbound.ts", "./src/ledger/schema/web.ts"],
+  schema: [
+    "./src/ledger/schema/directory.ts",
+    "./src/ledger/schema/inbound.ts",
+    "./src/ledger/schema/outbound.ts",
+    "./src/ledger/schema/web.ts",
+  ],
   out: "./src/ledger/migrations",
 });

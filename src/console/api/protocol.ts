@@ -74,6 +74,7 @@ export interface WebRoom {
   readonly lastSeq: number;
   readonly readSeq: number;
   readonly unread: number;
+  readonly unreadMentions: number;
   readonly may: { readonly post: boolean; readonly manage: boolean };
 }
 
@@ -126,6 +127,11 @@ export interface WebPost {
   readonly state: "final" | "streaming";
   readonly ephemeral: boolean;
   readonly uploads: readonly WebUpload[];
+  readonly mentions: {
+    readonly personIds: readonly string[];
+    readonly agentHandles: readonly string[];
+    readonly everyone: boolean;
+  };
   readonly reactions: readonly WebReaction[];
   readonly answers: readonly WebAnswer[];
   readonly thread?: { readonly replyCount: number; readonly lastReplyAt: string } | undefined;

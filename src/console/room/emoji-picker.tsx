@@ -53,7 +53,14 @@ export function EmojiPicker({ onPick, onClose }: { onPick: (emoji: string) => vo
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- the keys are those of the buttons inside
     <fieldset ref={grid} className="emoji-picker" aria-label="Choose a reaction" onKeyDown={onKeyDown}>
       {EMOJI.map(([emoji, name]) => (
-        <button key={emoji} type="button" aria-label={name} title={name} onClick={() => onPick(emoji)}>
+        <button
+          key={emoji}
+          type="button"
+          className="emoji"
+          aria-label={name}
+          title={name}
+          onClick={() => onPick(emoji)}
+        >
           {emoji}
         </button>
       ))}

@@ -5,7 +5,7 @@ import type { MentionNames } from "../markdown/mention-plugin.ts";
 import { PartList } from "../parts/part-list.tsx";
 import { Avatar, memberColors } from "../ui/avatar.tsx";
 import { FileCard } from "../ui/file-card.tsx";
-import { clockTime, fullTime } from "../ui/time.ts";
+import { clockTime, fullTime, narrowTime } from "../ui/time.ts";
 import { EditForm } from "./edit-form.tsx";
 import { MessageActions } from "./message-actions.tsx";
 import { ReactionBar } from "./reaction-bar.tsx";
@@ -103,7 +103,7 @@ function GutterTime({ post }: { post: WebPost }) {
   return (
     <span className="message-time-gutter">
       <time dateTime={post.createdAt} title={fullTime(post.createdAt)}>
-        {clockTime(post.createdAt)}
+        {narrowTime(post.createdAt)}
       </time>
     </span>
   );

@@ -28,14 +28,13 @@ export function ReactionBar({ post, active }: { post: WebPost; active: boolean }
             type="button"
             className="reaction"
             aria-pressed={own}
-            aria-label={`${shown} by ${who.join(", ")}`}
+            aria-label={`${shown} ${who.length}, by ${who.join(", ")}`}
             title={who.join(", ")}
             tabIndex={active ? 0 : -1}
             disabled={!mayPost}
             onClick={() => void posts.react(post, reaction.reaction, !own)}
           >
-            <span aria-hidden="true">{shown}</span>
-            <span aria-hidden="true">{who.length}</span>
+            <span className="emoji">{shown}</span> {who.length}
           </button>
         );
       })}

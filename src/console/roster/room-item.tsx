@@ -8,6 +8,8 @@ export function RoomItem({ room }: { room: WebRoom }) {
   const { rooms } = useController();
   const active = useConsole((state) => state.activeRoomId === room.id);
   const unread = active ? 0 : room.unread;
+  // Every message of a direct conversation is meant for its reader.
+  const named = room.unreadMentions > 0 || room.kind === "direct";
   return (
     <li>
       <button
@@ -22,9 +24,10 @@ export function RoomItem({ room }: { room: WebRoom }) {
           {room.archived && <span className="message-note"> (archived)</span>}
         </span>
         {unread > 0 && (
-          <span className="badge badge-count">
+          <span className={named ? "badge badge-count" : "badge"}>
+            {named && "@ "}
             {unread >= 100 ? "99+" : unread}
-            <span className="visually-hidden"> unread</span>
+            <span className="visually-hidden"> unread{named && ", you were named"}</span>
           </span>
         )}
       </button>

@@ -16,7 +16,7 @@ export interface Preview {
 export function createPreviewBuffer(store: Store, onGap: (postId: string) => void): { add(preview: Preview): void } {
   let waiting = new Map<string, string>();
   let gaps = new Set<string>();
-  let timer: number | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
 
   const flush = () => {
     timer = undefined;
@@ -34,7 +34,7 @@ export function createPreviewBuffer(store: Store, onGap: (postId: string) => voi
       const held = waiting.get(postId) ?? previews[postId] ?? posts[postId]?.text ?? "";
       if (held.length < offset) gaps.add(postId);
       else waiting.set(postId, held.slice(0, offset) + text);
-      timer ??= window.setTimeout(flush, FLUSH_MS);
+      timer ??= setTimeout(flush, FLUSH_MS);
     },
   };
 }

@@ -25,7 +25,7 @@ export const roomHandlers: Handlers = {
   room_read: (state, { roomId, seq }) => {
     const room = state.rooms[roomId];
     if (!room || seq <= room.readSeq) return state;
-    return setRoom(state, { ...room, readSeq: seq, unread: unreadAfter(state, room, seq) });
+    return setRoom(state, { ...room, readSeq: seq, ...unreadAfter(state, room, seq) });
   },
   post: (state, { change, post }) => countUnread(state, change, post),
   changes: (state, { roomId, answer }) => raiseLastSeq(state, roomId, answer.cursor),
@@ -63,8 +63,10 @@ function countUnread(state: ConsoleState, change: string, post: WebPost): Consol
   const lastSeq = Math.max(room.lastSeq, post.changeSeq);
   const isNew = change === "created" && post.seq > room.lastSeq && countsAsUnread(state, room, post);
   if (!isNew && lastSeq === room.lastSeq) return state;
-  const unread = isNew ? Math.min(MOST_COUNTED_UNREAD, room.unread + 1) : room.unread;
-  return setRoom(state, { ...room, lastSeq, unread });
+  if (!isNew) return setRoom(state, { ...room, lastSeq });
+  const unread = Math.min(MOST_COUNTED_UNREAD, room.unread + 1);
+  const unreadMentions = Math.min(MOST_COUNTED_UNREAD, room.unreadMentions + (namesReader(state, post) ? 1 : 0));
+  return setRoom(state, { ...room, lastSeq, unread, unreadMentions });
 }
 
 function countsAsUnread(state: ConsoleState, room: WebRoom, post: WebPost): boolean {
@@ -72,9 +74,18 @@ function countsAsUnread(state: ConsoleState, room: WebRoom, post: WebPost): bool
   return !own && post.threadRootId === null && post.seq > room.readSeq && post.deletedAt === null;
 }
 
-function unreadAfter(state: ConsoleState, room: WebRoom, seq: number): number {
-  if (seq >= room.lastSeq) return 0;
-  return Object.values(state.posts).filter(
-    (post) => post.roomId === room.id && countsAsUnread(state, { ...room, readSeq: seq }, post),
-  ).length;
+function unreadAfter(state: ConsoleState, room: WebRoom, seq: number): Pick<WebRoom, "unread" | "unreadMentions"> {
+  const left =
+    seq >= room.lastSeq
+      ? []
+      : Object.values(state.posts).filter(
+          (post) => post.roomId === room.id && countsAsUnread(state, { ...room, readSeq: seq }, post),
+        );
+  return { unread: left.length, unreadMentions: left.filter((post) => namesReader(state, post)).length };
+}
+
+function namesReader(state: ConsoleState, post: WebPost): boolean {
+  const { session } = state;
+  const named = session.phase === "signed_in" && post.mentions.personIds.includes(session.me.person.id);
+  return named || post.mentions.everyone;
 }

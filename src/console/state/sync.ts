@@ -59,7 +59,7 @@ export function createSync(options: {
     const work = readChanges(roomId)
       .catch((error: unknown) => {
         if (isSessionOver(error)) options.onSessionOver();
-        else window.setTimeout(() => void catchUpIfBehind(roomId), RETRY_CATCH_UP_MS);
+        else setTimeout(() => void catchUpIfBehind(roomId), RETRY_CATCH_UP_MS);
       })
       .finally(() => running.delete(roomId));
     running.set(roomId, work);
@@ -111,7 +111,7 @@ export function createSync(options: {
           return;
         case "typing":
           store.dispatch({ type: "typing", person: { ...frame, untilMs: Date.now() + TYPING_SHOWN_MS } });
-          window.setTimeout(() => store.dispatch({ type: "typing_expired", nowMs: Date.now() }), TYPING_SHOWN_MS + 50);
+          setTimeout(() => store.dispatch({ type: "typing_expired", nowMs: Date.now() }), TYPING_SHOWN_MS + 50);
           return;
         case "read":
           store.dispatch({ type: "room_read", roomId: frame.roomId, seq: frame.seq });

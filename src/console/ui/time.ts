@@ -7,6 +7,15 @@ export function clockTime(iso: string): string {
   return clock.format(new Date(iso));
 }
 
+/** The time without "AM" or "PM", for where there is no room; the full time stands beside it as a title. */
+export function narrowTime(iso: string): string {
+  const parts = clock.formatToParts(new Date(iso)).filter((part) => part.type !== "dayPeriod");
+  return parts
+    .map((part) => part.value)
+    .join("")
+    .trim();
+}
+
 export function fullTime(iso: string): string {
   return full.format(new Date(iso));
 }

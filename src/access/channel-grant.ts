@@ -23,12 +23,16 @@ export function decideChannelGrant(facts: ChannelGrantFacts): ChannelGrant {
   if (facts.archived) return { member: false, rule: "channel_archived" };
   if (!facts.identityInChannel) return { member: false, rule: "identity_not_in_channel" };
   const direct = facts.channelKind === "direct" || facts.channelKind === "group_direct";
-  if (direct || facts.agentChannels.some((pattern) => matchesChannel(pattern, facts))) return { member: true, rule: "agent_in_channel" };
+  if (direct || facts.agentChannels.some((pattern) => matchesChannel(pattern, facts)))
+    return { member: true, rule: "agent_in_channel" };
   return { member: false, rule: "agent_not_in_channel" };
 }
 
 /** A pattern names a channel by its id or by its name, where `*` stands for any run of characters and a leading # is ignored. */
-export function matchesChannel(pattern: string, channel: { channelId: string; channelName: string | undefined }): boolean {
+export function matchesChannel(
+  pattern: string,
+  channel: { channelId: string; channelName: string | undefined },
+): boolean {
   if (pattern === "*" || pattern === channel.channelId) return true;
   if (channel.channelName === undefined) return false;
   const pieces = pattern.replace(/^#/, "").toLowerCase().split("*");

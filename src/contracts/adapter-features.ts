@@ -15,16 +15,28 @@ export interface AdapterFeatures {
   /** Shows that the agent is at work, with a short line where the platform has room for it; an empty line clears it. Never throws. */
   readonly status?: { show(target: Target, identity: AgentIdentity, line: string): Promise<void> };
   /** Answers the person who gave a command, visible to that person alone. */
-  readonly respond?: { respond(target: Target, responseToken: string, text: string, signal: AbortSignal): Promise<void> };
+  readonly respond?: {
+    respond(target: Target, responseToken: string, text: string, signal: AbortSignal): Promise<void>;
+  };
   /** Reads the people who are in a channel now. */
   readonly members?: { list(target: Target, signal: AbortSignal): Promise<readonly MemberProfile[]> };
   /** Reads past messages, oldest first, as the envelopes they would have been. */
   readonly history?: {
-    read(query: { target: Target; since: string; maxMessages: number; signal: AbortSignal }): Promise<readonly EnvelopeInput[]>;
+    read(query: {
+      target: Target;
+      since: string;
+      maxMessages: number;
+      signal: AbortSignal;
+    }): Promise<readonly EnvelopeInput[]>;
   };
   /** Fetches the bytes of a media block with the installation's own credentials, from the platform's own hosts alone. */
   readonly media?: {
-    fetch(query: { installationId: string; mediaId: string; maxBytes: number; signal: AbortSignal }): Promise<{ bytes: Uint8Array; mediaType: string }>;
+    fetch(query: {
+      installationId: string;
+      mediaId: string;
+      maxBytes: number;
+      signal: AbortSignal;
+    }): Promise<{ bytes: Uint8Array; mediaType: string }>;
   };
 }
 

@@ -129,7 +129,10 @@ export interface ReconcileQuery {
   readonly signal: AbortSignal;
 }
 
-export type ReconcileOutcome = { readonly found: Receipt } | { readonly absent: true } | { readonly undetermined: string };
+export type ReconcileOutcome =
+  | { readonly found: Receipt }
+  | { readonly absent: true }
+  | { readonly undetermined: string };
 
 export interface InstallationHealth {
   readonly installationId: string;

@@ -22,7 +22,10 @@ export const AgentDefinition = z.strictObject({
   handle: z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, "must be 1-32 of a-z, 0-9, - and _, beginning with a letter"),
   name: z.string().min(1).max(80),
   description: z.string().max(500).default(""),
-  avatarUrl: z.url({ protocol: /^https?$/ }).max(2048).optional(),
+  avatarUrl: z
+    .url({ protocol: /^https?$/ })
+    .max(2048)
+    .optional(),
   owner: z.string().max(128).optional(),
   connector: ConnectorConfig,
   turnMode: TurnMode.default("queue"),

@@ -49,7 +49,11 @@ export interface TurnRequest {
   readonly organizationId: string;
   readonly agent: AgentIdentity;
   readonly reason: TurnReason;
-  readonly conversation: { readonly conversationId: string; readonly platform: string; readonly path: ConversationPath };
+  readonly conversation: {
+    readonly conversationId: string;
+    readonly platform: string;
+    readonly path: ConversationPath;
+  };
   readonly trigger: TranscriptMessage;
   /** Messages before the trigger, oldest first: the thread's, or the channel's where there is no thread. */
   readonly transcript: readonly TranscriptMessage[];
@@ -58,12 +62,25 @@ export interface TurnRequest {
   readonly deadlineAt: string;
 }
 
-export type TurnReason = "mention" | "direct_message" | "reply_to_agent" | "thread_participant" | "subscription" | "command" | "action" | "handoff";
+export type TurnReason =
+  | "mention"
+  | "direct_message"
+  | "reply_to_agent"
+  | "thread_participant"
+  | "subscription"
+  | "command"
+  | "action"
+  | "handoff";
 
 export interface TranscriptMessage {
   readonly messageId: string;
   readonly conversationId: string;
-  readonly sender: { readonly id: string; readonly kind: "human" | "agent" | "bot" | "external_guest"; readonly name: string; readonly agent?: string };
+  readonly sender: {
+    readonly id: string;
+    readonly kind: "human" | "agent" | "bot" | "external_guest";
+    readonly name: string;
+    readonly agent?: string;
+  };
   readonly content: readonly ContentBlock[];
   readonly text: string;
   readonly occurredAt: string;

@@ -1,5 +1,5 @@
-import type { AgentDefinition, AgentDefinitionInput } from "./agent-definition.ts";
 import type { InstallationHealth } from "./adapter.ts";
+import type { AgentDefinition, AgentDefinitionInput } from "./agent-definition.ts";
 import type { ConnectorCheck } from "./connector.ts";
 import type { JsonValue } from "./json.ts";
 
@@ -12,7 +12,11 @@ export interface Operations {
   /** Posts a text as an agent into a conversation through the outbox, like any reply. */
   send(request: SendRequest): Promise<{ readonly deliveryIds: readonly string[] }>;
   /** Stops the running and queued turns of a conversation; returns how many. */
-  stop(request: { organizationId: string; conversationId: string; requestedBy: string }): Promise<{ readonly stoppedTurns: number }>;
+  stop(request: {
+    organizationId: string;
+    conversationId: string;
+    requestedBy: string;
+  }): Promise<{ readonly stoppedTurns: number }>;
   /** Stores the single-use deferred reply of a turn. The token is the one of the reply address. Throws UNAUTHENTICATED, CONFLICT (used), REQUEST_INVALID. */
   acceptDeferredReply(token: string, reply: unknown): Promise<{ readonly turnId: string }>;
   status(): Promise<SystemStatus>;
@@ -21,7 +25,10 @@ export interface Operations {
 export interface AgentOperations {
   list(organizationId: string): Promise<readonly AgentView[]>;
   /** Validates, stores and activates; throws CONFLICT when the handle is taken, CONFIG_INVALID with every fault. The secret is shown here once. */
-  add(organizationId: string, definition: AgentDefinitionInput): Promise<{ readonly agent: AgentView; readonly secret?: string }>;
+  add(
+    organizationId: string,
+    definition: AgentDefinitionInput,
+  ): Promise<{ readonly agent: AgentView; readonly secret?: string }>;
   remove(organizationId: string, handle: string): Promise<void>;
   setPaused(organizationId: string, handle: string, paused: boolean): Promise<AgentView>;
   check(organizationId: string, handle: string): Promise<ConnectorCheck>;
@@ -43,7 +50,10 @@ export interface AgentView {
 }
 
 export interface DeadLetterOperations {
-  list(organizationId: string, options?: { state?: "open" | "replayed" | "discarded"; limit?: number }): Promise<readonly DeadLetterView[]>;
+  list(
+    organizationId: string,
+    options?: { state?: "open" | "replayed" | "discarded"; limit?: number },
+  ): Promise<readonly DeadLetterView[]>;
   show(organizationId: string, id: string): Promise<DeadLetterView & { readonly raw?: string }>;
   /** Runs the work again under the same identity and keys; throws CONFLICT when it is not open. */
   replay(organizationId: string, id: string): Promise<DeadLetterView>;
@@ -93,8 +103,19 @@ export interface SendRequest {
 }
 
 export interface SystemStatus {
-  readonly ledger: { readonly ok: boolean; readonly backend: string; readonly latencyMs: number; readonly detail?: string };
-  readonly queue: { readonly ok: boolean; readonly backend: string; readonly waiting: number; readonly latencyMs: number; readonly detail?: string };
+  readonly ledger: {
+    readonly ok: boolean;
+    readonly backend: string;
+    readonly latencyMs: number;
+    readonly detail?: string;
+  };
+  readonly queue: {
+    readonly ok: boolean;
+    readonly backend: string;
+    readonly waiting: number;
+    readonly latencyMs: number;
+    readonly detail?: string;
+  };
   readonly platforms: readonly (InstallationHealth & { readonly platform: string })[];
   readonly work: {
     readonly pendingEvents: number;

@@ -215,7 +215,11 @@ export interface WebPostsStore {
   }): Promise<WebPostRecord | undefined>;
   byIds(organizationId: string, postIds: readonly string[]): Promise<readonly WebPostRecord[]>;
   /** The post of a key, looked for after every write to the room that was under way has ended: undefined means that there is none. */
-  byIdempotencyKey(query: { organizationId: string; roomId: string; idempotencyKey: string }): Promise<WebPostRecord | undefined>;
+  byIdempotencyKey(query: {
+    organizationId: string;
+    roomId: string;
+    idempotencyKey: string;
+  }): Promise<WebPostRecord | undefined>;
   /** One page as the viewer sees it, oldest first, deleted posts left out unless they have a thread. */
   page(query: {
     organizationId: string;

@@ -81,9 +81,7 @@ const base = z.object({
   /** Names the unit of order: events with equal keys are routed one after another. */
   orderingKey: z.string().min(1).max(512),
   /** What caused this event, when an agent's turn did. */
-  cause: z
-    .object({ turnId: z.string(), rootEventId: z.string(), hopCount: z.number().int().nonnegative() })
-    .optional(),
+  cause: z.object({ turnId: z.string(), rootEventId: z.string(), hopCount: z.number().int().nonnegative() }).optional(),
   traceId: z.string().regex(/^[0-9a-f]{32}$/, "must be 32 hexadecimal digits (W3C trace context)"),
 });
 

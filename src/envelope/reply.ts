@@ -10,7 +10,10 @@ export const MAX_REPLY_BYTES = 262_144;
 /** Largest artifact an agent may hand over inline, in bytes after base64. */
 export const MAX_ARTIFACT_BYTES = 8_388_608;
 
-const ReplyText = z.string().max(MAX_REPLY_BYTES).pipe(z.string().transform((text) => text.toWellFormed().replaceAll("\u0000", "\ufffd")));
+const ReplyText = z
+  .string()
+  .max(MAX_REPLY_BYTES)
+  .pipe(z.string().transform((text) => text.toWellFormed().replaceAll("\u0000", "\ufffd")));
 const Label = SafeText.pipe(z.string().min(1).max(256));
 const partBase = { fallbackText: ReplyText.optional() };
 

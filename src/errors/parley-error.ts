@@ -23,7 +23,10 @@ export class ParleyError extends Error {
 
   constructor(code: ErrorCode, options: ParleyErrorOptions = {}) {
     const row = ERROR_CODES[code];
-    super(`${code}: ${options.detail ?? row.userText}`, options.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      `${code}: ${options.detail ?? row.userText}`,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.code = code;
     this.detail = options.detail;
     this.retryAfterMs = options.retryAfterMs;
@@ -39,6 +42,7 @@ export class ParleyError extends Error {
 /** Guarantees a ParleyError for anything thrown; what is unknown becomes `fallback` with the thrown value as cause. */
 export function toParleyError(thrown: unknown, fallback: ErrorCode = "INVARIANT_BROKEN"): ParleyError {
   if (thrown instanceof ParleyError) return thrown;
-  const detail = thrown instanceof Error ? `${thrown.name}: ${thrown.message}`.slice(0, 500) : String(thrown).slice(0, 500);
+  const detail =
+    thrown instanceof Error ? `${thrown.name}: ${thrown.message}`.slice(0, 500) : String(thrown).slice(0, 500);
   return new ParleyError(fallback, { cause: thrown, detail });
 }

@@ -44,14 +44,29 @@ export async function saveAgent(sql: SqlRunner, row: Omit<AgentRow, "revision" |
         on conflict (organization_id, handle) do update set definition = excluded.definition, secrets = excluded.secrets, source = excluded.source,
           color = excluded.color, removed_at = null, revision = a.revision + case when a.definition = excluded.definition and a.removed_at is null then 0 else 1 end`,
     },
-    [row.id, row.organizationId, row.definition.handle, JSON.stringify(row.definition), row.secrets, row.color, row.source],
+    [
+      row.id,
+      row.organizationId,
+      row.definition.handle,
+      JSON.stringify(row.definition),
+      row.secrets,
+      row.color,
+      row.source,
+    ],
   );
   await announce(sql);
 }
 
-export async function setAgentStatus(sql: SqlRunner, organizationId: string, handle: string, status: AgentView["status"]): Promise<boolean> {
+export async function setAgentStatus(
+  sql: SqlRunner,
+  organizationId: string,
+  handle: string,
+  status: AgentView["status"],
+): Promise<boolean> {
   const rows = await sql.query(
-    { text: "update agents set status = $3, revision = revision + 1 where organization_id = $1 and handle = $2 and removed_at is null returning id" },
+    {
+      text: "update agents set status = $3, revision = revision + 1 where organization_id = $1 and handle = $2 and removed_at is null returning id",
+    },
     [organizationId, handle, status],
   );
   await announce(sql);
@@ -60,7 +75,9 @@ export async function setAgentStatus(sql: SqlRunner, organizationId: string, han
 
 export async function removeAgent(sql: SqlRunner, organizationId: string, handle: string): Promise<boolean> {
   const rows = await sql.query(
-    { text: "update agents set removed_at = now(), secrets = null, revision = revision + 1 where organization_id = $1 and handle = $2 and removed_at is null returning id" },
+    {
+      text: "update agents set removed_at = now(), secrets = null, revision = revision + 1 where organization_id = $1 and handle = $2 and removed_at is null returning id",
+    },
     [organizationId, handle],
   );
   await announce(sql);

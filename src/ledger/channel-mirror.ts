@@ -80,7 +80,10 @@ export async function upsertMemberships(sql: SqlRunner, rows: readonly Membershi
 }
 
 /** Asks every open turn of a channel and its threads to stop. */
-export async function cancelChannelTurns(sql: SqlRunner, rows: readonly { inst: string; channel: string; reason: string }[]): Promise<void> {
+export async function cancelChannelTurns(
+  sql: SqlRunner,
+  rows: readonly { inst: string; channel: string; reason: string }[],
+): Promise<void> {
   await sql.query(
     {
       name: "cancel_channel_turns",
@@ -94,7 +97,11 @@ export async function cancelChannelTurns(sql: SqlRunner, rows: readonly { inst: 
 }
 
 /** People and bots known to be in a channel, by name. */
-export function listMembers(sql: SqlRunner, installationId: string, channelId: string): Promise<{ id: string; kind: string; name: string | null }[]> {
+export function listMembers(
+  sql: SqlRunner,
+  installationId: string,
+  channelId: string,
+): Promise<{ id: string; kind: string; name: string | null }[]> {
   return sql.query(
     {
       name: "list_members",

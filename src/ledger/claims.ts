@@ -121,6 +121,9 @@ left join channels ch on ch.installation_id = l.installation_id and ch.channel_i
  *
  * A conversation is leased by one owner at a time; the lease's epoch is what the commit of the routing is fenced by.
  */
-export function claimDue(sql: SqlRunner, options: { owner: string; limit: number; historyMessages: number }): Promise<ClaimedConversation[]> {
+export function claimDue(
+  sql: SqlRunner,
+  options: { owner: string; limit: number; historyMessages: number },
+): Promise<ClaimedConversation[]> {
   return sql.query<ClaimedConversation>(CLAIM, [options.owner, options.limit, options.historyMessages]);
 }

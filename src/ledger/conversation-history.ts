@@ -8,10 +8,16 @@ export interface ConversationMessage {
 }
 
 /** Messages of one conversation before a place in its order, oldest first, deleted ones left out. */
-export function readConversation(sql: SqlRunner, query: { conversationId: string; limit: number; before: string | null }): Promise<ConversationMessage[]> {
-  return sql.query({
-    name: "read_conversation",
-    text: `select * from (select platform_order, occurred_at, coalesce(sender->>'name', sender->>'id') as sender_name, text from messages
+export function readConversation(
+  sql: SqlRunner,
+  query: { conversationId: string; limit: number; before: string | null },
+): Promise<ConversationMessage[]> {
+  return sql.query(
+    {
+      name: "read_conversation",
+      text: `select * from (select platform_order, occurred_at, coalesce(sender->>'name', sender->>'id') as sender_name, text from messages
       where conversation_id = $1 and deleted_at is null and ($2::text is null or platform_order < $2) order by platform_order desc limit $3) x order by platform_order`,
-  }, [query.conversationId, query.before, query.limit]);
+    },
+    [query.conversationId, query.before, query.limit],
+  );
 }

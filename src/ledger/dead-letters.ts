@@ -20,7 +20,16 @@ export async function insertDeadLetter(sql: SqlRunner, letter: NewDeadLetter): P
       text: `insert into dead_letters (id, organization_id, stage, code, reason, dedupe_key, event_id, raw) values ($1, $2, $3, $4, $5, $6, $7, $8)
         on conflict (dedupe_key) do nothing`,
     },
-    [letter.id, letter.organizationId, letter.stage, letter.code, letter.reason, letter.dedupeKey, letter.eventId ?? null, letter.raw ?? null],
+    [
+      letter.id,
+      letter.organizationId,
+      letter.stage,
+      letter.code,
+      letter.reason,
+      letter.dedupeKey,
+      letter.eventId ?? null,
+      letter.raw ?? null,
+    ],
   );
 }
 
@@ -40,26 +49,46 @@ interface DeadLetterRecord {
 
 const COLUMNS = "id, stage, code, reason, state, event_id, turn_id, delivery_id, conversation_id, created_at";
 
-export async function listDeadLetters(sql: SqlRunner, organizationId: string, state: DeadLetterView["state"], limit: number): Promise<DeadLetterView[]> {
+export async function listDeadLetters(
+  sql: SqlRunner,
+  organizationId: string,
+  state: DeadLetterView["state"],
+  limit: number,
+): Promise<DeadLetterView[]> {
   const rows = await sql.query<DeadLetterRecord>(
-    { text: `select ${COLUMNS}, null as raw from dead_letters where organization_id = $1 and state = $2 order by created_at desc limit $3` },
+    {
+      text: `select ${COLUMNS}, null as raw from dead_letters where organization_id = $1 and state = $2 order by created_at desc limit $3`,
+    },
     [organizationId, state, limit],
   );
   return rows.map(toView);
 }
 
-export async function findDeadLetter(sql: SqlRunner, organizationId: string, id: string): Promise<(DeadLetterView & { raw?: string }) | undefined> {
-  const [row] = await sql.query<DeadLetterRecord>({ text: `select ${COLUMNS}, raw from dead_letters where organization_id = $1 and id = $2` }, [organizationId, id]);
+export async function findDeadLetter(
+  sql: SqlRunner,
+  organizationId: string,
+  id: string,
+): Promise<(DeadLetterView & { raw?: string }) | undefined> {
+  const [row] = await sql.query<DeadLetterRecord>(
+    { text: `select ${COLUMNS}, raw from dead_letters where organization_id = $1 and id = $2` },
+    [organizationId, id],
+  );
   return row === undefined ? undefined : { ...toView(row), ...(row.raw === null ? {} : { raw: row.raw }) };
 }
 
 /** Moves an open dead letter to its end; false when it was not open any more, so that two replays cannot both win. */
-export async function resolveDeadLetter(sql: SqlRunner, organizationId: string, id: string, state: "replayed" | "discarded"): Promise<boolean> {
-  const rows = await sql.query({ text: "update dead_letters set state = $3, resolved_at = now() where organization_id = $1 and id = $2 and state = 'open' returning id" }, [
-    organizationId,
-    id,
-    state,
-  ]);
+export async function resolveDeadLetter(
+  sql: SqlRunner,
+  organizationId: string,
+  id: string,
+  state: "replayed" | "discarded",
+): Promise<boolean> {
+  const rows = await sql.query(
+    {
+      text: "update dead_letters set state = $3, resolved_at = now() where organization_id = $1 and id = $2 and state = 'open' returning id",
+    },
+    [organizationId, id, state],
+  );
   return rows.length > 0;
 }
 

@@ -64,7 +64,11 @@ export interface ExplainedStep {
 }
 
 /** The event that a reference means: an event id, a turn id, a delivery id, or a message id of any platform (the newest, if several). */
-export async function findEvent(sql: SqlRunner, organizationId: string, reference: string): Promise<ExplainedEvent | undefined> {
+export async function findEvent(
+  sql: SqlRunner,
+  organizationId: string,
+  reference: string,
+): Promise<ExplainedEvent | undefined> {
   const [row] = await sql.query<ExplainedEvent>(
     {
       text: `select e.id, e.kind, e.envelope->>'platform' as platform, e.state, e.state_reason, e.envelope->>'traceId' as trace_id, e.envelope->'sender'->>'kind' as sender_kind,
@@ -117,5 +121,10 @@ export function listDeliveries(sql: SqlRunner, turnIds: readonly string[]): Prom
 }
 
 export function listJournal(sql: SqlRunner, eventId: string, turnIds: readonly string[]): Promise<ExplainedStep[]> {
-  return sql.query({ text: "select verb, outcome, rule, detail, at from journal where event_id = $1 or turn_id = any($2::text[]) order by id" }, [eventId, turnIds]);
+  return sql.query(
+    {
+      text: "select verb, outcome, rule, detail, at from journal where event_id = $1 or turn_id = any($2::text[]) order by id",
+    },
+    [eventId, turnIds],
+  );
 }

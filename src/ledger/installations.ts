@@ -37,7 +37,12 @@ export function createInstallationStore(database: Database, box: SecretBox, logg
 
   return {
     async list(platform) {
-      const rows = await database.query<InstallationRecord>({ text: `select ${COLUMNS} from installations where platform = $1 and status <> 'removed' order by created_at` }, [platform]);
+      const rows = await database.query<InstallationRecord>(
+        {
+          text: `select ${COLUMNS} from installations where platform = $1 and status <> 'removed' order by created_at`,
+        },
+        [platform],
+      );
       return rows.flatMap((row) => {
         try {
           return [toInstallation(row)];
@@ -50,7 +55,10 @@ export function createInstallationStore(database: Database, box: SecretBox, logg
     },
     async save(installation) {
       const { organizationId, platform, externalId, name, settings, secrets } = installation;
-      const id = `i_${createHash("sha256").update(JSON.stringify([organizationId, platform, externalId])).digest("hex").slice(0, 20)}`;
+      const id = `i_${createHash("sha256")
+        .update(JSON.stringify([organizationId, platform, externalId]))
+        .digest("hex")
+        .slice(0, 20)}`;
       const [row] = await database.query<InstallationRecord>(
         {
           text: `insert into installations (id, organization_id, platform, external_id, name, settings, secrets) values ($1, $2, $3, $4, $5, $6::jsonb, $7)
@@ -60,7 +68,8 @@ export function createInstallationStore(database: Database, box: SecretBox, logg
         },
         [id, organizationId, platform, externalId, name, JSON.stringify(settings), box.seal(place(id), secrets)],
       );
-      if (row === undefined) throw new ParleyError("INVARIANT_BROKEN", { detail: "an installation was saved and not returned" });
+      if (row === undefined)
+        throw new ParleyError("INVARIANT_BROKEN", { detail: "an installation was saved and not returned" });
       return toInstallation(row);
     },
     async setStatus(installationId, status, reason) {

@@ -90,6 +90,10 @@ left join events e on f.id is null and e.installation_id = i.inst and e.dedupe_k
  *
  * `stored_id` is the id under which the event stands, also when it was there before. Rows of one batch must have distinct dedupe keys.
  */
-export function insertEvents(sql: SqlRunner, events: readonly IntakeRow[], messages: readonly MessageRow[]): Promise<IntakeResult[]> {
+export function insertEvents(
+  sql: SqlRunner,
+  events: readonly IntakeRow[],
+  messages: readonly MessageRow[],
+): Promise<IntakeResult[]> {
   return sql.query<IntakeResult>(INTAKE, [JSON.stringify(events), JSON.stringify(messages)]);
 }

@@ -21,7 +21,10 @@ export function countPairTurns(sql: SqlRunner, actors: readonly string[], window
 /** Counts all turns that go back to each of these human messages. */
 export function countRootTurns(sql: SqlRunner, roots: readonly string[]): Promise<{ root: string; turns: number }[]> {
   return sql.query(
-    { name: "count_root_turns", text: "select root_event_id as root, count(*)::int as turns from turns where root_event_id = any($1::text[]) group by 1" },
+    {
+      name: "count_root_turns",
+      text: "select root_event_id as root, count(*)::int as turns from turns where root_event_id = any($1::text[]) group by 1",
+    },
     [roots],
   );
 }

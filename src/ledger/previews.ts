@@ -22,7 +22,13 @@ export async function beginPreview(
 /** Records what became of the opening. */
 export async function recordPreview(
   sql: SqlRunner,
-  preview: { id: string; owner: string; state: "open" | "unknown" | "cancelled"; messageId: string | null; reason: string | null },
+  preview: {
+    id: string;
+    owner: string;
+    state: "open" | "unknown" | "cancelled";
+    messageId: string | null;
+    reason: string | null;
+  },
 ): Promise<void> {
   await sql.query(
     {

@@ -114,7 +114,11 @@ export async function recordReceipts(
   sql: SqlRunner,
   options: { owner: string; receipts: readonly ReceiptRow[]; deliver: boolean },
 ): Promise<{ sending: SendingDelivery[]; rung: boolean; recorded: Set<string> }> {
-  const rows = await sql.query<SendingDelivery & { what: "sending" | "rung" | "done" }>(RECEIPTS, [options.owner, JSON.stringify(options.receipts), options.deliver]);
+  const rows = await sql.query<SendingDelivery & { what: "sending" | "rung" | "done" }>(RECEIPTS, [
+    options.owner,
+    JSON.stringify(options.receipts),
+    options.deliver,
+  ]);
   return {
     sending: rows.filter((row) => row.what === "sending"),
     rung: rows.some((row) => row.what === "rung"),

@@ -47,7 +47,16 @@ export async function replayDelivery(sql: SqlRunner, deliveryId: string): Promis
 /** Inserts a write that belongs to no turn; false when its key is known, which makes a repeated request one post. */
 export async function insertDelivery(
   sql: SqlRunner,
-  delivery: { id: string; organizationId: string; agentId: string; conversationId: string; ordinal: number; body: unknown; fallbackText: string; key: string },
+  delivery: {
+    id: string;
+    organizationId: string;
+    agentId: string;
+    conversationId: string;
+    ordinal: number;
+    body: unknown;
+    fallbackText: string;
+    key: string;
+  },
 ): Promise<boolean> {
   const rows = await sql.query(
     {
@@ -57,7 +66,16 @@ export async function insertDelivery(
         )
         update conversations c set outbox_due_at = now() from added a where c.id = a.conversation_id returning c.id`,
     },
-    [delivery.id, delivery.organizationId, delivery.agentId, delivery.conversationId, delivery.ordinal, JSON.stringify(delivery.body), delivery.fallbackText, delivery.key],
+    [
+      delivery.id,
+      delivery.organizationId,
+      delivery.agentId,
+      delivery.conversationId,
+      delivery.ordinal,
+      JSON.stringify(delivery.body),
+      delivery.fallbackText,
+      delivery.key,
+    ],
   );
   return rows.length > 0;
 }
@@ -65,18 +83,39 @@ export async function insertDelivery(
 /** Makes sure that a conversation has its row. */
 export async function ensureConversation(
   sql: SqlRunner,
-  conversation: { id: string; organizationId: string; installationId: string; platform: string; channelId: string; threadId: string | null; path: unknown },
+  conversation: {
+    id: string;
+    organizationId: string;
+    installationId: string;
+    platform: string;
+    channelId: string;
+    threadId: string | null;
+    path: unknown;
+  },
 ): Promise<void> {
   await sql.query(
     {
       text: `insert into conversations (id, organization_id, installation_id, platform, channel_id, thread_id, path) values ($1, $2, $3, $4, $5, $6, $7::jsonb) on conflict (id) do nothing`,
     },
-    [conversation.id, conversation.organizationId, conversation.installationId, conversation.platform, conversation.channelId, conversation.threadId, JSON.stringify(conversation.path)],
+    [
+      conversation.id,
+      conversation.organizationId,
+      conversation.installationId,
+      conversation.platform,
+      conversation.channelId,
+      conversation.threadId,
+      JSON.stringify(conversation.path),
+    ],
   );
 }
 
 /** Ends the open turns of a conversation for a person who said stop: queued ones at once, running ones through their owner. */
-export async function stopConversation(sql: SqlRunner, organizationId: string, conversationId: string, reason: string): Promise<string[]> {
+export async function stopConversation(
+  sql: SqlRunner,
+  organizationId: string,
+  conversationId: string,
+  reason: string,
+): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(
     {
       text: `with stopped as (

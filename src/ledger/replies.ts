@@ -138,7 +138,13 @@ left join conversations c on c.id = d.conversation_id`,
  */
 export async function commitReplies(
   sql: SqlRunner,
-  commit: { owner: string; turns: readonly TurnEndRow[]; deliveries: readonly NewDeliveryRow[]; deadLetters: readonly NewDeadLetterRow[]; deliver: boolean },
+  commit: {
+    owner: string;
+    turns: readonly TurnEndRow[];
+    deliveries: readonly NewDeliveryRow[];
+    deadLetters: readonly NewDeadLetterRow[];
+    deliver: boolean;
+  },
 ): Promise<{ ended: Set<string>; sending: SendingDelivery[] }> {
   const rows = await sql.query<SendingDelivery & { ended_turn: string; id: string | null }>(COMMIT, [
     commit.owner,

@@ -154,7 +154,10 @@ select * from turn union all select * from promoted union all select null, id, n
  * Rows of a conversation whose lease was lost are left out as a whole. Returns the turns with their state (running ones belong to `owner` now) and the
  * conversations that were held. Rejects with a unique violation (23505) when another process started the same agent in the same conversation meanwhile.
  */
-export async function commitRouting(sql: SqlRunner, commit: RoutingCommit): Promise<{ turns: StartedTurn[]; held: Set<string> }> {
+export async function commitRouting(
+  sql: SqlRunner,
+  commit: RoutingCommit,
+): Promise<{ turns: StartedTurn[]; held: Set<string> }> {
   const rows = await sql.query<StartedTurn & { id: string | null }>(ROUTE, [
     commit.owner,
     JSON.stringify(commit.conversations),

@@ -27,11 +27,19 @@ export function createSecretBox(key: Buffer): SecretBox {
       const tag = bytes.subarray(1 + NONCE_BYTES, 1 + NONCE_BYTES + TAG_BYTES);
       try {
         if (bytes[0] !== VERSION) throw new Error("unknown version of the ciphertext");
-        const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(place)).setAuthTag(tag);
-        const text = Buffer.concat([decipher.update(bytes.subarray(1 + NONCE_BYTES + TAG_BYTES)), decipher.final()]).toString("utf8");
+        const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES })
+          .setAAD(Buffer.from(place))
+          .setAuthTag(tag);
+        const text = Buffer.concat([
+          decipher.update(bytes.subarray(1 + NONCE_BYTES + TAG_BYTES)),
+          decipher.final(),
+        ]).toString("utf8");
         return JSON.parse(text) as Record<string, string>; // sealed by this class from exactly that type
       } catch (cause) {
-        throw new ParleyError("CREDENTIAL_MISSING", { cause, detail: `the stored secrets of ${place} cannot be opened; was the deployment's key (PARLEY_SECRET_KEY or data/secret.key) changed?` });
+        throw new ParleyError("CREDENTIAL_MISSING", {
+          cause,
+          detail: `the stored secrets of ${place} cannot be opened; was the deployment's key (PARLEY_SECRET_KEY or data/secret.key) changed?`,
+        });
       }
     },
   };

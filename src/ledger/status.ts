@@ -64,8 +64,27 @@ export async function findDestination(
   sql: SqlRunner,
   organizationId: string,
   to: string,
-): Promise<{ installation_id: string; platform: string; channel_id: string; thread_id: string | null; path: unknown; kind: string; name: string | null } | undefined> {
-  const [direct] = await sql.query<{ installation_id: string; platform: string; channel_id: string; thread_id: string | null; path: unknown; kind: string; name: string | null }>(
+): Promise<
+  | {
+      installation_id: string;
+      platform: string;
+      channel_id: string;
+      thread_id: string | null;
+      path: unknown;
+      kind: string;
+      name: string | null;
+    }
+  | undefined
+> {
+  const [direct] = await sql.query<{
+    installation_id: string;
+    platform: string;
+    channel_id: string;
+    thread_id: string | null;
+    path: unknown;
+    kind: string;
+    name: string | null;
+  }>(
     {
       text: `select c.installation_id, c.platform, c.channel_id, c.thread_id, c.path, coalesce(ch.kind, 'public') as kind, ch.name from conversations c
         left join channels ch on ch.installation_id = c.installation_id and ch.channel_id = c.channel_id where c.organization_id = $1 and c.id = $2`,
@@ -75,7 +94,15 @@ export async function findDestination(
   if (direct !== undefined) return direct;
   const separator = to.indexOf(":");
   if (separator < 0) return undefined;
-  const [byName] = await sql.query<{ installation_id: string; platform: string; channel_id: string; thread_id: null; path: null; kind: string; name: string | null }>(
+  const [byName] = await sql.query<{
+    installation_id: string;
+    platform: string;
+    channel_id: string;
+    thread_id: null;
+    path: null;
+    kind: string;
+    name: string | null;
+  }>(
     {
       text: `select c.installation_id, i.platform, c.channel_id, null as thread_id, null as path, c.kind, c.name from channels c join installations i on i.id = c.installation_id
         where c.organization_id = $1 and i.platform = $2 and (c.channel_id = $3 or lower(c.name) = lower($3)) and not c.archived and c.self_member is distinct from false

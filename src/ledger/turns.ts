@@ -35,11 +35,20 @@ const LOAD_JOINS = `join events e on e.id = t.event_id join conversations c on c
   left join lateral (select d.id, d.fallback_text from deliveries d where d.turn_id = t.id and d.preview and not d.final and d.state in ('open', 'unknown', 'sending', 'pending') limit 1) p on true`;
 
 export function loadTurns(sql: SqlRunner, ids: readonly string[]): Promise<LoadedTurn[]> {
-  return sql.query<LoadedTurn>({ name: "load_turns", text: `select ${LOAD_COLUMNS} from turns t ${LOAD_JOINS} where t.id = any($1::text[]) order by t.order_no` }, [ids]);
+  return sql.query<LoadedTurn>(
+    {
+      name: "load_turns",
+      text: `select ${LOAD_COLUMNS} from turns t ${LOAD_JOINS} where t.id = any($1::text[]) order by t.order_no`,
+    },
+    [ids],
+  );
 }
 
 /** Puts a running turn back into its queue for another attempt; false when it was taken over or cancelled meanwhile. */
-export async function retryTurn(sql: SqlRunner, turn: { id: string; epoch: number; owner: string; waitMs: number; reason: string }): Promise<boolean> {
+export async function retryTurn(
+  sql: SqlRunner,
+  turn: { id: string; epoch: number; owner: string; waitMs: number; reason: string },
+): Promise<boolean> {
   const rows = await sql.query(
     {
       name: "retry_turn",
@@ -59,7 +68,10 @@ export async function retryTurn(sql: SqlRunner, turn: { id: string; epoch: numbe
 }
 
 /** Lets a running turn wait for its deferred reply; false when it was taken over or cancelled. A reply that came already rings at once. */
-export async function deferTurn(sql: SqlRunner, turn: { id: string; epoch: number; owner: string; deadlineMs: number }): Promise<boolean> {
+export async function deferTurn(
+  sql: SqlRunner,
+  turn: { id: string; epoch: number; owner: string; deadlineMs: number },
+): Promise<boolean> {
   const rows = await sql.query(
     {
       name: "defer_turn",
@@ -77,7 +89,11 @@ export async function deferTurn(sql: SqlRunner, turn: { id: string; epoch: numbe
 }
 
 /** Stores the one deferred reply of a turn and makes the turn due; says why when it cannot. */
-export async function storeDeferredReply(sql: SqlRunner, turnId: string, reply: unknown): Promise<"stored" | "used" | "ended" | "unknown"> {
+export async function storeDeferredReply(
+  sql: SqlRunner,
+  turnId: string,
+  reply: unknown,
+): Promise<"stored" | "used" | "ended" | "unknown"> {
   const [row] = await sql.query<{ known: boolean; ended: boolean; stored: boolean }>(
     {
       text: `with turn as (select id, organization_id, reply_conversation_id, finished_at, state from turns where id = $1 for update),
@@ -103,10 +119,29 @@ export async function storeDeferredReply(sql: SqlRunner, turnId: string, reply: 
 /** Records an unusual step for `explain`. */
 export async function writeJournal(
   sql: SqlRunner,
-  entry: { organizationId: string; eventId?: string | null; turnId?: string | null; verb: string; outcome: string; rule: string; detail?: unknown },
+  entry: {
+    organizationId: string;
+    eventId?: string | null;
+    turnId?: string | null;
+    verb: string;
+    outcome: string;
+    rule: string;
+    detail?: unknown;
+  },
 ): Promise<void> {
   await sql.query(
-    { name: "write_journal", text: "insert into journal (organization_id, event_id, turn_id, verb, outcome, rule, detail) values ($1, $2, $3, $4, $5, $6, $7::jsonb)" },
-    [entry.organizationId, entry.eventId ?? null, entry.turnId ?? null, entry.verb, entry.outcome, entry.rule, JSON.stringify(entry.detail ?? null)],
+    {
+      name: "write_journal",
+      text: "insert into journal (organization_id, event_id, turn_id, verb, outcome, rule, detail) values ($1, $2, $3, $4, $5, $6, $7::jsonb)",
+    },
+    [
+      entry.organizationId,
+      entry.eventId ?? null,
+      entry.turnId ?? null,
+      entry.verb,
+      entry.outcome,
+      entry.rule,
+      JSON.stringify(entry.detail ?? null),
+    ],
   );
 }

@@ -4,19 +4,25 @@ import { SENDING_COLUMNS, type SendingDelivery } from "./replies.ts";
 /** A worker whose heartbeat is older than this counts as dead, in ms. */
 export const WORKER_DEAD_AFTER_MS = 3_500;
 
-const DEAD_OWNER = (owner: string) => `not exists (select 1 from workers w where w.id = ${owner} and w.heartbeat_at > now() - ${WORKER_DEAD_AFTER_MS} * interval '1 millisecond')`;
+const DEAD_OWNER = (owner: string) =>
+  `not exists (select 1 from workers w where w.id = ${owner} and w.heartbeat_at > now() - ${WORKER_DEAD_AFTER_MS} * interval '1 millisecond')`;
 
 /** Says that this worker lives; the row appears with the first beat. */
 export async function beat(sql: SqlRunner, worker: { id: string; roles: string }): Promise<void> {
   await sql.query(
-    { name: "beat", text: "insert into workers (id, roles) values ($1, $2) on conflict (id) do update set heartbeat_at = now()" },
+    {
+      name: "beat",
+      text: "insert into workers (id, roles) values ($1, $2) on conflict (id) do update set heartbeat_at = now()",
+    },
     [worker.id, worker.roles],
   );
 }
 
 /** Takes a worker off the list, so that what it left is taken over at once; also forgets workers dead for an hour. */
 export async function leave(sql: SqlRunner, workerId: string): Promise<void> {
-  await sql.query({ text: "delete from workers where id = $1 or heartbeat_at < now() - interval '1 hour'" }, [workerId]);
+  await sql.query({ text: "delete from workers where id = $1 or heartbeat_at < now() - interval '1 hour'" }, [
+    workerId,
+  ]);
 }
 
 /** Forgets all workers; for a ledger that only one process can open, where whoever was before is gone for certain. */
@@ -31,7 +37,13 @@ export interface OwnTurn {
 
 /** The turns that this worker is said to run, with requests to stop them. */
 export function listOwnTurns(sql: SqlRunner, owner: string): Promise<OwnTurn[]> {
-  return sql.query<OwnTurn>({ name: "own_turns", text: "select id, cancel_requested from turns where owner = $1 and state = 'running' and finished_at is null" }, [owner]);
+  return sql.query<OwnTurn>(
+    {
+      name: "own_turns",
+      text: "select id, cancel_requested from turns where owner = $1 and state = 'running' and finished_at is null",
+    },
+    [owner],
+  );
 }
 
 /** Poison guard: a turn whose workers died this often is not run again. */
@@ -123,10 +135,9 @@ export function takeUnknown(sql: SqlRunner, owner: string): Promise<UnknownDeliv
 
 /** Rings again for work that no bell stands for: a bell or a wake-up was lost between two commits. Returns how many conversations it found. */
 export async function ringForgotten(sql: SqlRunner): Promise<number> {
-  const rows = await sql.query(
-    {
-      name: "ring_forgotten",
-      text: `with stranded as (
+  const rows = await sql.query({
+    name: "ring_forgotten",
+    text: `with stranded as (
         update events e set state = 'pending', steered_turn_id = null from turns t
         where e.steered_turn_id is not null and e.state = 'steering' and t.id = e.steered_turn_id and t.finished_at is not null returning e.conversation_id
       ), forgotten as (
@@ -145,8 +156,7 @@ export async function ringForgotten(sql: SqlRunner): Promise<number> {
         rings = c.rings + 1
       from (select id, bool_or(route) as route, bool_or(outbox) as outbox from forgotten group by id) f
       where c.id = f.id and ((f.route and c.due_at is null) or (f.outbox and c.outbox_due_at is null)) returning c.id`,
-    },
-  );
+  });
   return rows.length;
 }
 

@@ -6,7 +6,10 @@ import type { SecretBox } from "../ledger/secret-box.ts";
 import type { Directory, DirectoryAgent } from "./directory.ts";
 
 /** Makes a connector of its kind; given by the composition root, which alone knows the kinds. */
-export type ConnectorFactory = (config: ConnectorConfig, agent: { handle: string; source: AgentView["source"]; idleTimeoutMs: number }) => AgentConnector;
+export type ConnectorFactory = (
+  config: ConnectorConfig,
+  agent: { handle: string; source: AgentView["source"]; idleTimeoutMs: number },
+) => AgentConnector;
 
 export interface Connectors {
   /** The connector of an agent as it is defined now. Errors: NOT_FOUND, CREDENTIAL_MISSING, CONFIG_INVALID. */
@@ -35,7 +38,9 @@ export function createConnectors(options: ConnectorsOptions): Connectors {
     const local = options.local.get(agent.handle);
     if (local !== undefined) return local;
     const secrets = agent.row.secrets === null ? {} : options.box.open(secretsPlace(agent.agentId), agent.row.secrets);
-    const opened = Object.fromEntries(Object.entries(secrets).map(([name, value]): [string, unknown] => [name, JSON.parse(value)]));
+    const opened = Object.fromEntries(
+      Object.entries(secrets).map(([name, value]): [string, unknown] => [name, JSON.parse(value)]),
+    );
     return { ...agent.definition.connector, ...opened };
   }
 
@@ -47,7 +52,11 @@ export function createConnectors(options: ConnectorsOptions): Connectors {
       if (known !== undefined && known.revision === agent.row.revision) return known.connector;
       void known?.connector.close().catch(() => undefined);
       const { handle, definition, row } = agent;
-      const connector = options.factory(configOf(agent), { handle, source: row.source, idleTimeoutMs: definition.idleTimeoutMs });
+      const connector = options.factory(configOf(agent), {
+        handle,
+        source: row.source,
+        idleTimeoutMs: definition.idleTimeoutMs,
+      });
       made.set(agentId, { revision: row.revision, connector });
       return connector;
     },

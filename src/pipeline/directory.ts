@@ -63,7 +63,10 @@ function toDirectoryAgent(row: AgentRow): DirectoryAgent {
     handle: definition.handle,
     status: row.status,
     definition,
-    subscriptions: definition.subscriptions.map(({ pattern, channels }) => ({ expression: new RegExp(pattern, "iu"), channels })),
+    subscriptions: definition.subscriptions.map(({ pattern, channels }) => ({
+      expression: new RegExp(pattern, "iu"),
+      channels,
+    })),
     identity: {
       agentId: row.id,
       handle: definition.handle,

@@ -5,8 +5,8 @@ import type { Metrics } from "../contracts/metrics.ts";
 import { ParleyError } from "../errors/parley-error.ts";
 import type { ClaimedConversation } from "../ledger/claims.ts";
 import type { Database } from "../ledger/connection/database.ts";
-import type { NewId } from "../ledger/row-ids.ts";
 import type { StartedTurn } from "../ledger/routing.ts";
+import type { NewId } from "../ledger/row-ids.ts";
 import { loadTurns } from "../ledger/turns.ts";
 import { forgetAllWorkers } from "../ledger/upkeep.ts";
 import type { Doorbell } from "../queue/queue-port.ts";
@@ -66,15 +66,44 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const logError = (error: unknown): void => logger.warn({ err: error }, "a signal between processes was lost");
   const adapter = (platform: string): ChatAdapter => {
     const found = adapters.get(platform);
-    if (found === undefined) throw new ParleyError("FEATURE_UNSUPPORTED", { detail: `no adapter for ${platform} is set up in this process` });
+    if (found === undefined)
+      throw new ParleyError("FEATURE_UNSUPPORTED", { detail: `no adapter for ${platform} is set up in this process` });
     return found;
   };
 
-  const deliverer = createDeliverer({ database, owner, newId, logger, metrics, directory, adapter, deliver: roles.delivery, wake });
+  const deliverer = createDeliverer({
+    database,
+    owner,
+    newId,
+    logger,
+    metrics,
+    directory,
+    adapter,
+    deliver: roles.delivery,
+    wake,
+  });
   const outbox = createOutboxLoop({ database, owner, logger, deliverer });
-  const ends = createTurnEnds({ database, owner, newId, logger, directory, adapter, deliver: roles.delivery, dispatch: deliverer.dispatch, wake });
+  const ends = createTurnEnds({
+    database,
+    owner,
+    newId,
+    logger,
+    directory,
+    adapter,
+    deliver: roles.delivery,
+    dispatch: deliverer.dispatch,
+    wake,
+  });
   const runner = createTurnRunner({
-    database, owner, newId, logger, metrics, directory, rosters, ends, adapter,
+    database,
+    owner,
+    newId,
+    logger,
+    metrics,
+    directory,
+    rosters,
+    ends,
+    adapter,
     connector: connectors.of,
     tools: (turn) => createTurnTools(database, rosters, turn),
     replyUrl: options.replyUrl,
@@ -82,9 +111,13 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   });
   const signals = await openTurnSignals(database, runner, logError);
   const drain = createDrain({
-    database, owner, logger, metrics,
+    database,
+    owner,
+    logger,
+    metrics,
     plan: {
-      directory, newId,
+      directory,
+      newId,
       limits: options.loopLimits,
       answerAgeMs: options.answerAgeMs,
       defaultAgent: options.defaultAgent,
@@ -95,18 +128,45 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     historyMessages: () => Math.max(0, ...options.directory.historyLimits()),
     startTurns(planned, promoted) {
       for (const { turn, started } of planned) runner.start(fromPlanned(turn, started));
-      if (promoted.length > 0) void startPromoted(promoted).catch((error: unknown) => logger.warn({ err: error }, "promoted turns could not be read; the sweep takes them again"));
+      if (promoted.length > 0)
+        void startPromoted(promoted).catch((error: unknown) =>
+          logger.warn({ err: error }, "promoted turns could not be read; the sweep takes them again"),
+        );
     },
     afterCommit: (plans) => {
       for (const plan of plans) signalPlan(plan);
     },
   });
-  const bells = createBells({ doorbell: options.doorbell, wakeHere: roles.worker ? drain.wake : undefined, backstopMs: database.backend === "pglite" ? 1_000 : 250 });
-  const ingest = createIngest({ database, newId, metrics, ring: bells.ring, holdMs: (platform) => adapters.get(platform)?.limits.orderingHoldMs ?? 0 });
+  const bells = createBells({
+    doorbell: options.doorbell,
+    wakeHere: roles.worker ? drain.wake : undefined,
+    backstopMs: database.backend === "pglite" ? 1_000 : 250,
+  });
+  const ingest = createIngest({
+    database,
+    newId,
+    metrics,
+    ring: bells.ring,
+    holdMs: (platform) => adapters.get(platform)?.limits.orderingHoldMs ?? 0,
+  });
   const sweepEveryMs = options.sweepEveryMs ?? (database.backend === "pglite" ? 5_000 : 1_000);
   const sweep = createSweep({
-    database, newId, logger, directory, adapter, runner, deliverer, roles, wake,
-    worker: { id: owner, roles: Object.entries(roles).filter(([, on]) => on).map(([role]) => role).join(",") },
+    database,
+    newId,
+    logger,
+    directory,
+    adapter,
+    runner,
+    deliverer,
+    roles,
+    wake,
+    worker: {
+      id: owner,
+      roles: Object.entries(roles)
+        .filter(([, on]) => on)
+        .map(([role]) => role)
+        .join(","),
+    },
     wakeOutbox: outbox.wake,
     everyMs: sweepEveryMs,
   });
@@ -119,7 +179,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     if (roles.delivery) outbox.wake();
   }
 
-  async function startPromoted(promoted: readonly { started: StartedTurn; claimed: ClaimedConversation }[]): Promise<void> {
+  async function startPromoted(
+    promoted: readonly { started: StartedTurn; claimed: ClaimedConversation }[],
+  ): Promise<void> {
     const contexts = new Map(promoted.map(({ started, claimed }) => [started.id, claimed]));
     for (const loaded of await loadTurns(database, [...contexts.keys()])) {
       const turn = fromLoaded(loaded, directory, contexts.get(loaded.id) ?? { history: null, thread_root: null });
@@ -132,14 +194,27 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     for (const event of plan.events) {
       const claimed = plan.claimed.events?.find((candidate) => candidate.id === event.id);
       if (event.steered === null || claimed === undefined) continue;
-      signals.steer(event.steered, event.id, toTrigger(claimed.envelope as Parameters<typeof toTrigger>[0], plan.claimed.id, undefined)); // validated at ingest
+      signals.steer(
+        event.steered,
+        event.id,
+        toTrigger(claimed.envelope as Parameters<typeof toTrigger>[0], plan.claimed.id, undefined),
+      ); // validated at ingest
     }
     for (const { envelope, stopped } of plan.commands) {
       if (envelope.kind !== "command_invoked" || envelope.body.responseToken === undefined) continue;
       const respond = adapters.get(envelope.platform)?.features.respond;
-      const target = { organizationId: envelope.organizationId, installationId: envelope.installationId, conversation: envelope.conversation, askerId: envelope.sender.id };
+      const target = {
+        organizationId: envelope.organizationId,
+        installationId: envelope.installationId,
+        conversation: envelope.conversation,
+        askerId: envelope.sender.id,
+      };
       const text = answerCommand(envelope, stopped, directory.list(envelope.organizationId));
-      void respond?.respond(target, envelope.body.responseToken, text, AbortSignal.timeout(10_000)).catch((error: unknown) => logger.info({ err: error, platform: envelope.platform }, "a command's answer could not be shown"));
+      void respond
+        ?.respond(target, envelope.body.responseToken, text, AbortSignal.timeout(10_000))
+        .catch((error: unknown) =>
+          logger.info({ err: error, platform: envelope.platform }, "a command's answer could not be shown"),
+        );
     }
   }
 
@@ -151,7 +226,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       logger.debug({ ...event }, "event ignored");
     },
     installations: options.installations,
-    agents: (organizationId) => directory.list(organizationId).map(({ agentId, handle, identity }) => ({ agentId, handle, name: identity.name })),
+    agents: (organizationId) =>
+      directory.list(organizationId).map(({ agentId, handle, identity }) => ({ agentId, handle, name: identity.name })),
     logger,
   };
 
@@ -174,7 +250,10 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       await runner.stop(graceMs);
       await ends.settle();
       await outbox.stop();
-      await Promise.race([deliverer.settle(), new Promise((resolve) => setTimeout(resolve, Math.max(2_000, graceMs)).unref())]);
+      await Promise.race([
+        deliverer.settle(),
+        new Promise((resolve) => setTimeout(resolve, Math.max(2_000, graceMs)).unref()),
+      ]);
       await ingest.settle();
       await sweep.stop();
       await signals.close();

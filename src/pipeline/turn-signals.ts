@@ -13,12 +13,20 @@ export interface TurnSignals {
   close(): Promise<void>;
 }
 
-export async function openTurnSignals(database: Database, runner: TurnRunner, onError: (error: unknown) => void): Promise<TurnSignals> {
-  const announce = (payload: string): void => void database.query({ text: "select pg_notify($1, $2)" }, [CHANNEL, payload]).catch(onError);
+export async function openTurnSignals(
+  database: Database,
+  runner: TurnRunner,
+  onError: (error: unknown) => void,
+): Promise<TurnSignals> {
+  const announce = (payload: string): void =>
+    void database.query({ text: "select pg_notify($1, $2)" }, [CHANNEL, payload]).catch(onError);
 
   async function hearSteer(turnId: string, eventId: string): Promise<void> {
     if (!runner.active().has(turnId)) return;
-    const [row] = await database.query<{ envelope: Envelope; conversation_id: string }>({ text: "select envelope, conversation_id from events where id = $1 and state = 'steering'" }, [eventId]);
+    const [row] = await database.query<{ envelope: Envelope; conversation_id: string }>(
+      { text: "select envelope, conversation_id from events where id = $1 and state = 'steering'" },
+      [eventId],
+    );
     if (row !== undefined) runner.steer(turnId, eventId, toTrigger(row.envelope, row.conversation_id, undefined));
   }
 

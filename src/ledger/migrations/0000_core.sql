@@ -241,6 +241,168 @@ CREATE TABLE "turns" (
 	"finished_at" timestamp (3) with time zone
 );
 --> statement-breakpoint
+CREATE TABLE "web_agent_status" (
+	"room_id" text NOT NULL,
+	"thread_root_id" text NOT NULL,
+	"agent_id" text NOT NULL,
+	"organization_id" text NOT NULL,
+	"identity" jsonb NOT NULL,
+	"line" text NOT NULL,
+	"updated_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "web_agent_status_room_id_thread_root_id_agent_id_pk" PRIMARY KEY("room_id","thread_root_id","agent_id")
+);
+--> statement-breakpoint
+CREATE TABLE "web_answers" (
+	"post_id" text NOT NULL,
+	"action_id" text NOT NULL,
+	"person_id" text NOT NULL,
+	"organization_id" text NOT NULL,
+	"value" text,
+	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "web_answers_post_id_action_id_person_id_pk" PRIMARY KEY("post_id","action_id","person_id")
+);
+--> statement-breakpoint
+CREATE TABLE "web_events" (
+	"room_id" text NOT NULL,
+	"seq" bigint NOT NULL,
+	"organization_id" text NOT NULL,
+	"kind" text NOT NULL,
+	"body" jsonb NOT NULL,
+	"thread_root_id" text,
+	"revision" integer DEFAULT 0 NOT NULL,
+	"person_id" text,
+	"client_key" text,
+	"trace_id" text NOT NULL,
+	"occurred_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"ingested_at" timestamp (3) with time zone,
+	CONSTRAINT "web_events_room_id_seq_pk" PRIMARY KEY("room_id","seq")
+);
+--> statement-breakpoint
+CREATE TABLE "web_people" (
+	"id" text PRIMARY KEY NOT NULL,
+	"organization_id" text NOT NULL,
+	"name" text NOT NULL,
+	"role" text NOT NULL,
+	"active" boolean DEFAULT true NOT NULL,
+	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "web_posts" (
+	"id" text PRIMARY KEY NOT NULL,
+	"organization_id" text NOT NULL,
+	"room_id" text NOT NULL,
+	"thread_root_id" text,
+	"seq" bigint NOT NULL,
+	"change_seq" bigint NOT NULL,
+	"author_kind" text NOT NULL,
+	"author_id" text NOT NULL,
+	"author" jsonb,
+	"text" text NOT NULL,
+	"content" jsonb,
+	"parts" jsonb,
+	"state" text DEFAULT 'final' NOT NULL,
+	"visible_to" text,
+	"command" boolean DEFAULT false NOT NULL,
+	"client_message_id" text,
+	"idempotency_key" text,
+	"mentions" jsonb NOT NULL,
+	"reply_count" integer DEFAULT 0 NOT NULL,
+	"last_reply_at" timestamp (3) with time zone,
+	"revision" integer DEFAULT 0 NOT NULL,
+	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"edited_at" timestamp (3) with time zone,
+	"deleted_at" timestamp (3) with time zone
+);
+--> statement-breakpoint
+CREATE TABLE "web_presence" (
+	"process_id" text NOT NULL,
+	"person_id" text NOT NULL,
+	"organization_id" text NOT NULL,
+	"seen_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "web_presence_process_id_person_id_pk" PRIMARY KEY("process_id","person_id")
+);
+--> statement-breakpoint
+CREATE TABLE "web_reactions" (
+	"post_id" text NOT NULL,
+	"reaction" text NOT NULL,
+	"actor_kind" text NOT NULL,
+	"actor_id" text NOT NULL,
+	"organization_id" text NOT NULL,
+	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "web_reactions_post_id_reaction_actor_kind_actor_id_pk" PRIMARY KEY("post_id","reaction","actor_kind","actor_id")
+);
+--> statement-breakpoint
+CREATE TABLE "web_read_marks" (
+	"room_id" text NOT NULL,
+	"person_id" text NOT NULL,
+	"organization_id" text NOT NULL,
+	"seq" bigint NOT NULL,
+	"updated_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "web_read_marks_room_id_person_id_pk" PRIMARY KEY("room_id","person_id")
+);
+--> statement-breakpoint
+CREATE TABLE "web_room_members" (
+	"room_id" text NOT NULL,
+	"person_id" text NOT NULL,
+	"organization_id" text NOT NULL,
+	"joined_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "web_room_members_room_id_person_id_pk" PRIMARY KEY("room_id","person_id")
+);
+--> statement-breakpoint
+CREATE TABLE "web_rooms" (
+	"id" text PRIMARY KEY NOT NULL,
+	"organization_id" text NOT NULL,
+	"kind" text NOT NULL,
+	"name" text NOT NULL,
+	"topic" text DEFAULT '' NOT NULL,
+	"is_default" boolean DEFAULT false NOT NULL,
+	"direct_key" text,
+	"agent_id" text,
+	"agent_handle" text,
+	"created_by" text,
+	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"archived_at" timestamp (3) with time zone,
+	"last_seq" bigint DEFAULT 0 NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "web_sessions" (
+	"id" text PRIMARY KEY NOT NULL,
+	"organization_id" text NOT NULL,
+	"person_id" text NOT NULL,
+	"token_hash" text NOT NULL,
+	"user_agent" text NOT NULL,
+	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"last_seen_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"expires_at" timestamp (3) with time zone NOT NULL,
+	"revoked_at" timestamp (3) with time zone
+);
+--> statement-breakpoint
+CREATE TABLE "web_sign_in_links" (
+	"code_hash" text PRIMARY KEY NOT NULL,
+	"organization_id" text NOT NULL,
+	"person_id" text,
+	"person_name" text NOT NULL,
+	"role" text NOT NULL,
+	"reuse_name" boolean DEFAULT false NOT NULL,
+	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"expires_at" timestamp (3) with time zone NOT NULL,
+	"used_at" timestamp (3) with time zone
+);
+--> statement-breakpoint
+CREATE TABLE "web_uploads" (
+	"id" text PRIMARY KEY NOT NULL,
+	"organization_id" text NOT NULL,
+	"room_id" text NOT NULL,
+	"post_id" text,
+	"person_id" text,
+	"name" text NOT NULL,
+	"media_type" text NOT NULL,
+	"kind" text NOT NULL,
+	"size_bytes" integer NOT NULL,
+	"stored_name" text NOT NULL,
+	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
 CREATE UNIQUE INDEX "agents_handle" ON "agents" USING btree ("organization_id","handle");--> statement-breakpoint
 CREATE UNIQUE INDEX "installations_external" ON "installations" USING btree ("organization_id","platform","external_id");--> statement-breakpoint
 CREATE INDEX "memberships_member" ON "memberships" USING btree ("installation_id","member_id");--> statement-breakpoint
@@ -267,4 +429,22 @@ CREATE INDEX "turns_open_trigger" ON "turns" USING btree ("conversation_id") WHE
 CREATE INDEX "turns_owner" ON "turns" USING btree ("owner") WHERE finished_at is null;--> statement-breakpoint
 CREATE INDEX "turns_participants" ON "turns" USING btree ("reply_conversation_id","agent_id");--> statement-breakpoint
 CREATE INDEX "turns_root" ON "turns" USING btree ("root_event_id");--> statement-breakpoint
-CREATE INDEX "turns_pair" ON "turns" USING btree ("trigger_actor","agent_id","created_at") WHERE trigger_actor is not null;
+CREATE INDEX "turns_pair" ON "turns" USING btree ("trigger_actor","agent_id","created_at") WHERE trigger_actor is not null;--> statement-breakpoint
+CREATE INDEX "web_events_pending" ON "web_events" USING btree ("room_id","seq") WHERE ingested_at is null;--> statement-breakpoint
+CREATE INDEX "web_events_ingested" ON "web_events" USING btree ("ingested_at") WHERE ingested_at is not null;--> statement-breakpoint
+CREATE UNIQUE INDEX "web_events_client" ON "web_events" USING btree ("organization_id","person_id","client_key") WHERE client_key is not null;--> statement-breakpoint
+CREATE UNIQUE INDEX "web_people_name" ON "web_people" USING btree ("organization_id",lower(name));--> statement-breakpoint
+CREATE UNIQUE INDEX "web_posts_client" ON "web_posts" USING btree ("organization_id","author_id","client_message_id") WHERE client_message_id is not null;--> statement-breakpoint
+CREATE UNIQUE INDEX "web_posts_idempotency" ON "web_posts" USING btree ("organization_id","idempotency_key") WHERE idempotency_key is not null;--> statement-breakpoint
+CREATE UNIQUE INDEX "web_posts_seq" ON "web_posts" USING btree ("room_id","seq");--> statement-breakpoint
+CREATE INDEX "web_posts_change" ON "web_posts" USING btree ("room_id","change_seq");--> statement-breakpoint
+CREATE INDEX "web_posts_thread" ON "web_posts" USING btree ("thread_root_id","seq") WHERE thread_root_id is not null;--> statement-breakpoint
+CREATE INDEX "web_presence_person" ON "web_presence" USING btree ("person_id");--> statement-breakpoint
+CREATE INDEX "web_room_members_person" ON "web_room_members" USING btree ("organization_id","person_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "web_rooms_name" ON "web_rooms" USING btree ("organization_id",lower(name)) WHERE kind <> 'direct' and archived_at is null;--> statement-breakpoint
+CREATE UNIQUE INDEX "web_rooms_direct" ON "web_rooms" USING btree ("organization_id","direct_key") WHERE direct_key is not null;--> statement-breakpoint
+CREATE UNIQUE INDEX "web_rooms_default" ON "web_rooms" USING btree ("organization_id") WHERE is_default;--> statement-breakpoint
+CREATE UNIQUE INDEX "web_sessions_token" ON "web_sessions" USING btree ("token_hash");--> statement-breakpoint
+CREATE INDEX "web_sessions_person" ON "web_sessions" USING btree ("organization_id","person_id");--> statement-breakpoint
+CREATE INDEX "web_uploads_post" ON "web_uploads" USING btree ("post_id") WHERE post_id is not null;--> statement-breakpoint
+CREATE INDEX "web_uploads_unused" ON "web_uploads" USING btree ("created_at") WHERE post_id is null;

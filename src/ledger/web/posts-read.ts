@@ -64,7 +64,7 @@ export async function changes(sql: SqlRunner, query: Args<"changes">) {
   const lastSeq = await lastSeqOf(sql, query.organizationId, query.roomId);
   // A reply and its thread's first post share a change number: ties stay in one page, else the cursor would skip one of them.
   const clauses = `where p.organization_id = $1 and p.room_id = $2 and (p.visible_to is null or p.visible_to = $3)
-    and p.change_seq > $4::bigint and p.change_seq <= $5::bigint order by p.change_seq fetch first $6::int rows with ties`;
+    and p.change_seq > $4::bigint and p.change_seq <= $5::bigint order by p.change_seq fetch first ($6::int) rows with ties`;
   const posts = await readPosts(sql, "changes", clauses, [
     query.organizationId,
     query.roomId,

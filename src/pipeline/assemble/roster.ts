@@ -22,7 +22,9 @@ export function createRosters(sql: SqlRunner, directory: Directory): Rosters {
     const known = cached.get(key);
     if (known !== undefined && performance.now() - known.at < MAX_AGE_MS) return known.people;
     if (cached.size >= MAX_CHANNELS) cached.clear();
-    const fresh = listMembers(sql, installationId, channelId).then((rows) => rows.map((row) => ({ id: row.id, kind: toKind(row.kind), name: row.name ?? row.id })));
+    const fresh = listMembers(sql, installationId, channelId).then((rows) =>
+      rows.map((row) => ({ id: row.id, kind: toKind(row.kind), name: row.name ?? row.id })),
+    );
     cached.set(key, { at: performance.now(), people: fresh });
     fresh.catch(() => cached.delete(key));
     return fresh;
@@ -42,13 +44,15 @@ export function createRosters(sql: SqlRunner, directory: Directory): Rosters {
             identityInChannel: true,
           }).member,
       );
-      const entries = agents.map((agent): RosterEntry => ({
-        id: agent.agentId,
-        kind: "agent",
-        name: agent.definition.name,
-        handle: agent.handle,
-        description: agent.definition.description,
-      }));
+      const entries = agents.map(
+        (agent): RosterEntry => ({
+          id: agent.agentId,
+          kind: "agent",
+          name: agent.definition.name,
+          handle: agent.handle,
+          description: agent.definition.description,
+        }),
+      );
       return [...(await people(installationId, path.channel.id)), ...entries];
     },
   };

@@ -5,7 +5,12 @@ import type { Envelope } from "../../envelope/envelope.ts";
 import type { ClaimedConversation, HistoryRow } from "../../ledger/claims.ts";
 
 /** The messages before the trigger, oldest first and each once, at most `limit`. Pure. */
-export function toTranscript(claimed: Pick<ClaimedConversation, "history" | "thread_root">, triggerMessageId: string | undefined, limit: number, before: string): TranscriptMessage[] {
+export function toTranscript(
+  claimed: Pick<ClaimedConversation, "history" | "thread_root">,
+  triggerMessageId: string | undefined,
+  limit: number,
+  before: string,
+): TranscriptMessage[] {
   const rows = [...(claimed.thread_root === null ? [] : [claimed.thread_root]), ...(claimed.history ?? [])];
   const seen = new Set<string>(triggerMessageId === undefined ? [] : [triggerMessageId]);
   const messages: TranscriptMessage[] = [];
@@ -31,14 +36,26 @@ function fromHistory(row: HistoryRow): TranscriptMessage {
 }
 
 function toSender(sender: Sender): TranscriptMessage["sender"] {
-  return { id: sender.id, kind: sender.kind, name: sender.name ?? sender.id, ...(sender.agent === undefined ? {} : { agent: sender.agent }) };
+  return {
+    id: sender.id,
+    kind: sender.kind,
+    name: sender.name ?? sender.id,
+    ...(sender.agent === undefined ? {} : { agent: sender.agent }),
+  };
 }
 
 /** The event that a turn answers, as a message; commands and actions become the words they stand for. Pure. */
-export function toTrigger(envelope: Envelope, conversationId: string, current: readonly ContentBlock[] | undefined): TranscriptMessage {
+export function toTrigger(
+  envelope: Envelope,
+  conversationId: string,
+  current: readonly ContentBlock[] | undefined,
+): TranscriptMessage {
   const content = current ?? contentOf(envelope);
   return {
-    messageId: "messageId" in envelope.body && envelope.body.messageId !== undefined ? envelope.body.messageId : envelope.dedupeKey,
+    messageId:
+      "messageId" in envelope.body && envelope.body.messageId !== undefined
+        ? envelope.body.messageId
+        : envelope.dedupeKey,
     conversationId,
     sender: toSender(envelope.sender),
     content,
@@ -54,10 +71,20 @@ function contentOf(envelope: Envelope): ContentBlock[] {
     case "message_edited":
       return envelope.body.content;
     case "command_invoked":
-      return [{ type: "text", markdown: envelope.body.command === "ask" ? envelope.body.text : `/${envelope.body.command} ${envelope.body.text}`.trim() }];
+      return [
+        {
+          type: "text",
+          markdown:
+            envelope.body.command === "ask"
+              ? envelope.body.text
+              : `/${envelope.body.command} ${envelope.body.text}`.trim(),
+        },
+      ];
     case "action_submitted": {
       const fields = Object.entries(envelope.body.fields).map(([name, value]) => `${name}: ${value}`);
-      return [{ type: "text", markdown: [`Chose ${envelope.body.value ?? envelope.body.actionId}`, ...fields].join("\n") }];
+      return [
+        { type: "text", markdown: [`Chose ${envelope.body.value ?? envelope.body.actionId}`, ...fields].join("\n") },
+      ];
     }
     default:
       return [];

@@ -49,7 +49,9 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
     isolate: (error) => !(error instanceof ParleyError),
     flush: async (rows) => {
       const markedAtMs = performance.now();
-      const { sending, rung } = await retryDeadlocks(() => recordReceipts(database, { owner, receipts: rows, deliver: options.deliver }));
+      const { sending, rung } = await retryDeadlocks(() =>
+        recordReceipts(database, { owner, receipts: rows, deliver: options.deliver }),
+      );
       dispatchAt(sending, markedAtMs);
       if (rung) options.wake();
       return rows.map(() => undefined);
@@ -81,12 +83,16 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
   async function attempt(delivery: SendingDelivery, markedAtMs: number): Promise<ReceiptRow> {
     const identity = options.directory.get(delivery.agent_id)?.identity ?? goneIdentity(delivery.agent_id);
     try {
-      if (performance.now() - markedAtMs > MAX_MARK_AGE_MS) throw new ParleyError("LEASE_LOST", { detail: "the mark was too old when its turn to send came" });
+      if (performance.now() - markedAtMs > MAX_MARK_AGE_MS)
+        throw new ParleyError("LEASE_LOST", { detail: "the mark was too old when its turn to send came" });
       const receipt = await options.adapter(delivery.platform).send(toPost(delivery, identity));
       return deliveredRow(delivery, receipt, identity);
     } catch (thrown) {
       const error = toParleyError(thrown, "PLATFORM_OUTCOME_UNKNOWN");
-      logger.info({ deliveryId: delivery.id, platform: delivery.platform, code: error.code, attempt: delivery.attempt }, "delivery attempt failed");
+      logger.info(
+        { deliveryId: delivery.id, platform: delivery.platform, code: error.code, attempt: delivery.attempt },
+        "delivery attempt failed",
+      );
       const row = settleFailure(delivery, error, { nowMs: Date.now(), deadLetterId: options.newId("x") });
       return error.code === "CONTENT_REJECTED" && delivery.attempt === 1 ? asPlainText(delivery, row, identity) : row;
     }
@@ -95,7 +101,9 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
   /** A post whose form the platform refused is tried once more as its plain-text fallback. */
   function asPlainText(delivery: SendingDelivery, row: ReceiptRow, identity: AgentIdentity): ReceiptRow {
     const conversation = delivery.path as ConversationPath; // written from a validated envelope
-    const [plain] = options.adapter(delivery.platform).render([{ type: "text", markdown: delivery.fallback_text }], { identity, conversation, mentionable: [] });
+    const [plain] = options
+      .adapter(delivery.platform)
+      .render([{ type: "text", markdown: delivery.fallback_text }], { identity, conversation, mentionable: [] });
     return plain === undefined ? row : { ...row, state: "pending", body: plain.body, dead_letter: null };
   }
 
@@ -139,7 +147,11 @@ function toPost(delivery: SendingDelivery, identity: AgentIdentity): OutboundPos
 }
 
 /** The receipt row of a write that is proven to stand. */
-export function deliveredRow(delivery: Pick<SendingDelivery, "id" | "epoch">, receipt: Receipt, identity: AgentIdentity): ReceiptRow {
+export function deliveredRow(
+  delivery: Pick<SendingDelivery, "id" | "epoch">,
+  receipt: Receipt,
+  identity: AgentIdentity,
+): ReceiptRow {
   return {
     id: delivery.id,
     epoch: delivery.epoch,

@@ -16,7 +16,12 @@ const MAX_SENDING = 500;
 /** While outboxes wait (a pause the platform named, an unresolved write) they are looked at this often, in ms. */
 const POLL_MS = 250;
 
-export function createOutboxLoop(options: { database: Database; owner: string; logger: Logger; deliverer: Deliverer }): OutboxLoop {
+export function createOutboxLoop(options: {
+  database: Database;
+  owner: string;
+  logger: Logger;
+  deliverer: Deliverer;
+}): OutboxLoop {
   let dirty = false;
   let stopped = false;
   let running: Promise<void> | undefined;
@@ -26,12 +31,17 @@ export function createOutboxLoop(options: { database: Database; owner: string; l
     while (dirty && !stopped) {
       dirty = false;
       while (!stopped && options.deliverer.sending < MAX_SENDING) {
-        const taken = await retryDeadlocks(() => takeDeliveries(options.database, { owner: options.owner, limit: MAX_CONVERSATIONS }));
+        const taken = await retryDeadlocks(() =>
+          takeDeliveries(options.database, { owner: options.owner, limit: MAX_CONVERSATIONS }),
+        );
         if (taken.length === 0) break;
         options.deliverer.dispatch(taken);
       }
     }
-    const [next] = await options.database.query<{ waits: boolean }>({ name: "outbox_waits", text: "select exists (select 1 from conversations where outbox_due_at < now() + interval '1 second') as waits" });
+    const [next] = await options.database.query<{ waits: boolean }>({
+      name: "outbox_waits",
+      text: "select exists (select 1 from conversations where outbox_due_at < now() + interval '1 second') as waits",
+    });
     if (next?.waits === true && !stopped) timer ??= setTimeout(poll, POLL_MS);
   }
 

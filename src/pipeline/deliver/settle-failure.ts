@@ -10,7 +10,11 @@ export const UNKNOWN_TTL_MS = 600_000;
 export const FIRST_READ_BACK_MS = 1_500;
 
 /** Decides what a failed attempt means for its delivery; pure. Unknown is never sent again, only looked for. */
-export function settleFailure(delivery: Pick<SendingDelivery, "id" | "epoch" | "attempt" | "message_id" | "first_attempt_at">, error: ParleyError, at: { nowMs: number; deadLetterId: string }): ReceiptRow {
+export function settleFailure(
+  delivery: Pick<SendingDelivery, "id" | "epoch" | "attempt" | "message_id" | "first_attempt_at">,
+  error: ParleyError,
+  at: { nowMs: number; deadLetterId: string },
+): ReceiptRow {
   const ageMs = at.nowMs - delivery.first_attempt_at.getTime();
   const row = (state: ReceiptRow["state"], waitMs = 0): ReceiptRow => ({
     id: delivery.id,

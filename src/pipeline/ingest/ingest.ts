@@ -52,7 +52,12 @@ export function createIngest(options: IngestOptions): Ingest {
       const rows = mirror.unknown(mirrorRows(unique));
       const results = await retryDeadlocks(() => commit(unique, rows));
       mirror.learn(rows);
-      const stored = new Map(unique.map((item, index) => [`${item.row.inst} ${item.row.dedupe}`, { item, result: results.get(item.row.id), index }]));
+      const stored = new Map(
+        unique.map((item, index) => [
+          `${item.row.inst} ${item.row.dedupe}`,
+          { item, result: results.get(item.row.id), index },
+        ]),
+      );
       // A known event rings again too: its first bell may have been lost with the process that heard it.
       options.ring([...new Set(unique.filter((item) => item.row.state === "pending").map((item) => item.row.conv))]);
       return items.map((item) => {
@@ -65,7 +70,11 @@ export function createIngest(options: IngestOptions): Ingest {
   });
 
   async function commit(items: readonly Item[], rows: MirrorRows): Promise<Map<string, IntakeResult>> {
-    const messages = foldMessages(items.map((item) => toMessageRow(item.row.id, item.envelope)).filter((row): row is MessageRow => row !== undefined));
+    const messages = foldMessages(
+      items
+        .map((item) => toMessageRow(item.row.id, item.envelope))
+        .filter((row): row is MessageRow => row !== undefined),
+    );
     const ended = items.filter((item) => endsMembership(item.envelope));
     const events = items.map((item) => item.row);
     if (rows.channels.length + rows.people.length + rows.memberships.length + ended.length === 0) {
@@ -77,7 +86,10 @@ export function createIngest(options: IngestOptions): Ingest {
       if (rows.memberships.length > 0) await upsertMemberships(tx, rows.memberships);
       const results = await insertEvents(tx, events, messages);
       if (ended.length > 0) {
-        await cancelChannelTurns(tx, ended.map(({ row, envelope }) => ({ inst: row.inst, channel: row.channel, reason: envelope.kind })));
+        await cancelChannelTurns(
+          tx,
+          ended.map(({ row, envelope }) => ({ inst: row.inst, channel: row.channel, reason: envelope.kind })),
+        );
       }
       return indexById(results);
     });
@@ -88,7 +100,9 @@ export function createIngest(options: IngestOptions): Ingest {
       const parsed = Envelope.safeParse(input);
       if (!parsed.success) {
         const first = parsed.error.issues[0];
-        throw new ParleyError("PAYLOAD_MALFORMED", { detail: `${first?.path.join(".") ?? ""}: ${first?.message ?? "not an envelope"}` });
+        throw new ParleyError("PAYLOAD_MALFORMED", {
+          detail: `${first?.path.join(".") ?? ""}: ${first?.message ?? "not an envelope"}`,
+        });
       }
       const envelope = parsed.data;
       return await batcher.add({ envelope, row: toIntakeRow(newId("e"), envelope, options.holdMs(envelope.platform)) });
@@ -118,7 +132,10 @@ function mirrorRows(items: readonly Item[]): MirrorRows {
 }
 
 function endsMembership(envelope: Envelope): boolean {
-  return (envelope.kind === "member_left" && envelope.body.self) || (envelope.kind === "channel_archived" && envelope.body.archived);
+  return (
+    (envelope.kind === "member_left" && envelope.body.self) ||
+    (envelope.kind === "channel_archived" && envelope.body.archived)
+  );
 }
 
 function indexById(results: readonly IntakeResult[]): Map<string, IntakeResult> {

@@ -45,7 +45,8 @@ function initialState(envelope: Envelope): { state: string; reason: string | nul
 
 /** The message version an envelope brings, if it brings one; own posts are stored by their delivery. Pure. */
 export function toMessageRow(eventId: string, envelope: Envelope): MessageRow | undefined {
-  if (envelope.kind !== "message_created" && envelope.kind !== "message_edited" && envelope.kind !== "message_deleted") return undefined;
+  if (envelope.kind !== "message_created" && envelope.kind !== "message_edited" && envelope.kind !== "message_deleted")
+    return undefined;
   if (envelope.sender.self) return undefined;
   const content = envelope.kind === "message_deleted" ? [] : envelope.body.content;
   return {
@@ -85,7 +86,10 @@ export function toChannelRow(envelope: Envelope): ChannelRow {
     inst: envelope.installationId,
     channel: channel.id,
     kind: channel.kind,
-    name: envelope.kind === "channel_renamed" || envelope.kind === "channel_created" ? envelope.body.name : (channel.name ?? null),
+    name:
+      envelope.kind === "channel_renamed" || envelope.kind === "channel_created"
+        ? envelope.body.name
+        : (channel.name ?? null),
     external: channel.external,
     archived: envelope.kind === "channel_archived" ? envelope.body.archived : null,
     self_member: selfEvent ? envelope.kind === "member_joined" : null,
@@ -95,14 +99,30 @@ export function toChannelRow(envelope: Envelope): ChannelRow {
 export function toPersonRow(envelope: Envelope): PersonRow | undefined {
   const { sender } = envelope;
   if (sender.self || sender.kind === "agent" || sender.name === undefined) return undefined;
-  return { org: envelope.organizationId, inst: envelope.installationId, person: sender.id, kind: sender.kind, name: sender.name, avatar: sender.avatarUrl ?? null };
+  return {
+    org: envelope.organizationId,
+    inst: envelope.installationId,
+    person: sender.id,
+    kind: sender.kind,
+    name: sender.name,
+    avatar: sender.avatarUrl ?? null,
+  };
 }
 
 /** Joins and leaves as such; whoever writes in a channel is in it. Pure. */
 export function toMembershipRow(envelope: Envelope): MembershipRow | undefined {
-  const base = { org: envelope.organizationId, inst: envelope.installationId, channel: envelope.conversation.channel.id, source: "event" as const, version: envelope.platformOrder };
-  if (envelope.kind === "member_joined" && !envelope.body.self) return { ...base, member: envelope.body.memberId, state: "joined" };
-  if (envelope.kind === "member_left" && !envelope.body.self) return { ...base, member: envelope.body.memberId, state: "left" };
-  if (envelope.kind === "message_created" && !envelope.sender.self && envelope.sender.kind !== "agent") return { ...base, member: envelope.sender.id, state: "joined" };
+  const base = {
+    org: envelope.organizationId,
+    inst: envelope.installationId,
+    channel: envelope.conversation.channel.id,
+    source: "event" as const,
+    version: envelope.platformOrder,
+  };
+  if (envelope.kind === "member_joined" && !envelope.body.self)
+    return { ...base, member: envelope.body.memberId, state: "joined" };
+  if (envelope.kind === "member_left" && !envelope.body.self)
+    return { ...base, member: envelope.body.memberId, state: "left" };
+  if (envelope.kind === "message_created" && !envelope.sender.self && envelope.sender.kind !== "agent")
+    return { ...base, member: envelope.sender.id, state: "joined" };
   return undefined;
 }

@@ -30,9 +30,21 @@ export function createMirrorMemory(): MirrorMemory {
   const memberKey = (row: MembershipRow) => `m ${row.inst} ${row.channel} ${row.member}`;
   return {
     unknown: (rows) => ({
-      channels: latest(rows.channels.filter((row) => row.archived !== null || row.self_member !== null || known.get(channelKey(row)) !== channelValue(row)), channelKey),
-      people: latest(rows.people.filter((row) => known.get(personKey(row)) !== personValue(row)), personKey),
-      memberships: latest(rows.memberships.filter((row) => known.get(memberKey(row)) !== row.state), memberKey),
+      channels: latest(
+        rows.channels.filter(
+          (row) =>
+            row.archived !== null || row.self_member !== null || known.get(channelKey(row)) !== channelValue(row),
+        ),
+        channelKey,
+      ),
+      people: latest(
+        rows.people.filter((row) => known.get(personKey(row)) !== personValue(row)),
+        personKey,
+      ),
+      memberships: latest(
+        rows.memberships.filter((row) => known.get(memberKey(row)) !== row.state),
+        memberKey,
+      ),
     }),
     learn(rows) {
       for (const row of rows.channels) remember(channelKey(row), channelValue(row));

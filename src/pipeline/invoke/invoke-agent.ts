@@ -6,7 +6,12 @@ import { ParleyError, toParleyError } from "../../errors/parley-error.ts";
 import { createReplyCollector, type ReplyCollector } from "./reply-collector.ts";
 
 export type Invocation =
-  | { readonly kind: "reply"; readonly parts: ReplyPart[]; readonly stopReason: string; readonly usage: Usage | undefined }
+  | {
+      readonly kind: "reply";
+      readonly parts: ReplyPart[];
+      readonly stopReason: string;
+      readonly usage: Usage | undefined;
+    }
   | { readonly kind: "deferred"; readonly deadlineMs: number };
 
 export interface InvokeOptions {
@@ -34,13 +39,20 @@ export async function invokeAgent(options: InvokeOptions): Promise<Invocation> {
   const onAbort = (): void => aborted.reject(controller.signal.reason);
   if (controller.signal.aborted) throw toParleyError(controller.signal.reason, "TURN_CANCELLED");
   controller.signal.addEventListener("abort", onAbort, { once: true });
-  const deadline = setTimeout(() => controller.abort(new ParleyError("AGENT_TIMEOUT", { detail: `no reply within ${options.deadlineMs} ms` })), options.deadlineMs);
-  const idle = setTimeout(() => controller.abort(new ParleyError("AGENT_TIMEOUT", { detail: `silent for ${options.idleTimeoutMs} ms` })), options.idleTimeoutMs);
+  const deadline = setTimeout(
+    () => controller.abort(new ParleyError("AGENT_TIMEOUT", { detail: `no reply within ${options.deadlineMs} ms` })),
+    options.deadlineMs,
+  );
+  const idle = setTimeout(
+    () => controller.abort(new ParleyError("AGENT_TIMEOUT", { detail: `silent for ${options.idleTimeoutMs} ms` })),
+    options.idleTimeoutMs,
+  );
   const events = connector.invoke(request, io)[Symbol.asyncIterator]();
   try {
     while (true) {
       const next = await Promise.race([events.next(), aborted.promise]);
-      if (next.done === true) throw new ParleyError("AGENT_CRASHED", { detail: "the reply was cut off before its end" });
+      if (next.done === true)
+        throw new ParleyError("AGENT_CRASHED", { detail: "the reply was cut off before its end" });
       idle.refresh();
       const event: ConnectorEvent = next.value;
       if (event.type === "deferred") return { kind: "deferred", deadlineMs: event.deadlineMs };
@@ -60,7 +72,8 @@ export async function invokeAgent(options: InvokeOptions): Promise<Invocation> {
 }
 
 function toReply(collector: ReplyCollector, end: { stopReason: string; usage: Usage | undefined }): Invocation {
-  if (end.stopReason === "failed") throw new ParleyError("AGENT_CRASHED", { detail: "the agent reported that it failed" });
+  if (end.stopReason === "failed")
+    throw new ParleyError("AGENT_CRASHED", { detail: "the agent reported that it failed" });
   const parts = collector.parts();
   if (parts.length === 0 && end.stopReason === "refused") throw new ParleyError("AGENT_REFUSED");
   return { kind: "reply", parts, stopReason: end.stopReason, usage: end.usage };
@@ -69,6 +82,9 @@ function toReply(collector: ReplyCollector, end: { stopReason: string; usage: Us
 /** The parts of a reply that came later, validated again as it left the ledger. */
 export function deferredParts(stored: unknown): ReplyPart[] {
   const parsed = DeferredReply.safeParse(stored);
-  if (!parsed.success) throw new ParleyError("AGENT_REPLY_INVALID", { detail: "the deferred reply is not a valid reply" });
-  return "text" in parsed.data ? [{ type: "text", markdown: parsed.data.text }] : parsed.data.parts.slice(0, MAX_REPLY_PARTS);
+  if (!parsed.success)
+    throw new ParleyError("AGENT_REPLY_INVALID", { detail: "the deferred reply is not a valid reply" });
+  return "text" in parsed.data
+    ? [{ type: "text", markdown: parsed.data.text }]
+    : parsed.data.parts.slice(0, MAX_REPLY_PARTS);
 }

@@ -56,19 +56,33 @@ export function createPreviewDriver(options: PreviewDriverOptions): PreviewDrive
         conversation: options.target.conversation,
         signal: options.signal,
       });
-      await recordPreview(options.sql, { id: row.id, owner: options.owner, state: "open", messageId: live.receipt.messageId, reason: null });
+      await recordPreview(options.sql, {
+        id: row.id,
+        owner: options.owner,
+        state: "open",
+        messageId: live.receipt.messageId,
+        reason: null,
+      });
       if (latest !== undefined && !ended) live.offer(latest());
     } catch (thrown) {
       const error = toParleyError(thrown, "PLATFORM_OUTCOME_UNKNOWN");
       options.logger.info({ turnId, code: error.code }, "live preview could not be opened");
       const state = error.delivery === "not_sent" ? "cancelled" : "unknown";
-      await recordPreview(options.sql, { id: row.id, owner: options.owner, state, messageId: null, reason: error.code });
+      await recordPreview(options.sql, {
+        id: row.id,
+        owner: options.owner,
+        state,
+        messageId: null,
+        reason: error.code,
+      });
     }
   }
 
   function tryOpen(): void {
     if (ended || live !== undefined || opening !== undefined) return;
-    opening = open().catch((error: unknown) => options.logger.warn({ err: error, turnId: options.turn.turnId }, "live preview failed"));
+    opening = open().catch((error: unknown) =>
+      options.logger.warn({ err: error, turnId: options.turn.turnId }, "live preview failed"),
+    );
   }
 
   return {

@@ -28,7 +28,8 @@ export function createReplyCollector(): ReplyCollector {
   function count(text: string | undefined): void {
     if (text === undefined) return;
     bytes += Buffer.byteLength(text);
-    if (bytes > MAX_REPLY_BYTES) throw new ParleyError("AGENT_REPLY_TOO_LARGE", { detail: `more than ${MAX_REPLY_BYTES} bytes of text` });
+    if (bytes > MAX_REPLY_BYTES)
+      throw new ParleyError("AGENT_REPLY_TOO_LARGE", { detail: `more than ${MAX_REPLY_BYTES} bytes of text` });
   }
 
   function closeText(): void {
@@ -44,10 +45,12 @@ export function createReplyCollector(): ReplyCollector {
       return;
     }
     status = undefined;
-    if (parts.length >= MAX_REPLY_PARTS) throw new ParleyError("AGENT_REPLY_TOO_LARGE", { detail: `more than ${MAX_REPLY_PARTS} parts` });
+    if (parts.length >= MAX_REPLY_PARTS)
+      throw new ParleyError("AGENT_REPLY_TOO_LARGE", { detail: `more than ${MAX_REPLY_PARTS} parts` });
     if (part.type === "artifact") {
       artifactChars += part.base64.length;
-      if (artifactChars > MAX_ARTIFACT_CHARS) throw new ParleyError("AGENT_REPLY_TOO_LARGE", { detail: "artifacts of more than 12 MiB" });
+      if (artifactChars > MAX_ARTIFACT_CHARS)
+        throw new ParleyError("AGENT_REPLY_TOO_LARGE", { detail: "artifacts of more than 12 MiB" });
     } else count(JSON.stringify(part));
     parts.push(part);
   }
@@ -57,7 +60,9 @@ export function createReplyCollector(): ReplyCollector {
       const parsed = ReplyEvent.safeParse(event);
       if (!parsed.success) {
         const issue = parsed.error.issues[0];
-        throw new ParleyError("AGENT_REPLY_INVALID", { detail: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a reply event"}`.slice(0, 300) });
+        throw new ParleyError("AGENT_REPLY_INVALID", {
+          detail: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a reply event"}`.slice(0, 300),
+        });
       }
       switch (parsed.data.type) {
         case "text_delta":

@@ -64,7 +64,11 @@ export function fromPlanned(planned: PlannedTurn, started: StartedTurn): Runnabl
 }
 
 /** A turn read back from the ledger: promoted from its queue or taken over. Undefined when its agent is gone. */
-export function fromLoaded(turn: LoadedTurn, directory: Directory, context: Pick<ClaimedConversation, "history" | "thread_root">): RunnableTurn | undefined {
+export function fromLoaded(
+  turn: LoadedTurn,
+  directory: Directory,
+  context: Pick<ClaimedConversation, "history" | "thread_root">,
+): RunnableTurn | undefined {
   const agent = directory.get(turn.agent_id);
   if (agent === undefined) return undefined;
   return {

@@ -68,7 +68,8 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     const { turn } = active;
     const startedAtMs = performance.now();
     try {
-      const invocation = turn.deferredReply === undefined ? await invoke(active, startedAtMs) : deferredInvocation(turn.deferredReply);
+      const invocation =
+        turn.deferredReply === undefined ? await invoke(active, startedAtMs) : deferredInvocation(turn.deferredReply);
       if (abandoned) return;
       await active.preview?.settle();
       if (invocation.kind === "deferred") {
@@ -76,9 +77,19 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         return;
       }
       const { parts, usage } = invocation;
-      const ended = await options.ends.commit(turn, { outcome: "answered", reason: null, parts, usage, consumed: active.steering.consumed });
+      const ended = await options.ends.commit(turn, {
+        outcome: "answered",
+        reason: null,
+        parts,
+        usage,
+        consumed: active.steering.consumed,
+      });
       if (!ended) await endRefused(active);
-      options.metrics.turnFinished(turn.agent.definition.connector.kind, ended ? "answered" : "lost", performance.now() - startedAtMs);
+      options.metrics.turnFinished(
+        turn.agent.definition.connector.kind,
+        ended ? "answered" : "lost",
+        performance.now() - startedAtMs,
+      );
     } catch (thrown) {
       await handleFailure(active, toParleyError(thrown, "AGENT_CRASHED"), startedAtMs);
     }
@@ -92,8 +103,16 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     const request = await assemble(turn);
     const sign = createWorkSign(adapter, target, turn.agent.identity);
     const preview = createPreviewDriver({
-      adapter, sql: database, logger, owner, target, startedAtMs,
-      turn, deliveryId: options.newId("d"), identity: turn.agent.identity, signal: controller.signal,
+      adapter,
+      sql: database,
+      logger,
+      owner,
+      target,
+      startedAtMs,
+      turn,
+      deliveryId: options.newId("d"),
+      identity: turn.agent.identity,
+      signal: controller.signal,
     });
     active.preview = turn.hasPreview ? undefined : preview;
     try {
@@ -101,7 +120,13 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         connector,
         request,
         controller,
-        io: { signal: controller.signal, steering: active.steering.messages, replyUrl: () => options.replyUrl(turn.turnId), tools: options.tools(turn), logger },
+        io: {
+          signal: controller.signal,
+          steering: active.steering.messages,
+          replyUrl: () => options.replyUrl(turn.turnId),
+          tools: options.tools(turn),
+          logger,
+        },
         deadlineMs: Math.max(1, turn.deadlineAt.getTime() - Date.now()),
         idleTimeoutMs: turn.agent.definition.idleTimeoutMs,
         onProgress: (collector) => {
@@ -125,7 +150,12 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       reason: turn.reason,
       conversation: { conversationId: turn.replyConversationId, platform: turn.platform, path: turn.replyPath },
       trigger,
-      transcript: toTranscript(turn.context, trigger.messageId, turn.agent.definition.historyMessages, turn.envelope.platformOrder),
+      transcript: toTranscript(
+        turn.context,
+        trigger.messageId,
+        turn.agent.definition.historyMessages,
+        turn.envelope.platformOrder,
+      ),
       roster: await options.rosters.of(turn.organizationId, turn.installationId, turn.replyPath),
       deadlineAt: turn.deadlineAt.toISOString(),
     };
@@ -142,7 +172,10 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         await retryTurn(database, { id: turn.turnId, epoch: turn.epoch, owner, waitMs, reason: error.code });
         return;
       }
-      logger.warn({ turnId: turn.turnId, agent: turn.agent.handle, code: error.code, detail: error.detail }, "turn failed");
+      logger.warn(
+        { turnId: turn.turnId, agent: turn.agent.handle, code: error.code, detail: error.detail },
+        "turn failed",
+      );
       await options.ends.commitFailure(turn, error, active.steering.consumed);
       options.metrics.turnFinished(turn.agent.definition.connector.kind, error.code, performance.now() - startedAtMs);
     } catch (lost) {
@@ -157,7 +190,8 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     if (request === undefined) return;
     const separator = request.indexOf(":");
     const outcome = request.slice(0, separator) === "superseded" ? "superseded" : "cancelled";
-    const text = active.preview?.opened === true || active.turn.hasPreview ? `${active.text()}\n\n_Stopped._`.trim() : undefined;
+    const text =
+      active.preview?.opened === true || active.turn.hasPreview ? `${active.text()}\n\n_Stopped._`.trim() : undefined;
     await options.ends.commit(active.turn, {
       outcome,
       reason: request.slice(separator + 1),
@@ -207,7 +241,8 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       const all = Promise.allSettled([...running.values()].map((active) => active.done));
       await Promise.race([all, new Promise((resolve) => setTimeout(resolve, graceMs).unref())]);
       abandoned = true;
-      for (const active of running.values()) active.controller.abort(new ParleyError("TURN_CANCELLED", { detail: "the process ends" }));
+      for (const active of running.values())
+        active.controller.abort(new ParleyError("TURN_CANCELLED", { detail: "the process ends" }));
     },
   };
 }
@@ -217,6 +252,10 @@ function deferredInvocation(stored: unknown): Invocation {
 }
 
 export function targetOf(turn: RunnableTurn): Target {
-  const base = { organizationId: turn.organizationId, installationId: turn.installationId, conversation: turn.replyPath };
+  const base = {
+    organizationId: turn.organizationId,
+    installationId: turn.installationId,
+    conversation: turn.replyPath,
+  };
   return turn.envelope.sender.kind === "agent" ? base : { ...base, askerId: turn.envelope.sender.id };
 }

@@ -11,7 +11,10 @@ import type { Directory, DirectoryAgent } from "../directory.ts";
 
 /** What the composition root knows of connector kinds. */
 export interface ConnectorKinds {
-  faults(config: ConnectorConfig, source: AgentView["source"]): readonly { readonly path: string; readonly problem: string }[];
+  faults(
+    config: ConnectorConfig,
+    source: AgentView["source"],
+  ): readonly { readonly path: string; readonly problem: string }[];
   secretFields(kind: string): readonly string[];
   /** Fills in secrets that Parley issues itself, such as a webhook's signing secret; returns the one to show, once. */
   issueSecrets(config: ConnectorConfig): { readonly config: ConnectorConfig; readonly shown?: string };
@@ -40,11 +43,23 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
     return agent;
   }
 
-  async function store(organizationId: string, definition: AgentDefinition, source: AgentView["source"]): Promise<void> {
-    const id = directory.byHandle(organizationId, definition.handle)?.agentId ?? agentIdOf(organizationId, definition.handle);
+  async function store(
+    organizationId: string,
+    definition: AgentDefinition,
+    source: AgentView["source"],
+  ): Promise<void> {
+    const id =
+      directory.byHandle(organizationId, definition.handle)?.agentId ?? agentIdOf(organizationId, definition.handle);
     const { connector, secrets } = split(definition.connector, kinds.secretFields(definition.connector.kind));
     const sealed = Object.keys(secrets).length === 0 ? null : box.seal(secretsPlace(id), secrets);
-    await saveAgent(database, { id, organizationId, definition: { ...definition, connector }, secrets: sealed, color: colorOf(definition.handle), source });
+    await saveAgent(database, {
+      id,
+      organizationId,
+      definition: { ...definition, connector },
+      secrets: sealed,
+      color: colorOf(definition.handle),
+      source,
+    });
   }
 
   return {
@@ -53,22 +68,34 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
     },
     async add(organizationId, input) {
       const parsed = AgentDefinition.safeParse(input);
-      if (!parsed.success) throw invalid(parsed.error.issues.map((issue) => ({ path: issue.path.map(String).join("."), problem: issue.message })));
+      if (!parsed.success)
+        throw invalid(
+          parsed.error.issues.map((issue) => ({ path: issue.path.map(String).join("."), problem: issue.message })),
+        );
       checkPatterns(parsed.data);
       const { config, shown } = kinds.issueSecrets(parsed.data.connector);
       const definition = { ...parsed.data, connector: config };
       const faults = kinds.faults(config, "api");
-      if (faults.length > 0) throw invalid(faults.map((fault) => ({ path: `connector.${fault.path}`, problem: fault.problem })));
+      if (faults.length > 0)
+        throw invalid(faults.map((fault) => ({ path: `connector.${fault.path}`, problem: fault.problem })));
       if (directory.byHandle(organizationId, definition.handle) !== undefined) {
-        throw new ParleyError("CONFLICT", { detail: `there is an agent @${definition.handle} already; remove it first or choose another handle` });
+        throw new ParleyError("CONFLICT", {
+          detail: `there is an agent @${definition.handle} already; remove it first or choose another handle`,
+        });
       }
       await store(organizationId, definition, "api");
       await directory.refresh();
-      return { agent: toView(existing(organizationId, definition.handle)), ...(shown === undefined ? {} : { secret: shown }) };
+      return {
+        agent: toView(existing(organizationId, definition.handle)),
+        ...(shown === undefined ? {} : { secret: shown }),
+      };
     },
     async remove(organizationId, handle) {
       const agent = existing(organizationId, handle);
-      if (agent.row.source !== "api") throw new ParleyError("CONFLICT", { detail: `@${handle} is declared in ${agent.row.source === "config" ? "parley.config.ts" : "Parley itself"}; pause it instead` });
+      if (agent.row.source !== "api")
+        throw new ParleyError("CONFLICT", {
+          detail: `@${handle} is declared in ${agent.row.source === "config" ? "parley.config.ts" : "Parley itself"}; pause it instead`,
+        });
       await removeAgent(database, organizationId, handle);
       await directory.refresh();
     },
@@ -83,7 +110,10 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
       try {
         return await options.connectors.of(agent.agentId).check(AbortSignal.timeout(10_000));
       } catch (error) {
-        return { ok: false, detail: error instanceof ParleyError ? (error.detail ?? error.row.userText) : "the agent cannot be checked" };
+        return {
+          ok: false,
+          detail: error instanceof ParleyError ? (error.detail ?? error.row.userText) : "the agent cannot be checked",
+        };
       }
     },
     async sync(organizationId, source, definitions) {
@@ -91,13 +121,16 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
         checkPatterns(definition);
         const known = directory.byHandle(organizationId, definition.handle);
         if (known !== undefined && known.row.source !== source && known.row.source === "api") {
-          throw new ParleyError("CONFIG_INVALID", { detail: `agents.${definition.handle}: this handle is taken by an agent added through the API; remove it with: parley agents remove ${definition.handle}` });
+          throw new ParleyError("CONFIG_INVALID", {
+            detail: `agents.${definition.handle}: this handle is taken by an agent added through the API; remove it with: parley agents remove ${definition.handle}`,
+          });
         }
         await store(organizationId, definition, source);
       }
       const wanted = new Set(definitions.map((definition) => definition.handle));
       for (const agent of directory.list(organizationId)) {
-        if (agent.row.source === source && !wanted.has(agent.handle)) await removeAgent(database, organizationId, agent.handle);
+        if (agent.row.source === source && !wanted.has(agent.handle))
+          await removeAgent(database, organizationId, agent.handle);
       }
       await directory.refresh();
     },
@@ -122,7 +155,10 @@ export function toView(agent: DirectoryAgent): AgentView {
 }
 
 /** Secret fields leave the definition and are kept as ciphertext, each as JSON. */
-function split(config: ConnectorConfig, secretFields: readonly string[]): { connector: ConnectorConfig; secrets: Record<string, string> } {
+function split(
+  config: ConnectorConfig,
+  secretFields: readonly string[],
+): { connector: ConnectorConfig; secrets: Record<string, string> } {
   const secrets: Record<string, string> = {};
   const open: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(config)) {
@@ -133,11 +169,25 @@ function split(config: ConnectorConfig, secretFields: readonly string[]): { conn
 }
 
 function agentIdOf(organizationId: string, handle: string): string {
-  return `a_${createHash("sha256").update(JSON.stringify([organizationId, handle])).digest("hex").slice(0, 20)}`;
+  return `a_${createHash("sha256")
+    .update(JSON.stringify([organizationId, handle]))
+    .digest("hex")
+    .slice(0, 20)}`;
 }
 
 /** Colours that read well on white and on near-black, both at 4.5:1 or better with their paired text. */
-const PALETTE = ["#2f6fde", "#0f7b6c", "#b3541e", "#8a3ffc", "#c0266b", "#4f7a1b", "#0e7490", "#a16207", "#be3a34", "#5b5bd6"] as const;
+const PALETTE = [
+  "#2f6fde",
+  "#0f7b6c",
+  "#b3541e",
+  "#8a3ffc",
+  "#c0266b",
+  "#4f7a1b",
+  "#0e7490",
+  "#a16207",
+  "#be3a34",
+  "#5b5bd6",
+] as const;
 
 /** A colour that stays the same for a handle, whatever other agents come and go. */
 function colorOf(handle: string): string {
@@ -151,7 +201,8 @@ const NESTED_REPETITION = /\([^)]*[+*][^)]*\)\s*[+*{]|\\[1-9]|\(\?<?[=!]/;
 function checkPatterns(definition: AgentDefinition): void {
   const faults = definition.subscriptions.flatMap(({ pattern }, index) => {
     const path = `subscriptions.${index}.pattern`;
-    if (NESTED_REPETITION.test(pattern)) return [{ path, problem: "nested repetitions, back-references and look-arounds are not allowed" }];
+    if (NESTED_REPETITION.test(pattern))
+      return [{ path, problem: "nested repetitions, back-references and look-arounds are not allowed" }];
     try {
       new RegExp(pattern, "iu");
       return [];
@@ -163,5 +214,7 @@ function checkPatterns(definition: AgentDefinition): void {
 }
 
 function invalid(faults: readonly { path: string; problem: string }[]): ParleyError {
-  return new ParleyError("REQUEST_INVALID", { detail: faults.map((fault) => `${fault.path}: ${fault.problem}`).join("; ") });
+  return new ParleyError("REQUEST_INVALID", {
+    detail: faults.map((fault) => `${fault.path}: ${fault.problem}`).join("; "),
+  });
 }

@@ -9,7 +9,11 @@ const DEFAULT_LIMIT = 100;
 const REPLAY_TIMEOUT_MS = 600_000;
 
 /** Dead letters: to be read, replayed under the same identity and keys, or put away. */
-export function createDeadLetterOperations(options: { database: Database; directory: Directory; wake: () => void }): DeadLetterOperations {
+export function createDeadLetterOperations(options: {
+  database: Database;
+  directory: Directory;
+  wake: () => void;
+}): DeadLetterOperations {
   const { database } = options;
 
   async function existing(organizationId: string, id: string): Promise<DeadLetterView & { raw?: string }> {
@@ -25,16 +29,25 @@ export function createDeadLetterOperations(options: { database: Database; direct
   }
 
   return {
-    list: (organizationId, { state = "open", limit = DEFAULT_LIMIT } = {}) => listDeadLetters(database, organizationId, state, limit),
+    list: (organizationId, { state = "open", limit = DEFAULT_LIMIT } = {}) =>
+      listDeadLetters(database, organizationId, state, limit),
     show: existing,
     async replay(organizationId, id) {
       const letter = await existing(organizationId, id);
       if (letter.deliveryId === undefined && letter.turnId === undefined) {
-        throw new ParleyError("CONFLICT", { detail: "this event fits no schema, so it cannot be replayed; read it with: parley deadletters show" });
+        throw new ParleyError("CONFLICT", {
+          detail: "this event fits no schema, so it cannot be replayed; read it with: parley deadletters show",
+        });
       }
       await resolve(organizationId, id, "replayed");
-      const running = letter.deliveryId === undefined ? await replayTurn(database, letter.turnId ?? "", REPLAY_TIMEOUT_MS) : await replayDelivery(database, letter.deliveryId);
-      if (!running) throw new ParleyError("CONFLICT", { detail: "the work has moved on since: it was answered, cancelled or replayed" });
+      const running =
+        letter.deliveryId === undefined
+          ? await replayTurn(database, letter.turnId ?? "", REPLAY_TIMEOUT_MS)
+          : await replayDelivery(database, letter.deliveryId);
+      if (!running)
+        throw new ParleyError("CONFLICT", {
+          detail: "the work has moved on since: it was answered, cancelled or replayed",
+        });
       options.wake();
       return await existing(organizationId, id);
     },

@@ -3,7 +3,7 @@ import { decideChannelGrant } from "../../access/channel-grant.ts";
 import type { ChatAdapter } from "../../contracts/adapter.ts";
 import { DeferredReply } from "../../contracts/deferred-reply.ts";
 import type { Operations, SystemStatus } from "../../contracts/operations.ts";
-import { conversationKey, type ConversationPath } from "../../envelope/conversation.ts";
+import { type ConversationPath, conversationKey } from "../../envelope/conversation.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import { ensureConversation, insertDelivery, stopConversation } from "../../ledger/replay.ts";
@@ -46,19 +46,60 @@ export function createOperations(options: OperationsOptions): Operations {
       if (agent === undefined) throw new ParleyError("NOT_FOUND", { detail: `there is no agent @${handle}` });
       const place = await findDestination(database, organizationId, to);
       const adapter = place === undefined ? undefined : options.adapters.get(place.platform);
-      if (place === undefined || adapter === undefined) throw new ParleyError("NOT_FOUND", { detail: `no conversation is known as ${to}; write platform:channel, such as web:general` });
-      const path = (place.path ?? { space: { id: place.installation_id }, channel: { id: place.channel_id, name: place.name ?? undefined, kind: place.kind, external: false } }) as ConversationPath; // written from a validated envelope, or built from the mirror's row
+      if (place === undefined || adapter === undefined)
+        throw new ParleyError("NOT_FOUND", {
+          detail: `no conversation is known as ${to}; write platform:channel, such as web:general`,
+        });
+      const path = (place.path ?? {
+        space: { id: place.installation_id },
+        channel: { id: place.channel_id, name: place.name ?? undefined, kind: place.kind, external: false },
+      }) as ConversationPath; // written from a validated envelope, or built from the mirror's row
       const grant = decideChannelGrant({
-        agentChannels: agent.definition.channels, channelId: place.channel_id, channelName: place.name ?? undefined, channelKind: path.channel.kind, archived: false, identityInChannel: true,
+        agentChannels: agent.definition.channels,
+        channelId: place.channel_id,
+        channelName: place.name ?? undefined,
+        channelKind: path.channel.kind,
+        archived: false,
+        identityInChannel: true,
       });
-      if (!grant.member) throw new ParleyError("PERMISSION_DENIED", { detail: `@${handle} is not a member of ${to} (${grant.rule})` });
-      const conversationId = conversationIdOf(conversationKey(place.installation_id, place.channel_id, place.thread_id ?? undefined));
-      await ensureConversation(database, { id: conversationId, organizationId, installationId: place.installation_id, platform: place.platform, channelId: place.channel_id, threadId: place.thread_id, path });
-      const key = idempotencyKey === undefined ? options.newId("s") : `s_${createHash("sha256").update(JSON.stringify([organizationId, handle, to, idempotencyKey])).digest("hex").slice(0, 32)}`;
-      const posts = adapter.render([{ type: "text", markdown: text }], { identity: agent.identity, conversation: path, mentionable: [] });
+      if (!grant.member)
+        throw new ParleyError("PERMISSION_DENIED", { detail: `@${handle} is not a member of ${to} (${grant.rule})` });
+      const conversationId = conversationIdOf(
+        conversationKey(place.installation_id, place.channel_id, place.thread_id ?? undefined),
+      );
+      await ensureConversation(database, {
+        id: conversationId,
+        organizationId,
+        installationId: place.installation_id,
+        platform: place.platform,
+        channelId: place.channel_id,
+        threadId: place.thread_id,
+        path,
+      });
+      const key =
+        idempotencyKey === undefined
+          ? options.newId("s")
+          : `s_${createHash("sha256")
+              .update(JSON.stringify([organizationId, handle, to, idempotencyKey]))
+              .digest("hex")
+              .slice(0, 32)}`;
+      const posts = adapter.render([{ type: "text", markdown: text }], {
+        identity: agent.identity,
+        conversation: path,
+        mentionable: [],
+      });
       const deliveryIds = posts.map((_post, ordinal) => `d_${key}_${ordinal}`);
       for (const [ordinal, post] of posts.entries()) {
-        const row = { id: `d_${key}_${ordinal}`, organizationId, agentId: agent.agentId, conversationId, ordinal, body: post.body, fallbackText: post.fallbackText, key: `${key}:${ordinal}` };
+        const row = {
+          id: `d_${key}_${ordinal}`,
+          organizationId,
+          agentId: agent.agentId,
+          conversationId,
+          ordinal,
+          body: post.body,
+          fallbackText: post.fallbackText,
+          key: `${key}:${ordinal}`,
+        };
         await insertDelivery(database, row);
       }
       options.wake();
@@ -66,34 +107,62 @@ export function createOperations(options: OperationsOptions): Operations {
       return { deliveryIds };
     },
     async stop({ organizationId, conversationId, requestedBy }) {
-      const ids = await stopConversation(database, organizationId, conversationId, `stopped_by_${requestedBy}`.slice(0, 100));
+      const ids = await stopConversation(
+        database,
+        organizationId,
+        conversationId,
+        `stopped_by_${requestedBy}`.slice(0, 100),
+      );
       options.cancelRunning(ids, `cancelled:stopped_by_${requestedBy}`.slice(0, 120));
       options.wake();
       return { stoppedTurns: ids.length };
     },
     async acceptDeferredReply(token, reply) {
       const turnId = options.replyTokens.verify(token);
-      if (turnId === undefined) throw new ParleyError("UNAUTHENTICATED", { detail: "this reply address was not issued here" });
+      if (turnId === undefined)
+        throw new ParleyError("UNAUTHENTICATED", { detail: "this reply address was not issued here" });
       const parsed = DeferredReply.safeParse(reply);
-      if (!parsed.success) throw new ParleyError("REQUEST_INVALID", { detail: "the body must be a reply ({\"parts\": [...]}) or {\"text\": \"...\"}" });
+      if (!parsed.success)
+        throw new ParleyError("REQUEST_INVALID", {
+          detail: 'the body must be a reply ({"parts": [...]}) or {"text": "..."}',
+        });
       const outcome = await storeDeferredReply(database, turnId, parsed.data);
-      if (outcome === "unknown") throw new ParleyError("UNAUTHENTICATED", { detail: "this reply address was not issued here" });
-      if (outcome !== "stored") throw new ParleyError("CONFLICT", { detail: outcome === "used" ? "this turn has its reply already" : "this turn has ended" });
+      if (outcome === "unknown")
+        throw new ParleyError("UNAUTHENTICATED", { detail: "this reply address was not issued here" });
+      if (outcome !== "stored")
+        throw new ParleyError("CONFLICT", {
+          detail: outcome === "used" ? "this turn has its reply already" : "this turn has ended",
+        });
       options.wake();
       options.doorbell.ringQuietly([turnId]);
       return { turnId };
     },
     async status() {
       const [ledger, queue, work, rooms] = await Promise.all([
-        database.ping().then((ping) => ({ ok: true, latencyMs: ping.latencyMs }), (error: unknown) => ({ ok: false, latencyMs: 0, detail: error instanceof ParleyError ? error.message : "the ledger does not answer" })),
+        database.ping().then(
+          (ping) => ({ ok: true, latencyMs: ping.latencyMs }),
+          (error: unknown) => ({
+            ok: false,
+            latencyMs: 0,
+            detail: error instanceof ParleyError ? error.message : "the ledger does not answer",
+          }),
+        ),
         options.doorbell.health(),
         countWork(database).catch(() => NO_COUNTS),
         listRooms(database, MAX_ROOMS).catch(() => []),
       ]);
       return {
         ledger: { backend: database.backend, ...ledger },
-        queue: { ok: queue.ok, backend: options.queueBackend, waiting: queue.waiting, latencyMs: queue.latencyMs, ...(queue.detail === undefined ? {} : { detail: queue.detail }) },
-        platforms: [...options.adapters.values()].flatMap((adapter) => adapter.health().map((health) => ({ ...health, platform: adapter.platform }))),
+        queue: {
+          ok: queue.ok,
+          backend: options.queueBackend,
+          waiting: queue.waiting,
+          latencyMs: queue.latencyMs,
+          ...(queue.detail === undefined ? {} : { detail: queue.detail }),
+        },
+        platforms: [...options.adapters.values()].flatMap((adapter) =>
+          adapter.health().map((health) => ({ ...health, platform: adapter.platform })),
+        ),
         work,
         rooms: rooms.map((room) => ({
           conversationId: conversationIdOf(conversationKey(room.installation_id, room.channel_id)),
@@ -102,9 +171,18 @@ export function createOperations(options: OperationsOptions): Operations {
           people: room.people,
           agents: directory
             .list(room.organization_id)
-            .filter((agent) => agent.status === "active" && decideChannelGrant({
-              agentChannels: agent.definition.channels, channelId: room.channel_id, channelName: room.name ?? undefined, channelKind: room.kind, archived: room.archived, identityInChannel: room.self_member !== false,
-            }).member)
+            .filter(
+              (agent) =>
+                agent.status === "active" &&
+                decideChannelGrant({
+                  agentChannels: agent.definition.channels,
+                  channelId: room.channel_id,
+                  channelName: room.name ?? undefined,
+                  channelKind: room.kind,
+                  archived: room.archived,
+                  identityInChannel: room.self_member !== false,
+                }).member,
+            )
             .map((agent) => agent.handle),
         })),
       };
@@ -112,4 +190,12 @@ export function createOperations(options: OperationsOptions): Operations {
   };
 }
 
-const NO_COUNTS: SystemStatus["work"] = { pendingEvents: 0, runningTurns: 0, queuedTurns: 0, pendingDeliveries: 0, unknownDeliveries: 0, openDeadLetters: 0, oldestOpenMs: 0 };
+const NO_COUNTS: SystemStatus["work"] = {
+  pendingEvents: 0,
+  runningTurns: 0,
+  queuedTurns: 0,
+  pendingDeliveries: 0,
+  unknownDeliveries: 0,
+  openDeadLetters: 0,
+  oldestOpenMs: 0,
+};

@@ -19,11 +19,21 @@ export function mentionedHandles(text: string, handles: ReadonlySet<string>): st
  *
  * The platform's echo of the post is dropped by identity, so this is the only way one agent hears another; it is stored with the delivery.
  */
-export function followUpOf(turn: RunnableTurn, parts: readonly ReplyPart[], eventId: string, otherHandles: ReadonlySet<string>): { id: string; porder: string; envelope: EnvelopeInput } | null {
+export function followUpOf(
+  turn: RunnableTurn,
+  parts: readonly ReplyPart[],
+  eventId: string,
+  otherHandles: ReadonlySet<string>,
+): { id: string; porder: string; envelope: EnvelopeInput } | null {
   if (otherHandles.size === 0) return null;
-  const text = parts.filter((part) => part.type === "text" || part.type === "handoff").map(partToText).join("\n\n");
+  const text = parts
+    .filter((part) => part.type === "text" || part.type === "handoff")
+    .map(partToText)
+    .join("\n\n");
   if (text.length === 0) return null;
-  const handedOver = parts.flatMap((part) => (part.type === "handoff" && otherHandles.has(part.agent) ? [part.agent] : []));
+  const handedOver = parts.flatMap((part) =>
+    part.type === "handoff" && otherHandles.has(part.agent) ? [part.agent] : [],
+  );
   const { identity } = turn.agent;
   const envelope: EnvelopeInput = {
     version: ENVELOPE_VERSION,
@@ -42,7 +52,12 @@ export function followUpOf(turn: RunnableTurn, parts: readonly ReplyPart[], even
     body: {
       messageId: "pending",
       content: [{ type: "text", markdown: text.slice(0, 60_000) }],
-      mentions: { people: [], agents: [...new Set([...mentionedHandles(text, otherHandles), ...handedOver])], everyone: false, bot: false },
+      mentions: {
+        people: [],
+        agents: [...new Set([...mentionedHandles(text, otherHandles), ...handedOver])],
+        everyone: false,
+        bot: false,
+      },
     },
   };
   return { id: eventId, porder: "0", envelope };

@@ -4,7 +4,13 @@ import type { ReplyPart } from "../../envelope/reply.ts";
 import type { Usage } from "../../envelope/reply-event.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
 import type { Database } from "../../ledger/connection/database.ts";
-import { commitReplies, type NewDeadLetterRow, type NewDeliveryRow, type SendingDelivery, type TurnEndRow } from "../../ledger/replies.ts";
+import {
+  commitReplies,
+  type NewDeadLetterRow,
+  type NewDeliveryRow,
+  type SendingDelivery,
+  type TurnEndRow,
+} from "../../ledger/replies.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 import { retryDeadlocks } from "../../ledger/sql-states.ts";
 import { createBatcher } from "../batcher.ts";
@@ -102,7 +108,8 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
         reason: end.reason,
         reply: { parts: end.parts.map(withoutBytes) },
         usage: end.usage ?? null,
-        follow_up: end.outcome === "answered" ? followUpOf(turn, end.parts, options.newId("e"), otherHandles(turn)) : null,
+        follow_up:
+          end.outcome === "answered" ? followUpOf(turn, end.parts, options.newId("e"), otherHandles(turn)) : null,
         posts: posts.length,
         consumed: end.consumed,
       },
@@ -119,7 +126,12 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
   }
 
   function otherHandles(turn: RunnableTurn): ReadonlySet<string> {
-    return new Set(options.directory.list(turn.organizationId).filter((agent) => agent.agentId !== turn.agent.agentId).map((agent) => agent.handle));
+    return new Set(
+      options.directory
+        .list(turn.organizationId)
+        .filter((agent) => agent.agentId !== turn.agent.agentId)
+        .map((agent) => agent.handle),
+    );
   }
 
   return {
@@ -127,13 +139,24 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
     commitFailure(turn, error, consumed) {
       const message = `${turn.agent.identity.name} ${error.row.fault === "agent" ? error.row.userText : "could not answer because something went wrong inside Parley."}`;
       const part: ReplyPart = { type: "error", code: error.code, message, retryable: error.row.retry !== "never" };
-      const item = rowsOf(turn, { outcome: "dead_lettered", reason: error.code, parts: [part], usage: undefined, consumed });
+      const item = rowsOf(turn, {
+        outcome: "dead_lettered",
+        reason: error.code,
+        parts: [part],
+        usage: undefined,
+        consumed,
+      });
       const reason = (error.detail ?? error.row.userText).slice(0, 1_000);
-      return add({ ...item, deadLetter: { id: options.newId("x"), turn: turn.turnId, stage: "invoke", code: error.code, reason } });
+      return add({
+        ...item,
+        deadLetter: { id: options.newId("x"), turn: turn.turnId, stage: "invoke", code: error.code, reason },
+      });
     },
     async cancelRequest(turn) {
       const [row] = await database.query<{ cancel_requested: string | null }>(
-        { text: "select cancel_requested from turns where id = $1 and epoch = $2 and owner = $3 and state = 'running'" },
+        {
+          text: "select cancel_requested from turns where id = $1 and epoch = $2 and owner = $3 and state = 'running'",
+        },
         [turn.turnId, turn.epoch, owner],
       );
       return row?.cancel_requested ?? undefined;

@@ -2,16 +2,30 @@ import type { EnvelopeOf } from "../../envelope/envelope.ts";
 import type { DirectoryAgent } from "../directory.ts";
 
 /** What Parley itself answers to a command, seen by the caller alone. Pure. */
-export function answerCommand(envelope: EnvelopeOf<"command_invoked">, stopped: number, agents: readonly DirectoryAgent[]): string {
+export function answerCommand(
+  envelope: EnvelopeOf<"command_invoked">,
+  stopped: number,
+  agents: readonly DirectoryAgent[],
+): string {
   switch (envelope.body.command) {
     case "stop":
       return stopped === 0 ? "No agent is at work here." : `Stopped ${stopped} ${stopped === 1 ? "turn" : "turns"}.`;
     case "agents": {
       const active = agents.filter((agent) => agent.status === "active");
       if (active.length === 0) return "There are no agents yet.";
-      return active.map((agent) => `• @${agent.handle} (${agent.definition.name})${agent.definition.description ? `: ${agent.definition.description}` : ""}`).join("\n");
+      return active
+        .map(
+          (agent) =>
+            `• @${agent.handle} (${agent.definition.name})${agent.definition.description ? `: ${agent.definition.description}` : ""}`,
+        )
+        .join("\n");
     }
     default:
-      return ["`ask @agent your question`: asks an agent", "`agents`: lists the agents", "`stop`: stops the agents at work here", "`help`: shows this"].join("\n");
+      return [
+        "`ask @agent your question`: asks an agent",
+        "`agents`: lists the agents",
+        "`stop`: stops the agents at work here",
+        "`help`: shows this",
+      ].join("\n");
   }
 }

@@ -1,11 +1,14 @@
-import { decideChannelGrant } from "../../access/channel-grant.ts";
-import { matchesChannel } from "../../access/channel-grant.ts";
+import { decideChannelGrant, matchesChannel } from "../../access/channel-grant.ts";
 import type { TurnReason } from "../../contracts/connector.ts";
 import type { EnvelopeOf } from "../../envelope/envelope.ts";
 import type { DirectoryAgent } from "../directory.ts";
 import { checkLoop, type LoopFacts, type LoopLimits } from "./loop-guard.ts";
 
-export type RoutableEnvelope = EnvelopeOf<"message_created"> | EnvelopeOf<"message_edited"> | EnvelopeOf<"command_invoked"> | EnvelopeOf<"action_submitted">;
+export type RoutableEnvelope =
+  | EnvelopeOf<"message_created">
+  | EnvelopeOf<"message_edited">
+  | EnvelopeOf<"command_invoked">
+  | EnvelopeOf<"action_submitted">;
 
 /** What routing knows besides the envelope itself. */
 export interface RouteFacts {
@@ -64,12 +67,14 @@ function addressedBy(envelope: RoutableEnvelope, agent: DirectoryAgent, facts: R
   if (envelope.kind === "action_submitted") return facts.targetAgent === agent.agentId ? "action" : undefined;
   const { mentions } = envelope.body;
   const named = mentions.agents.includes(agent.handle) || mentions.agents.includes(agent.agentId);
-  if (envelope.kind === "command_invoked") return named || (mentions.agents.length === 0 && facts.defaultAgent === agent.agentId) ? "command" : undefined;
+  if (envelope.kind === "command_invoked")
+    return named || (mentions.agents.length === 0 && facts.defaultAgent === agent.agentId) ? "command" : undefined;
   if (named) return "mention";
   if (mentions.agents.length > 0) return undefined;
   if (facts.targetAgent === agent.agentId) return "reply_to_agent";
   if (facts.targetAgent !== undefined) return undefined;
-  if (mentions.bot && facts.participants.size === 0) return facts.defaultAgent === agent.agentId ? "mention" : undefined;
+  if (mentions.bot && facts.participants.size === 0)
+    return facts.defaultAgent === agent.agentId ? "mention" : undefined;
   if (envelope.conversation.channel.kind === "direct" && facts.participants.size === 0) {
     return facts.defaultAgent === agent.agentId ? "direct_message" : undefined;
   }
@@ -84,6 +89,8 @@ function subscribed(envelope: RoutableEnvelope, agent: DirectoryAgent, text: str
   const { channel } = envelope.conversation;
   const place = { channelId: channel.id, channelName: channel.name };
   return agent.subscriptions.some(
-    (subscription) => subscription.channels.some((pattern) => matchesChannel(pattern, place)) && subscription.expression.test(text.slice(0, MAX_MATCHED_CHARS)),
+    (subscription) =>
+      subscription.channels.some((pattern) => matchesChannel(pattern, place)) &&
+      subscription.expression.test(text.slice(0, MAX_MATCHED_CHARS)),
   );
 }

@@ -25,7 +25,10 @@ export interface DrainOptions {
   readonly freeSlots: () => number;
   readonly historyMessages: () => number;
   /** Takes over turns that are running now. */
-  readonly startTurns: (planned: readonly { turn: PlannedTurn; started: StartedTurn }[], promoted: readonly { started: StartedTurn; claimed: ClaimedConversation }[]) => void;
+  readonly startTurns: (
+    planned: readonly { turn: PlannedTurn; started: StartedTurn }[],
+    promoted: readonly { started: StartedTurn; claimed: ClaimedConversation }[],
+  ) => void;
   /** Tells owners of cancelled turns, and answers commands, after the commit. */
   readonly afterCommit: (plans: readonly ConversationPlan[]) => void;
 }
@@ -60,10 +63,19 @@ export function createDrain(options: DrainOptions): Drain {
     if (limit <= 0) return false;
     const claimed = await claimDue(database, { owner, limit, historyMessages: options.historyMessages() });
     if (claimed.length === 0) return false;
-    const envelopes = new Map(claimed.map((conversation) => [conversation.id, (conversation.events ?? []).map((event) => event.envelope as Envelope)])); // validated at ingest
-    const flat = claimed.flatMap((conversation) => (conversation.events ?? []).map((event) => ({ id: event.id, envelope: event.envelope as Envelope }))); // validated at ingest
+    const envelopes = new Map(
+      claimed.map((conversation) => [
+        conversation.id,
+        (conversation.events ?? []).map((event) => event.envelope as Envelope),
+      ]),
+    ); // validated at ingest
+    const flat = claimed.flatMap((conversation) =>
+      (conversation.events ?? []).map((event) => ({ id: event.id, envelope: event.envelope as Envelope })),
+    ); // validated at ingest
     const loops = await loadLoopCounts(database, flat, options.plan.limits.pairWindowMs);
-    const plans = claimed.map((conversation) => planConversation(conversation, envelopes.get(conversation.id) ?? [], { ...options.plan, loops }));
+    const plans = claimed.map((conversation) =>
+      planConversation(conversation, envelopes.get(conversation.id) ?? [], { ...options.plan, loops }),
+    );
     await commit(plans);
     return true;
   }
@@ -105,7 +117,9 @@ export function createDrain(options: DrainOptions): Drain {
       events: plans.flatMap((plan) => plan.events),
       decisions: plans.flatMap((plan) => plan.decisions),
       turns: plans.flatMap((plan) => plan.turns.map((turn) => (start ? turn.row : { ...turn.row, start: false }))),
-      promote: start ? plans.flatMap((plan) => plan.promote.map((turn) => ({ id: turn.id, conv: plan.claimed.id }))) : [],
+      promote: start
+        ? plans.flatMap((plan) => plan.promote.map((turn) => ({ id: turn.id, conv: plan.claimed.id })))
+        : [],
       cancel: plans.flatMap((plan) => plan.cancel),
     };
     return retryDeadlocks(() => commitRouting(database, commit));

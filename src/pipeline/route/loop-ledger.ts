@@ -20,20 +20,27 @@ export function rootOf(envelope: Envelope, eventId: string): string {
 }
 
 /** Loads the counts that these envelopes need; people's messages need none and cost nothing. */
-export async function loadLoopCounts(sql: SqlRunner, envelopes: readonly { id: string; envelope: Envelope }[], windowMs: number): Promise<LoopCounts> {
+export async function loadLoopCounts(
+  sql: SqlRunner,
+  envelopes: readonly { id: string; envelope: Envelope }[],
+  windowMs: number,
+): Promise<LoopCounts> {
   const machines = envelopes.filter(({ envelope }) => fromMachine(envelope));
   const pairs = new Map<string, number>();
   const roots = new Map<string, number>();
   if (machines.length > 0) {
     const actors = [...new Set(machines.map(({ envelope }) => actorOf(envelope) ?? ""))];
     for (const row of await countPairTurns(sql, actors, windowMs)) pairs.set(`${row.actor} ${row.agent_id}`, row.turns);
-    for (const row of await countRootTurns(sql, [...new Set(machines.map(({ id, envelope }) => rootOf(envelope, id)))])) roots.set(row.root, row.turns);
+    for (const row of await countRootTurns(sql, [...new Set(machines.map(({ id, envelope }) => rootOf(envelope, id)))]))
+      roots.set(row.root, row.turns);
   }
   return {
     facts(envelope, eventId, agentId) {
+      const actor = actorOf(envelope);
       return {
         hopCount: envelope.cause?.hopCount ?? 0,
-        pairTurns: pairs.get(`${actorOf(envelope)} ${agentId}`) ?? 0,
+        // A person may ask one agent as often as they like: the pair budget is for machines alone.
+        pairTurns: actor === undefined ? 0 : (pairs.get(`${actor} ${agentId}`) ?? 0),
         rootTurns: roots.get(rootOf(envelope, eventId)) ?? 0,
       };
     },

@@ -1,14 +1,14 @@
 import type { TurnReason } from "../../contracts/connector.ts";
 import { contentToText } from "../../envelope/content.ts";
-import { conversationKey, type ConversationPath } from "../../envelope/conversation.ts";
+import { type ConversationPath, conversationKey } from "../../envelope/conversation.ts";
 import type { Envelope } from "../../envelope/envelope.ts";
 import type { ClaimedConversation, ClaimedEvent, OpenTurn } from "../../ledger/claims.ts";
-import { conversationIdOf, type NewId } from "../../ledger/row-ids.ts";
 import type { CancelRow, DecisionRow, NewTurnRow, RoutedEventRow } from "../../ledger/routing.ts";
+import { conversationIdOf, type NewId } from "../../ledger/row-ids.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
 import { type Decision, decide, type RoutableEnvelope } from "./decide.ts";
-import { actorOf, type LoopCounts, rootOf } from "./loop-ledger.ts";
 import type { LoopLimits } from "./loop-guard.ts";
+import { actorOf, type LoopCounts, rootOf } from "./loop-ledger.ts";
 
 /** A turn that routing opened, with the event that it answers. */
 export interface PlannedTurn {
@@ -50,8 +50,21 @@ const STOP_COMMANDS: ReadonlySet<string> = new Set(["stop"]);
 const ANSWERED_COMMANDS: ReadonlySet<string> = new Set(["stop", "agents", "help"]);
 
 /** Plans what one leased conversation's events, in order, come to; pure apart from the ids it draws. */
-export function planConversation(claimed: ClaimedConversation, envelopes: readonly Envelope[], context: PlanContext): ConversationPlan {
-  const plan: ConversationPlan = { claimed, events: [], decisions: [], turns: [], promote: [], cancel: [], commands: [], suppressed: [] };
+export function planConversation(
+  claimed: ClaimedConversation,
+  envelopes: readonly Envelope[],
+  context: PlanContext,
+): ConversationPlan {
+  const plan: ConversationPlan = {
+    claimed,
+    events: [],
+    decisions: [],
+    turns: [],
+    promote: [],
+    cancel: [],
+    commands: [],
+    suppressed: [],
+  };
   const open = new Map((claimed.open_turns ?? []).map((turn) => [turn.id, turn]));
   for (const [index, event] of (claimed.events ?? []).entries()) {
     const envelope = envelopes[index];
@@ -61,7 +74,13 @@ export function planConversation(claimed: ClaimedConversation, envelopes: readon
   return plan;
 }
 
-function planEvent(plan: ConversationPlan, event: ClaimedEvent, envelope: Envelope, open: Map<string, OpenTurn>, context: PlanContext): void {
+function planEvent(
+  plan: ConversationPlan,
+  event: ClaimedEvent,
+  envelope: Envelope,
+  open: Map<string, OpenTurn>,
+  context: PlanContext,
+): void {
   const end = (state: string, reason: string): void => void plan.events.push(eventRow(event, plan, { state, reason }));
   switch (envelope.kind) {
     case "message_created":
@@ -69,14 +88,26 @@ function planEvent(plan: ConversationPlan, event: ClaimedEvent, envelope: Envelo
       if (event.age_ms > context.answerAgeMs) return end("expired", "older_than_answer_age");
       return planTurns(plan, event, envelope, open, context, 0);
     case "message_edited": {
-      const stale = endOpenTurns(plan, open, (turn) => turn.trigger_message_id === envelope.body.messageId, "superseded", "trigger_edited");
+      const stale = endOpenTurns(
+        plan,
+        open,
+        (turn) => turn.trigger_message_id === envelope.body.messageId,
+        "superseded",
+        "trigger_edited",
+      );
       if (stale.length === 0) return end("dropped", "edit_without_open_turn");
       const restarts = Math.max(...stale.map((turn) => turn.restarts)) + 1;
       if (restarts > MAX_RESTARTS) return end("dropped", "edited_too_often");
       return planTurns(plan, event, envelope, open, context, restarts);
     }
     case "message_deleted": {
-      const stopped = endOpenTurns(plan, open, (turn) => turn.trigger_message_id === envelope.body.messageId, "cancelled", "trigger_deleted");
+      const stopped = endOpenTurns(
+        plan,
+        open,
+        (turn) => turn.trigger_message_id === envelope.body.messageId,
+        "cancelled",
+        "trigger_deleted",
+      );
       return end("dropped", stopped.length > 0 ? "trigger_of_open_turns_deleted" : "recorded");
     }
     case "session_stopped": {
@@ -86,7 +117,9 @@ function planEvent(plan: ConversationPlan, event: ClaimedEvent, envelope: Envelo
     }
     case "command_invoked": {
       if (ANSWERED_COMMANDS.has(envelope.body.command)) {
-        const stopped = STOP_COMMANDS.has(envelope.body.command) ? endOpenTurns(plan, open, () => true, "cancelled", "stopped_by_command") : [];
+        const stopped = STOP_COMMANDS.has(envelope.body.command)
+          ? endOpenTurns(plan, open, () => true, "cancelled", "stopped_by_command")
+          : [];
         plan.commands.push({ envelope, stopped: stopped.length });
         return end("answered", `command_${envelope.body.command}`);
       }
@@ -99,7 +132,14 @@ function planEvent(plan: ConversationPlan, event: ClaimedEvent, envelope: Envelo
   }
 }
 
-function planTurns(plan: ConversationPlan, event: ClaimedEvent, envelope: RoutableEnvelope, open: Map<string, OpenTurn>, context: PlanContext, restarts: number): void {
+function planTurns(
+  plan: ConversationPlan,
+  event: ClaimedEvent,
+  envelope: RoutableEnvelope,
+  open: Map<string, OpenTurn>,
+  context: PlanContext,
+  restarts: number,
+): void {
   const { claimed } = plan;
   const agents = context.directory.list(claimed.organization_id);
   const text = textOf(envelope, event);
@@ -118,16 +158,22 @@ function planTurns(plan: ConversationPlan, event: ClaimedEvent, envelope: Routab
   const late = claimed.routed_order !== null && envelope.platformOrder < claimed.routed_order;
   for (const agent of agents) {
     const decision = decide(envelope, agent, facts);
-    if (decision.rule === "hop_limit" || decision.rule === "pair_budget" || decision.rule === "turn_budget") plan.suppressed.push(decision.rule);
-    const turn = decision.verdict === "turn" ? openTurn(plan, event, envelope, agent, decision.reason ?? "mention", open, context, restarts) : undefined;
+    if (decision.rule === "hop_limit" || decision.rule === "pair_budget" || decision.rule === "turn_budget")
+      plan.suppressed.push(decision.rule);
+    const turn =
+      decision.verdict === "turn"
+        ? openTurn(plan, event, envelope, agent, decision.reason ?? "mention", open, context, restarts)
+        : undefined;
     if (turn?.steered !== undefined) steered.push(turn.steered);
     if (turn?.planned !== undefined) opened.push(turn.planned);
     plan.decisions.push(decisionRow(event, claimed, decision, turn, late));
   }
   plan.turns.push(...opened);
   const [steeredInto] = steered;
-  if (opened.length > 0) plan.events.push(eventRow(event, plan, { state: "routed", reason: null, openTurns: opened.length }));
-  else if (steeredInto !== undefined) plan.events.push(eventRow(event, plan, { state: "steering", reason: "steered", steered: steeredInto }));
+  if (opened.length > 0)
+    plan.events.push(eventRow(event, plan, { state: "routed", reason: null, openTurns: opened.length }));
+  else if (steeredInto !== undefined)
+    plan.events.push(eventRow(event, plan, { state: "steering", reason: "steered", steered: steeredInto }));
   else plan.events.push(eventRow(event, plan, { state: "dropped", reason: "no_agent_addressed" }));
 }
 
@@ -145,9 +191,16 @@ function openTurn(
   const replyPath = replyPathOf(envelope, agent, context);
   const replyKey = conversationKey(claimed.installation_id, replyPath.channel.id, replyPath.thread?.id);
   const replyConv = conversationIdOf(replyKey);
-  const active = [...open.values()].filter((turn) => turn.agent_id === agent.agentId && turn.reply_conversation_id === replyConv);
+  const active = [...open.values()].filter(
+    (turn) => turn.agent_id === agent.agentId && turn.reply_conversation_id === replyConv,
+  );
   const running = active.find((turn) => turn.state === "running");
-  if (running !== undefined && agent.definition.turnMode === "steer" && context.canSteer(agent.agentId) && plan.turns.every((turn) => turn.row.event !== event.id)) {
+  if (
+    running !== undefined &&
+    agent.definition.turnMode === "steer" &&
+    context.canSteer(agent.agentId) &&
+    plan.turns.every((turn) => turn.row.event !== event.id)
+  ) {
     return { steered: running.id };
   }
   if (active.length > 0 && agent.definition.turnMode === "interrupt") {
@@ -174,8 +227,16 @@ function openTurn(
     restarts,
   };
   open.set(row.id, {
-    id: row.id, agent_id: row.agent, state: row.start ? "running" : "queued", event_id: row.event, conversation_id: row.conv,
-    reply_conversation_id: replyConv, trigger_message_id: row.trigger_message, restarts, due: false, planned: true,
+    id: row.id,
+    agent_id: row.agent,
+    state: row.start ? "running" : "queued",
+    event_id: row.event,
+    conversation_id: row.conv,
+    reply_conversation_id: replyConv,
+    trigger_message_id: row.trigger_message,
+    restarts,
+    due: false,
+    planned: true,
   });
   return { planned: { row, agent, envelope, claimed, replyPath } };
 }
@@ -185,27 +246,47 @@ function replyPathOf(envelope: RoutableEnvelope, agent: DirectoryAgent, context:
   const { conversation } = envelope;
   const inThread = agent.definition.replyInThread ?? context.answersInThread(envelope.platform);
   const direct = conversation.channel.kind === "direct" || conversation.channel.kind === "group_direct";
-  const message = envelope.kind === "message_created" || envelope.kind === "message_edited" ? envelope.body.messageId : undefined;
+  const message =
+    envelope.kind === "message_created" || envelope.kind === "message_edited" ? envelope.body.messageId : undefined;
   if (conversation.thread !== undefined || !inThread || direct || message === undefined) return conversation;
   return { ...conversation, thread: { id: message } };
 }
 
 /** Marks matching turns as ended: queued ones at once, running ones by asking their owner; turns planned in this round are kept out of it. */
-function endOpenTurns(plan: ConversationPlan, open: Map<string, OpenTurn>, matches: (turn: OpenTurn) => boolean, state: CancelRow["state"], reason: string): OpenTurn[] {
-  const ended = [...open.values()].filter((turn) => turn.planned !== true && turn.state !== "delivering" && matches(turn));
+function endOpenTurns(
+  plan: ConversationPlan,
+  open: Map<string, OpenTurn>,
+  matches: (turn: OpenTurn) => boolean,
+  state: CancelRow["state"],
+  reason: string,
+): OpenTurn[] {
+  const ended = [...open.values()].filter(
+    (turn) => turn.planned !== true && turn.state !== "delivering" && matches(turn),
+  );
   for (const turn of ended) {
     open.delete(turn.id);
     plan.cancel.push({ id: turn.id, conv: plan.claimed.id, state, reason });
-    if (turn.state === "running") open.set(`ending ${turn.id}`, { ...turn, id: `ending ${turn.id}`, state: "delivering" });
+    if (turn.state === "running")
+      open.set(`ending ${turn.id}`, { ...turn, id: `ending ${turn.id}`, state: "delivering" });
   }
   return ended;
 }
 
 /** The next queued turn of each agent that is not at work here starts now. */
 function planPromotions(plan: ConversationPlan, open: ReadonlyMap<string, OpenTurn>): void {
-  const busy = new Set([...open.values()].filter((turn) => turn.reply_conversation_id === plan.claimed.id && turn.state !== "queued").map((turn) => turn.agent_id));
+  const busy = new Set(
+    [...open.values()]
+      .filter((turn) => turn.reply_conversation_id === plan.claimed.id && turn.state !== "queued")
+      .map((turn) => turn.agent_id),
+  );
   for (const turn of open.values()) {
-    if (turn.state !== "queued" || turn.planned === true || turn.reply_conversation_id !== plan.claimed.id || busy.has(turn.agent_id)) continue;
+    if (
+      turn.state !== "queued" ||
+      turn.planned === true ||
+      turn.reply_conversation_id !== plan.claimed.id ||
+      busy.has(turn.agent_id)
+    )
+      continue;
     busy.add(turn.agent_id);
     if (turn.due) plan.promote.push(turn);
   }
@@ -217,8 +298,19 @@ function textOf(envelope: RoutableEnvelope, event: ClaimedEvent): string {
   return event.newer?.text ?? contentToText(envelope.body.content);
 }
 
-function eventRow(event: ClaimedEvent, plan: ConversationPlan, end: { state: string; reason: string | null; openTurns?: number; steered?: string }): RoutedEventRow {
-  return { id: event.id, conv: plan.claimed.id, state: end.state, reason: end.reason, open_turns: end.openTurns ?? 0, steered: end.steered ?? null };
+function eventRow(
+  event: ClaimedEvent,
+  plan: ConversationPlan,
+  end: { state: string; reason: string | null; openTurns?: number; steered?: string },
+): RoutedEventRow {
+  return {
+    id: event.id,
+    conv: plan.claimed.id,
+    state: end.state,
+    reason: end.reason,
+    open_turns: end.openTurns ?? 0,
+    steered: end.steered ?? null,
+  };
 }
 
 function decisionRow(

@@ -4,9 +4,9 @@ import type { ConversationPath } from "../../envelope/conversation.ts";
 import { toParleyError } from "../../errors/parley-error.ts";
 import type { ReceiptRow } from "../../ledger/receipts.ts";
 import type { UnknownDelivery } from "../../ledger/upkeep.ts";
-import type { Directory } from "../directory.ts";
 import { deliveredRow } from "../deliver/deliverer.ts";
 import { UNKNOWN_TTL_MS } from "../deliver/settle-failure.ts";
+import type { Directory } from "../directory.ts";
 
 /** Pause between two read-backs of one delivery, in ms: growing, so that a platform in trouble is not asked all the time. */
 const READ_BACK_PAUSES_MS = [1_500, 3_000, 10_000, 30_000] as const;
@@ -18,7 +18,12 @@ export async function reconcileDelivery(
   delivery: UnknownDelivery,
   options: { adapter: ChatAdapter; directory: Directory; logger: Logger; deadLetterId: string; nowMs: number },
 ): Promise<ReceiptRow> {
-  const identity = options.directory.get(delivery.agent_id)?.identity ?? { agentId: delivery.agent_id, handle: "former-agent", name: "Former agent", color: "#808080" };
+  const identity = options.directory.get(delivery.agent_id)?.identity ?? {
+    agentId: delivery.agent_id,
+    handle: "former-agent",
+    name: "Former agent",
+    color: "#808080",
+  };
   const outcome = await options.adapter
     .reconcile({
       target: {
@@ -34,9 +39,17 @@ export async function reconcileDelivery(
       knownMessageIds: delivery.known_message_ids ?? [],
       signal: AbortSignal.timeout(15_000),
     })
-    .catch((thrown: unknown): ReconcileOutcome => ({ undetermined: toParleyError(thrown, "PLATFORM_UNAVAILABLE").code }));
-  options.logger.info({ deliveryId: delivery.id, found: "found" in outcome, absent: "absent" in outcome }, "read back a delivery of unknown outcome");
-  return settleReconciled(delivery, outcome, { ...options, delivered: "found" in outcome ? deliveredRow(delivery, outcome.found, identity) : undefined });
+    .catch(
+      (thrown: unknown): ReconcileOutcome => ({ undetermined: toParleyError(thrown, "PLATFORM_UNAVAILABLE").code }),
+    );
+  options.logger.info(
+    { deliveryId: delivery.id, found: "found" in outcome, absent: "absent" in outcome },
+    "read back a delivery of unknown outcome",
+  );
+  return settleReconciled(delivery, outcome, {
+    ...options,
+    delivered: "found" in outcome ? deliveredRow(delivery, outcome.found, identity) : undefined,
+  });
 }
 
 /** What a read-back means; pure. */
@@ -47,8 +60,18 @@ export function settleReconciled(
 ): ReceiptRow {
   const pause = READ_BACK_PAUSES_MS[Math.min(delivery.absences, READ_BACK_PAUSES_MS.length - 1)] ?? 1_500;
   const row = (state: ReceiptRow["state"], reason: string, waitMs: number, absent: boolean): ReceiptRow => ({
-    id: delivery.id, epoch: delivery.epoch, state, message_id: null, occurred: null, porder: null,
-    code: "PLATFORM_OUTCOME_UNKNOWN", reason, wait_ms: waitMs, absent, body: null, sender: null,
+    id: delivery.id,
+    epoch: delivery.epoch,
+    state,
+    message_id: null,
+    occurred: null,
+    porder: null,
+    code: "PLATFORM_OUTCOME_UNKNOWN",
+    reason,
+    wait_ms: waitMs,
+    absent,
+    body: null,
+    sender: null,
     dead_letter: state === "parked" ? at.deadLetterId : null,
   });
   if (at.delivered !== undefined) {
@@ -58,8 +81,11 @@ export function settleReconciled(
   }
   if ("absent" in outcome) {
     if (delivery.absences + 1 < PROOF_OF_ABSENCE) return row("unknown", "not found yet", pause, true);
-    return delivery.preview && !delivery.final ? row("cancelled", "the preview was never posted", 0, true) : row("pending", "proven absent", 0, true);
+    return delivery.preview && !delivery.final
+      ? row("cancelled", "the preview was never posted", 0, true)
+      : row("pending", "proven absent", 0, true);
   }
-  if (at.nowMs - delivery.first_attempt_at.getTime() > UNKNOWN_TTL_MS) return row("parked", "the platform never said whether it arrived", 0, false);
+  if (at.nowMs - delivery.first_attempt_at.getTime() > UNKNOWN_TTL_MS)
+    return row("parked", "the platform never said whether it arrived", 0, false);
   return row("unknown", "undetermined" in outcome ? outcome.undetermined : "undetermined", 5_000, false);
 }

@@ -4,7 +4,16 @@ import { ParleyError } from "../../errors/parley-error.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 import { loadTurns } from "../../ledger/turns.ts";
-import { beat, hasDueWork, leave, listOwnTurns, orphanDeliveries, ringForgotten, takeOrphans, takeUnknown } from "../../ledger/upkeep.ts";
+import {
+  beat,
+  hasDueWork,
+  leave,
+  listOwnTurns,
+  orphanDeliveries,
+  ringForgotten,
+  takeOrphans,
+  takeUnknown,
+} from "../../ledger/upkeep.ts";
 import type { Deliverer } from "../deliver/deliverer.ts";
 import type { Directory } from "../directory.ts";
 import { fromLoaded } from "../invoke/runnable-turn.ts";
@@ -75,13 +84,20 @@ export function createSweep(options: SweepOptions): Sweep {
     for (const loaded of await loadTurns(database, ids)) {
       const turn = fromLoaded(loaded, options.directory, { history: null, thread_root: null });
       if (turn === undefined) {
-        await database.query({ text: "update turns set state = 'cancelled', state_reason = 'agent_removed', finished_at = now() where id = $1 and owner = $2" }, [loaded.id, worker.id]);
+        await database.query(
+          {
+            text: "update turns set state = 'cancelled', state_reason = 'agent_removed', finished_at = now() where id = $1 and owner = $2",
+          },
+          [loaded.id, worker.id],
+        );
         continue;
       }
       const error =
         loaded.cancel_requested !== null
           ? new ParleyError("TURN_CANCELLED", { detail: loaded.cancel_requested })
-          : new ParleyError("AGENT_TIMEOUT", { detail: loaded.attempt > 1 ? "its workers ended again and again" : "no reply came before the deadline" });
+          : new ParleyError("AGENT_TIMEOUT", {
+              detail: loaded.attempt > 1 ? "its workers ended again and again" : "no reply came before the deadline",
+            });
       runner.fail(turn, error);
       if (loaded.cancel_requested !== null) runner.cancel(turn.turnId, loaded.cancel_requested);
     }
@@ -90,7 +106,13 @@ export function createSweep(options: SweepOptions): Sweep {
   async function lookAfterDeliveries(): Promise<void> {
     await orphanDeliveries(database, worker.id);
     for (const delivery of await takeUnknown(database, worker.id)) {
-      void reconcileDelivery(delivery, { adapter: options.adapter(delivery.platform), directory: options.directory, logger, deadLetterId: options.newId("x"), nowMs: Date.now() })
+      void reconcileDelivery(delivery, {
+        adapter: options.adapter(delivery.platform),
+        directory: options.directory,
+        logger,
+        deadLetterId: options.newId("x"),
+        nowMs: Date.now(),
+      })
         .then((row) => options.deliverer.record(row))
         .catch((error: unknown) => logger.error({ err: error, deliveryId: delivery.id }, "reconciliation failed"));
     }

@@ -1,0 +1,348 @@
+import { fileURLToPath } from "node:url";
+import type { FastifyInstance } from "fastify";
+import { createSlackAdapter } from "../adapters/slack/index.ts";
+import { createWebAdapter, issueSignInLink, type WebRoomAgent } from "../adapters/web/index.ts";
+import { createAssistantDefinition, isAssistantConfigured } from "../agents/assistant/index.ts";
+import { createGuideAgent } from "../agents/guide/index.ts";
+import { createConnector, findConnectorFaults, secretFieldsOf } from "../agents/registry.ts";
+import { generateWebhookSecret } from "../agents/webhook/index.ts";
+import { decideChannelGrant } from "./access/channel-grant.ts";
+import { listen } from "./api/listen.ts";
+import { createOperatorAccess } from "./api/operator-access.ts";
+import { createPrometheusMetrics } from "./api/prometheus-metrics.ts";
+import { createServer } from "./api/server.ts";
+import type { Config } from "./config/config.ts";
+import { deriveKey } from "./config/secret-key.ts";
+import type { ChatAdapter } from "./contracts/adapter.ts";
+import { AgentDefinition, type ConnectorConfig } from "./contracts/agent-definition.ts";
+import type { Logger } from "./contracts/logger.ts";
+import type { Operations } from "./contracts/operations.ts";
+import type { WebRoomStore } from "./contracts/web-room-store.ts";
+import { ParleyError } from "./errors/parley-error.ts";
+import { migrate } from "./ledger/connection/migrate.ts";
+import { openDatabase } from "./ledger/connection/open-database.ts";
+import { createInstallationStore } from "./ledger/installations.ts";
+import { createIdSource } from "./ledger/row-ids.ts";
+import { createSecretBox } from "./ledger/secret-box.ts";
+import { createWebRoomStore } from "./ledger/web/index.ts";
+import { createConnectors } from "./pipeline/connectors.ts";
+import { type Directory, openDirectory } from "./pipeline/directory.ts";
+import { createAgentRegistry } from "./pipeline/operations/agent-operations.ts";
+import { createOperations } from "./pipeline/operations/operations.ts";
+import { createReplyTokens } from "./pipeline/operations/reply-tokens.ts";
+import { createPipeline } from "./pipeline/pipeline.ts";
+import { DEFAULT_LOOP_LIMITS } from "./pipeline/route/loop-guard.ts";
+import { createDoorbell } from "./queue/create-doorbell.ts";
+
+/** A composed Parley process. */
+export interface App {
+  /** Resolves when it takes messages. The link signs the owner in once; undefined in processes without the ingest role. */
+  start(): Promise<{
+    readonly url: string;
+    readonly signInLink: string | undefined;
+    readonly insteadOfPort: number | undefined;
+    readonly agents: readonly string[];
+    readonly platforms: readonly string[];
+  }>;
+  /** Takes nothing new, lets work end within the drain time, hands the rest over; safe to call twice. */
+  stop(reason: string): Promise<void>;
+}
+
+const ANSWER_AGE_MS = 1_800_000;
+const OWNER_NAME = "Owner";
+
+/** The composition root: the only place that knows concrete adapters and connectors. Opens the ledger; takes messages after `start`. */
+export async function createApp(config: Config, logger: Logger): Promise<App> {
+  const roles = {
+    ingest: config.roles.includes("ingest"),
+    worker: config.roles.includes("worker"),
+    delivery: config.roles.includes("delivery"),
+  };
+  if (config.databaseUrl === undefined && !(roles.ingest && roles.worker && roles.delivery)) {
+    throw new ParleyError("CONFIG_INVALID", {
+      detail: "roles: the embedded ledger serves one process with all roles; set DATABASE_URL to run roles apart",
+    });
+  }
+  const { organizationId } = config;
+  const newId = createIdSource();
+  const metrics = createPrometheusMetrics();
+  const database = await openDatabase({
+    dataFolder: config.dataFolder,
+    ...(config.databaseUrl && { databaseUrl: config.databaseUrl.reveal() }),
+  });
+  const closers: (() => Promise<void>)[] = [() => database.close()];
+  try {
+    await migrate(database, fileURLToPath(new URL("./ledger/migrations", import.meta.url)));
+    await database.query({ text: "insert into organizations (id, name) values ($1, $1) on conflict do nothing" }, [
+      organizationId,
+    ]);
+    const box = createSecretBox(deriveKey(config.secretKey, "ledger secrets"));
+    const replyTokens = createReplyTokens(deriveKey(config.secretKey, "reply addresses"));
+    const doorbell = await createDoorbell({
+      database,
+      logger,
+      ...(config.redisUrl && { redisUrl: config.redisUrl.reveal() }),
+    });
+    closers.push(() => doorbell.close({ drainMs: 2_000 }));
+    const directory = await openDirectory(database, (error) =>
+      logger.warn({ err: error }, "the agents could not be read again"),
+    );
+    closers.push(() => directory.close());
+
+    const local = new Map<string, ConnectorConfig>();
+    const connectors = createConnectors({
+      directory,
+      box,
+      local,
+      factory: (connector, { source, idleTimeoutMs }) =>
+        createConnector(connector, {
+          source,
+          idleTimeoutMs,
+          network: { allowPrivateAddresses: config.allowPrivateAgentAddresses, allowedCidrs: [] },
+        }),
+    });
+    closers.push(() => connectors.close());
+    const agents = createAgentRegistry({
+      database,
+      directory,
+      connectors,
+      box,
+      newId,
+      kinds: { faults: findConnectorFaults, secretFields: secretFieldsOf, issueSecrets },
+    });
+    const operationsHolder: { operations?: Operations } = {};
+    const assistant = { openai: reveal(config.models.openai), anthropic: reveal(config.models.anthropic) };
+    const builtins = [
+      createGuideAgent({ documents: documentation(), operations: () => held(operationsHolder) }),
+      createAssistantDefinition(assistant),
+    ];
+    for (const definition of [...builtins, ...config.agents]) local.set(definition.handle, definition.connector);
+    await agents.sync(
+      organizationId,
+      "builtin",
+      builtins.map((definition) => AgentDefinition.parse(definition)),
+    );
+    await agents.sync(organizationId, "config", config.agents);
+
+    const store = createWebRoomStore({ database, uploadsFolder: `${config.dataFolder}/uploads` });
+    const adapters = createAdapters(config, store, directory);
+    const state = { url: config.web.publicUrl ?? "", draining: false };
+    const pipeline = await createPipeline({
+      database,
+      doorbell,
+      directory,
+      connectors,
+      adapters,
+      newId,
+      logger,
+      metrics,
+      roles,
+      installations: createInstallationStore(database, box, logger),
+      replyUrl: (turnId) => `${state.url}/api/replies/${replyTokens.mint(turnId)}`,
+      loopLimits: {
+        ...DEFAULT_LOOP_LIMITS,
+        maxHops: config.pipeline.maxHops,
+        maxPairTurns: config.pipeline.pairTurnsPerMinute,
+        turnBudget: config.pipeline.turnBudget,
+      },
+      answerAgeMs: ANSWER_AGE_MS,
+      maxConcurrentTurns: config.pipeline.concurrentTurns,
+      defaultAgent: (organization) => defaultAgent(directory, organization, isAssistantConfigured(assistant)),
+    });
+    const operations = createOperations({
+      database,
+      doorbell,
+      newId,
+      directory,
+      agents,
+      adapters,
+      replyTokens,
+      queueBackend: config.redisUrl === undefined ? database.backend : "redis",
+      wake: pipeline.wake,
+      cancelRunning: pipeline.cancelRunning,
+    });
+    operationsHolder.operations = operations;
+
+    const operator = createOperatorAccess({ dataFolder: config.dataFolder, token: config.operatorToken });
+    const signInLink = (): Promise<string> =>
+      issueSignInLink({ store, baseUrl: state.url, organizationId, personName: OWNER_NAME, role: "owner" }).then(
+        (link) => link.url,
+      );
+    const server = await createServer({
+      config,
+      operations,
+      logger,
+      metrics,
+      auth: { operator, createSignInLink: signInLink },
+      mounts: roles.ingest
+        ? [...adapters.values()].flatMap((adapter) =>
+            adapter.mount === undefined ? [] : [adapter.mount.bind(adapter)],
+          )
+        : [],
+      pageFolder: fileURLToPath(new URL("./console/dist", import.meta.url)),
+      isDraining: () => state.draining,
+    });
+    return compose({
+      config,
+      logger,
+      roles,
+      server,
+      adapters,
+      pipeline,
+      operator,
+      signInLink,
+      state,
+      closers,
+      directory,
+    });
+  } catch (error) {
+    for (const close of closers.toReversed()) await close().catch(() => undefined);
+    throw error;
+  }
+}
+
+interface Composition {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly roles: { readonly ingest: boolean };
+  readonly server: FastifyInstance;
+  readonly adapters: ReadonlyMap<string, ChatAdapter>;
+  readonly pipeline: Awaited<ReturnType<typeof createPipeline>>;
+  readonly operator: ReturnType<typeof createOperatorAccess>;
+  readonly signInLink: () => Promise<string>;
+  readonly state: { url: string; draining: boolean };
+  readonly closers: readonly (() => Promise<void>)[];
+  readonly directory: Directory;
+}
+
+/** How long adapters have to say that they take nothing more, as a share of the drain time. */
+const GRACE_SHARE = 0.8;
+
+function compose(parts: Composition): App {
+  const { config, logger, server, adapters, pipeline, state } = parts;
+  const stopping = new AbortController();
+  let stopped: Promise<void> | undefined;
+
+  async function stopAll(reason: string): Promise<void> {
+    logger.info({ reason }, "draining");
+    state.draining = true;
+    stopping.abort();
+    parts.operator.retract();
+    await Promise.allSettled([...adapters.values()].map((adapter) => adapter.stop()));
+    await pipeline.stop(config.limits.drainTimeoutMs * GRACE_SHARE);
+    await server
+      .close()
+      .catch((error: unknown) => logger.warn({ err: error }, "the HTTP server did not close cleanly"));
+    for (const close of parts.closers.toReversed())
+      await close().catch((error: unknown) => logger.warn({ err: error }, "closing failed"));
+    logger.info({ reason }, "stopped");
+  }
+
+  return {
+    async start() {
+      const listening = await listen(server, config.web);
+      state.url = (config.web.publicUrl ?? listening.url).replace(/\/$/, "");
+      await pipeline.start();
+      await Promise.all([...adapters.values()].map((adapter) => adapter.start(pipeline.sink, stopping.signal)));
+      pipeline.wake();
+      parts.operator.publish(listening.url);
+      return {
+        url: state.url,
+        signInLink: parts.roles.ingest ? await parts.signInLink() : undefined,
+        insteadOfPort: listening.insteadOf,
+        agents: parts.directory.list(config.organizationId).map((agent) => agent.handle),
+        platforms: [...adapters.keys()],
+      };
+    },
+    stop(reason) {
+      stopped ??= stopAll(reason);
+      return stopped;
+    },
+  };
+}
+
+function createAdapters(config: Config, store: WebRoomStore, directory: Directory): ReadonlyMap<string, ChatAdapter> {
+  const agentsOf = (
+    organizationId: string,
+    room?: { roomId: string; name: string | null; kind: "public" | "private" | "direct" },
+  ): WebRoomAgent[] =>
+    directory
+      .list(organizationId)
+      .filter(
+        (agent) =>
+          room === undefined ||
+          decideChannelGrant({
+            agentChannels: agent.definition.channels,
+            channelId: room.roomId,
+            channelName: room.name ?? undefined,
+            channelKind: room.kind,
+            archived: false,
+            identityInChannel: true,
+          }).member,
+      )
+      .map((agent) => ({ ...agent.identity, description: agent.definition.description, status: agent.status }));
+  const web = createWebAdapter(
+    {
+      organizationId: config.organizationId,
+      maxUploadBytes: config.limits.uploadBytes,
+      ...(config.web.publicUrl && { publicUrl: config.web.publicUrl }),
+    },
+    { store, agents: agentsOf },
+  );
+  const adapters = new Map<string, ChatAdapter>([[web.platform, web]]);
+  const { slack } = config;
+  if (slack !== undefined) {
+    const stateSecret =
+      slack.oauth?.stateSecret?.reveal() ?? deriveKey(config.secretKey, "slack oauth state").toString("base64url");
+    const adapter = createSlackAdapter({
+      organizationId: config.organizationId,
+      mode: slack.mode,
+      receive: config.roles.includes("ingest"),
+      apiUrl: slack.apiUrl,
+      pacing: slack.pacing,
+      deliverySecret: deriveKey(config.secretKey, "slack delivery marks").toString("base64url"),
+      ...(slack.botToken && { botToken: slack.botToken.reveal() }),
+      ...(slack.appToken && { appToken: slack.appToken.reveal() }),
+      ...(slack.signingSecret && { signingSecret: slack.signingSecret.reveal() }),
+      ...(slack.oauth && {
+        clientId: slack.oauth.clientId,
+        clientSecret: slack.oauth.clientSecret.reveal(),
+        stateSecret,
+      }),
+      ...(config.web.publicUrl && { publicUrl: config.web.publicUrl }),
+    });
+    adapters.set(adapter.platform, adapter);
+  }
+  return adapters;
+}
+
+/** The agent that answers where nobody is named: the team's own first one, else the assistant when it has a model, else the guide. */
+function defaultAgent(directory: Directory, organizationId: string, assistantConfigured: boolean): string | undefined {
+  const active = directory.list(organizationId).filter((agent) => agent.status === "active");
+  const own = active.find((agent) => agent.row.source !== "builtin");
+  return (own ?? active.find((agent) => agent.handle === (assistantConfigured ? "assistant" : "guide")))?.agentId;
+}
+
+function issueSecrets(config: ConnectorConfig): { config: ConnectorConfig; shown?: string } {
+  if (config.kind !== "webhook" || config["secret"] !== undefined || config["secrets"] !== undefined) return { config };
+  const secret = generateWebhookSecret();
+  return { config: { ...config, secret }, shown: secret };
+}
+
+function reveal(settings: Config["models"]["openai"]): {
+  apiKey: string | undefined;
+  baseUrl: string | undefined;
+  model: string | undefined;
+} {
+  return { apiKey: settings.apiKey?.reveal(), baseUrl: settings.baseUrl, model: settings.model };
+}
+
+function documentation(): URL[] {
+  return ["../README.md", "../deploy/"].map((path) => new URL(path, import.meta.url));
+}
+
+function held(holder: { operations?: Operations }): Operations {
+  if (holder.operations === undefined)
+    throw new ParleyError("INVARIANT_BROKEN", { detail: "operations were asked for before they exist" });
+  return holder.operations;
+}

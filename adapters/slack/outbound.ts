@@ -10,12 +10,11 @@ import { KeyedQueue } from "../shared/keyed-queue.ts";
 import type { SlackAnswer } from "./client.ts";
 import { slackErrorName } from "./errors.ts";
 import { type Block, readPostBody } from "./post-body.ts";
+import { DELIVERY_EVENT_TYPE } from "./read-back.ts";
 import { asTs, tsToIso } from "./timestamps.ts";
 import { uploadFile } from "./upload.ts";
 import type { Workspace, WriteOptions } from "./workspace.ts";
 
-/** Marks own messages; readable by every app of the workspace, so the key in it is an HMAC. */
-export const DELIVERY_EVENT_TYPE = "parley_delivery";
 /** Previews whose kind is remembered, so that closing a stream is tried only where there is one. */
 const MAX_REMEMBERED_PREVIEWS = 10_000;
 

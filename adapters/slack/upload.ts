@@ -4,14 +4,13 @@ import { abortableSleep } from "../shared/abortable-sleep.ts";
 import { asAgent } from "./as-agent.ts";
 import { requirePlatformUrl } from "./hosts.ts";
 import type { PostBody } from "./post-body.ts";
+import { isOwn, MARK_BLOCK_PREFIX, markOf, readSince } from "./read-back.ts";
 import { asId, asList, asRecord, asString, type Raw } from "./raw.ts";
 import { asTs, tsToIso } from "./timestamps.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Slack processes files after the call; the message shows up within a moment. */
 const SHARE_POLLS_MS = [0, 200, 500, 1_000, 2_000, 3_000] as const;
-/** Messages with files take no metadata; the id of their one block holds the delivery's mark instead. */
-export const MARK_BLOCK_PREFIX = "parley:";
 const UPLOAD_TIMEOUT_MS = 60_000;
 
 /**
@@ -31,6 +30,7 @@ export async function uploadFile(
   const { signal } = post;
   const bytes = Buffer.from(body.base64, "base64");
   if (bytes.length === 0) throw new ParleyError("CONTENT_REJECTED", { detail: "the file is empty" });
+  const startedAtMs = Date.now();
   const fileId = await beforeAnythingIsSent(() => storeBytes(workspace, body.name, bytes, signal));
   await asAgent(workspace, post.identity, (author) =>
     workspace.write(
@@ -47,7 +47,7 @@ export async function uploadFile(
       { channel: channel.id, signal },
     ),
   );
-  return findShare(workspace, fileId, channel.id, signal);
+  return findShare(workspace, post, { fileId, mark, startedAtMs });
 }
 
 async function storeBytes(workspace: Workspace, name: string, bytes: Buffer, signal: AbortSignal): Promise<string> {
@@ -71,17 +71,19 @@ async function storeBytes(workspace: Workspace, name: string, bytes: Buffer, sig
   return fileId;
 }
 
-async function findShare(
-  workspace: Workspace,
-  fileId: string,
-  channelId: string,
-  signal: AbortSignal,
-): Promise<Receipt> {
+/** By what the file says of itself, else by the mark in the conversation. */
+async function findShare(workspace: Workspace, post: OutboundPost, upload: Upload): Promise<Receipt> {
+  const { signal } = post;
+  const { conversation } = post.target;
   for (const pauseMs of SHARE_POLLS_MS) {
     try {
       if (pauseMs > 0) await abortableSleep(pauseMs, signal);
-      const answer = await workspace.read("files.info", (web) => web.files.info({ file: fileId }), signal);
-      const ts = shareTs(asRecord(answer.file), channelId);
+      const answer = await workspace.read("files.info", (web) => web.files.info({ file: upload.fileId }), signal);
+      const shared = shareTs(asRecord(answer.file), conversation.channel.id);
+      if (shared !== undefined) return { messageId: shared, occurredAt: tsToIso(shared) };
+      const messages = (await readSince(workspace, conversation, upload.startedAtMs, signal)) ?? [];
+      const message = messages.find((one) => isOwn(workspace, one) && markOf(one) === upload.mark);
+      const ts = asTs(message?.["ts"]);
       if (ts !== undefined) return { messageId: ts, occurredAt: tsToIso(ts) };
     } catch (error) {
       throw new ParleyError("PLATFORM_OUTCOME_UNKNOWN", {
@@ -95,8 +97,14 @@ async function findShare(
   });
 }
 
+interface Upload {
+  readonly fileId: string;
+  readonly mark: string;
+  readonly startedAtMs: number;
+}
+
 /** `shares.public|private.<channel>[].ts`: where and as which messages a file is shown. */
-export function shareTs(file: Raw | undefined, channelId: string): string | undefined {
+function shareTs(file: Raw | undefined, channelId: string): string | undefined {
   const shares = asRecord(file?.["shares"]);
   for (const visibility of [asRecord(shares?.["public"]), asRecord(shares?.["private"])]) {
     const ts = asTs(asRecord(asList(visibility?.[channelId])[0])?.["ts"]);

@@ -31,7 +31,8 @@ export class Directory {
   /** Look-ups keep to Slack's rates even when writes are not paced. */
   readonly #limiter = new SendLimiter({ rules: RATE_RULES, pacing: true });
   readonly #homeTeamId: string;
-  #timer: NodeJS.Timeout | undefined;
+  #pauseTimer: NodeJS.Timeout | undefined;
+  #lookingUp = false;
   #closed = false;
 
   constructor(web: WebClient, homeTeamId: string) {
@@ -114,7 +115,7 @@ export class Directory {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    clearTimeout(this.#pauseTimer);
     this.#waiting.clear();
   }
 
@@ -123,8 +124,9 @@ export class Directory {
       const answer = await this.#web.conversations.info({ channel: channelId });
       this.#noteChannelObject(asRecord(answer.channel));
     } catch {
-      this.#misses.set(channelId, true);
+      // Not to be known now; see below.
     }
+    if (this.#channels.get(channelId)?.name === undefined) this.#misses.set(channelId, true);
   }
 
   #noteChannelObject(channel: Raw | undefined): void {
@@ -149,25 +151,28 @@ export class Directory {
   #lookUpLater(userId: string): void {
     if (this.#closed || this.#waiting.size >= MAX_WAITING_LOOKUPS || this.#misses.get(userId)) return;
     this.#waiting.add(userId);
-    this.#timer ??= setTimeout(() => this.#lookUpNext(), 0).unref();
+    if (this.#lookingUp) return;
+    this.#lookingUp = true;
+    void this.#lookUpWaiting();
   }
 
-  #lookUpNext(): void {
-    const [userId] = this.#waiting;
-    this.#timer = undefined;
-    if (userId === undefined || this.#closed) return;
-    this.#waiting.delete(userId);
-    this.#web.users
-      .info({ user: userId })
-      .then((answer) => {
-        const user = asRecord(answer.user);
-        if (user !== undefined) this.notePerson(user);
-      })
-      .catch(() => this.#misses.set(userId, true))
-      .finally(() => {
-        if (this.#waiting.size > 0 && !this.#closed)
-          this.#timer ??= setTimeout(() => this.#lookUpNext(), LOOKUP_PAUSE_MS).unref();
+  /** One by one, at the rate Slack allows for looking up people. Never rejects. */
+  async #lookUpWaiting(): Promise<void> {
+    for (const userId of this.#waiting) {
+      if (this.#closed) break;
+      try {
+        const user = asRecord((await this.#web.users.info({ user: userId })).user);
+        if (user === undefined || this.notePerson(user) === undefined) this.#misses.set(userId, true);
+      } catch {
+        this.#misses.set(userId, true);
+      }
+      // Only now: while it was looked up, it was not to be asked for again.
+      this.#waiting.delete(userId);
+      await new Promise<void>((resolve) => {
+        this.#pauseTimer = setTimeout(resolve, LOOKUP_PAUSE_MS).unref();
       });
+    }
+    this.#lookingUp = false;
   }
 }
 

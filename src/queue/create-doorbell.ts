@@ -15,6 +15,12 @@ export interface DoorbellOptions {
   readonly prefix?: string;
   /** How many bells a process works on at once. Default 8. */
   readonly concurrency?: number;
+  /**
+   * Whether a process that hears bells hands those that it rings to its own handler as long as one of `concurrency` slots is
+   * free, and to BullMQ only when none is: no round trip, and no pause while the queue is away. Bells of processes without the
+   * worker role, delayed bells and the overflow always go through BullMQ. Default true.
+   */
+  readonly localFirst?: boolean;
   readonly logger: Logger;
 }
 
@@ -24,7 +30,12 @@ export interface DoorbellOptions {
  * @throws ParleyError QUEUE_CONFIG_REFUSED for a REDIS_URL that is no URL of Redis.
  */
 export async function createDoorbell(options: DoorbellOptions): Promise<Doorbell> {
-  return new BullDoorbell(chooseBackend(options), options.concurrency ?? DEFAULT_CONCURRENCY, options.logger);
+  return new BullDoorbell({
+    backend: chooseBackend(options),
+    concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
+    localFirst: options.localFirst ?? true,
+    logger: options.logger,
+  });
 }
 
 function chooseBackend({ database, redisUrl, prefix = "parley", logger }: DoorbellOptions): BullBackend {

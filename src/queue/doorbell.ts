@@ -6,6 +6,7 @@ import { type BellJob, bellJobs, parseBell } from "./bell-jobs.ts";
 import type { BellQueue, BellWorker, BullBackend } from "./bull-backend.ts";
 import { CLOSE_TIMEOUT_MS, DEFAULT_DRAIN_MS, WORKER_OPTIONS } from "./bull-settings.ts";
 import { settlesWithin, withDeadline } from "./deadline.ts";
+import { LocalBell } from "./local-bell.ts";
 import { OutageLog } from "./outage-log.ts";
 import type { Doorbell, QueueHealth, RingOptions } from "./queue-port.ts";
 
@@ -16,10 +17,19 @@ const READY_TIMEOUT_MS = 5_000;
 
 type BellHandler = (conversationIds: readonly string[]) => Promise<void>;
 
+export interface BullDoorbellOptions {
+  readonly backend: BullBackend;
+  readonly concurrency: number;
+  /** Whether a process that hears bells hands itself the ones that it rings. */
+  readonly localFirst: boolean;
+  readonly logger: Logger;
+}
+
 /** The doorbell over BullMQ: one queue of bells, and a worker in processes that hear them. */
 export class BullDoorbell implements Doorbell {
   readonly #backend: BullBackend;
   readonly #concurrency: number;
+  readonly #localFirst: boolean;
   readonly #logger: Logger;
   readonly #outage: OutageLog;
   readonly #batch = new BellBatch((ids) => this.#send(ids, 0));
@@ -27,19 +37,22 @@ export class BullDoorbell implements Doorbell {
   #handler: BellHandler | undefined;
   #queue: BellQueue | undefined;
   #worker: BellWorker | undefined;
+  #local: LocalBell | undefined;
+  #closed: Promise<void> | undefined;
 
-  constructor(backend: BullBackend, concurrency: number, logger: Logger) {
-    this.#backend = backend;
-    this.#concurrency = concurrency;
-    this.#logger = logger;
-    this.#outage = new OutageLog(logger, "queue");
+  constructor(options: BullDoorbellOptions) {
+    this.#backend = options.backend;
+    this.#concurrency = options.concurrency;
+    this.#localFirst = options.localFirst;
+    this.#logger = options.logger;
+    this.#outage = new OutageLog(options.logger, "queue");
   }
 
   async ring(conversationIds: readonly string[], options: RingOptions = {}): Promise<void> {
     const delayMs = options.delayMs ?? 0;
     // Delayed rings are rare and each has its own time: they do not wait for one another.
     if (delayMs > 0) await this.#send(conversationIds, delayMs);
-    else await this.#batch.add(conversationIds);
+    else if (this.#local?.take(conversationIds) !== true) await this.#batch.add(conversationIds);
   }
 
   ringQuietly(conversationIds: readonly string[], options: RingOptions = {}): void {
@@ -51,6 +64,7 @@ export class BullDoorbell implements Doorbell {
   }
 
   async start(roles: { readonly worker: boolean }): Promise<void> {
+    if (roles.worker) this.#requireHandler();
     try {
       await this.#open(roles.worker);
     } catch (error) {
@@ -61,6 +75,7 @@ export class BullDoorbell implements Doorbell {
       this.#outage.failed(error);
       void this.#openLater(roles.worker);
     }
+    if (roles.worker && this.#localFirst) this.#local = this.#openLocal();
   }
 
   async health(): Promise<QueueHealth> {
@@ -71,7 +86,8 @@ export class BullDoorbell implements Doorbell {
       const counted = queue.getJobCounts("waiting", "active", "delayed", "failed");
       const counts = await withDeadline(counted, this.#backend.callTimeoutMs, "counting the queue's jobs");
       this.#outage.succeeded();
-      return { ok: true, ...none, ...counts, latencyMs: performance.now() - started };
+      const active = (counts["active"] ?? 0) + (this.#local?.running ?? 0);
+      return { ok: true, ...none, ...counts, active, latencyMs: performance.now() - started };
     } catch (error) {
       this.#outage.failed(error);
       const detail = toParleyError(error, "QUEUE_UNAVAILABLE").detail ?? "no reason given";
@@ -80,12 +96,18 @@ export class BullDoorbell implements Doorbell {
   }
 
   async close(options: { readonly drainMs?: number } = {}): Promise<void> {
-    if (this.#closing.signal.aborted) return;
-    this.#closing.abort();
-    const drainMs = options.drainMs ?? DEFAULT_DRAIN_MS;
+    this.#closed ??= this.#close(options.drainMs ?? DEFAULT_DRAIN_MS);
+    await this.#closed;
+  }
+
+  async #close(drainMs: number): Promise<void> {
     // BullMQ's close waits for the handlers, and for a connection, for as long as they take.
-    const worker = this.#worker?.close();
-    if (worker !== undefined && !(await settlesWithin(worker, drainMs + CLOSE_TIMEOUT_MS))) {
+    const drained = Promise.all([this.#worker?.close(), this.#local?.idle()]);
+    const left = this.#local?.close() ?? [];
+    // Other processes hear them sooner than this one's successor would find them.
+    if (left.length > 0) await this.#send(left, 0).catch(() => undefined);
+    this.#closing.abort();
+    if (!(await settlesWithin(drained, drainMs + CLOSE_TIMEOUT_MS))) {
       this.#logger.warn({ drainMs }, "queue: closing without waiting any longer for bells that are being worked on");
     }
     const queue = this.#queue?.close();
@@ -135,17 +157,22 @@ export class BullDoorbell implements Doorbell {
     this.#outage.succeeded();
   }
 
+  #openLocal(): LocalBell {
+    const onFailed = (error: unknown): void => this.#onHandlerFailed(error);
+    return new LocalBell({ slots: this.#concurrency, handler: this.#requireHandler(), onFailed });
+  }
+
+  #requireHandler(): BellHandler {
+    if (this.#handler !== undefined) return this.#handler;
+    throw new ParleyError("INVARIANT_BROKEN", { detail: "a worker was started before onBell said who hears it" });
+  }
+
   #openWorker(): BellWorker {
-    const handler = this.#handler;
-    if (handler === undefined) {
-      throw new ParleyError("INVARIANT_BROKEN", { detail: "a worker was started before onBell said who hears it" });
-    }
+    const handler = this.#requireHandler();
     const options = { ...WORKER_OPTIONS, concurrency: this.#concurrency, autorun: false };
     const worker = this.#backend.openWorker((job) => handler(parseBell(job.data)), options);
     worker.on("error", (error) => this.#onError(error));
-    worker.on("failed", (_job, error) => {
-      this.#logger.error({ err: error }, "queue: a bell was heard and its handler failed; the reconciler rings again");
-    });
+    worker.on("failed", (_job, error) => this.#onHandlerFailed(error));
     worker.on("stalled", (jobId) => {
       this.#logger.warn({ jobId }, "queue: a worker stopped while it worked on a bell, which is heard again");
     });
@@ -164,6 +191,10 @@ export class BullDoorbell implements Doorbell {
         this.#outage.failed(error);
       }
     }
+  }
+
+  #onHandlerFailed(error: unknown): void {
+    this.#logger.error({ err: error }, "queue: a bell was heard and its handler failed; the reconciler rings again");
   }
 
   #onError(error: unknown): void {

@@ -24,7 +24,8 @@ export interface QueueHealth {
  */
 export interface Doorbell {
   /**
-   * Resolves when the queue has the bell. Calls made while an earlier one is under way share one job.
+   * Resolves when the bell will be heard: the queue has it, or this process's own handler. Calls made while an earlier one is under
+   * way share one job.
    *
    * @throws ParleyError QUEUE_UNAVAILABLE within 500 ms when the queue is away (on PGlite, within 5 s when it is overloaded).
    */
@@ -34,8 +35,9 @@ export interface Doorbell {
   ringQuietly(conversationIds: readonly string[], options?: RingOptions): void;
 
   /**
-   * Sets who hears the bells of this process; call it once, before `start`. The handler gets each id once per call and runs up to
-   * `concurrency` times at once, perhaps for the same conversation. What it throws is logged and not repeated.
+   * Sets who hears the bells of this process; call it once, before `start`. The handler gets each id once per call. It runs up to
+   * `concurrency` times at once for bells of the queue and as often for bells rung in this process, perhaps for the same
+   * conversation. What it throws is logged and not repeated.
    */
   onBell(handler: (conversationIds: readonly string[]) => Promise<void>): void;
 

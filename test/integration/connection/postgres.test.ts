@@ -158,5 +158,5 @@ test("close waits for a transaction under way, but not for a connection that is 
   await database.close();
   expect(performance.now() - closing).toBeLessThan(4_000);
   expect(await finished).toBe("finished");
-  await expect(client.query("SELECT 1")).rejects.toThrow();
+  await expect(client.query("SELECT 1")).rejects.toThrow("not queryable");
 });

@@ -41,10 +41,10 @@ async function openStore(store: "pglite" | "postgres"): Promise<Database> {
   return database;
 }
 
-/** A doorbell that is closed at the end of the test. */
+/** A doorbell that is closed at the end of the test; every bell goes through BullMQ unless the options say otherwise. */
 export async function makeDoorbell(options: Omit<DoorbellOptions, "logger">): Promise<Bell> {
   const logger = new RecordingLogger();
-  const doorbell = await createDoorbell({ ...options, logger });
+  const doorbell = await createDoorbell({ localFirst: false, ...options, logger });
   onTestFinished(() => doorbell.close({ drainMs: 1_000 }));
   return { doorbell, logger };
 }

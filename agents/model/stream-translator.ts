@@ -6,6 +6,8 @@ import { modelFailureToError } from "./errors.ts";
 
 /** Most tool calls that are shown one by one; a reply has 50 parts, and the answer needs room. */
 const MAX_SHOWN_TOOL_CALLS = 20;
+/** Most tool calls of one turn; a model that asks for more is stuck or was talked into it. */
+export const MAX_TOOL_CALLS = 100;
 const MAX_SHOWN_CHARS = 2_000;
 /** Least time between two signs of life while a model reasons, in ms. */
 const SIGN_OF_LIFE_MS = 10_000;
@@ -15,6 +17,7 @@ export class StreamTranslator {
   readonly #modelName: string;
   #finish: { reason: string; raw: string | undefined; usage: LanguageModelUsage } | undefined;
   #shownCalls = new Set<string>();
+  #toolCalls = 0;
   #lastSignMs = Date.now();
   #hasOpenText = false;
   #needsBreak = false;
@@ -30,6 +33,7 @@ export class StreamTranslator {
     else if (part.type === "start-step") this.#needsBreak = this.#hasOpenText;
     else if (part.type === "reasoning-start" || part.type === "reasoning-delta")
       yield* this.#signOfLife("Thinking", part.type === "reasoning-start");
+    else if (part.type === "tool-input-start") this.#countToolCall();
     else if (part.type === "tool-input-delta") yield* this.#signOfLife("Preparing a tool call", false);
     else if (part.type === "tool-call") yield* this.#toolCall(part.toolCallId, part.toolName, part.input);
     else if (part.type === "tool-result") yield* this.#toolResult(part.toolCallId, part.toolName, "ok", part.output);
@@ -73,6 +77,15 @@ export class StreamTranslator {
     if (this.#hasOpenText || (!isNews && Date.now() - this.#lastSignMs < SIGN_OF_LIFE_MS)) return;
     this.#lastSignMs = Date.now();
     yield { type: "part", part: { type: "status", text } };
+  }
+
+  #countToolCall(): void {
+    this.#toolCalls += 1;
+    if (this.#toolCalls > MAX_TOOL_CALLS) {
+      throw new ParleyError("AGENT_REPLY_TOO_LARGE", {
+        detail: `the model asked for more than ${MAX_TOOL_CALLS} tool calls`,
+      });
+    }
   }
 
   *#toolCall(id: string, name: string, input: unknown): Generator<ReplyEventInput> {

@@ -45,6 +45,7 @@ export class SlackAdapter implements ChatAdapter {
     maxTextChars: MAX_MARKDOWN_CHARS,
     minEditIntervalMs: EDIT_INTERVAL_MS,
     maxUploadBytes: MAX_ARTIFACT_BYTES,
+    answersInThread: true,
   };
   readonly features: AdapterFeatures;
   readonly #config: SlackConfig;

@@ -11,7 +11,7 @@ import type { SlackAnswer } from "./client.ts";
 import { slackErrorName } from "./errors.ts";
 import { type Block, readPostBody } from "./post-body.ts";
 import { DELIVERY_EVENT_TYPE } from "./read-back.ts";
-import { asTs, tsToIso } from "./timestamps.ts";
+import { asTs, tsToIso, tsToOrder } from "./timestamps.ts";
 import { uploadFile } from "./upload.ts";
 import type { Workspace, WriteOptions } from "./workspace.ts";
 
@@ -160,7 +160,7 @@ export function receiptOf(answer: SlackAnswer): Receipt {
   const ts = asTs(answer["ts"]);
   if (ts === undefined)
     throw new ParleyError("PLATFORM_OUTCOME_UNKNOWN", { detail: "Slack's answer names no message" });
-  return { messageId: ts, occurredAt: tsToIso(ts) };
+  return { messageId: ts, occurredAt: tsToIso(ts), platformOrder: tsToOrder(ts) };
 }
 
 /** Ends the wait for a place in the queue at once; a write under way ends by its own signal and says what is certain. */

@@ -2,7 +2,7 @@ import type { ReconcileOutcome, ReconcileQuery } from "../../src/contracts/adapt
 import { toParleyError } from "../../src/errors/parley-error.ts";
 import { isOwn, markOf, readSince } from "./read-back.ts";
 import { asString, type Raw } from "./raw.ts";
-import { asTs, tsToIso } from "./timestamps.ts";
+import { asTs, tsToIso, tsToOrder } from "./timestamps.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface ReconcileOptions {
@@ -59,5 +59,5 @@ function unaccounted(own: readonly Raw[], query: ReconcileQuery): readonly Raw[]
 
 function found(message: Raw): ReconcileOutcome {
   const ts = asTs(message["ts"]) ?? "";
-  return { found: { messageId: ts, occurredAt: tsToIso(ts) } };
+  return { found: { messageId: ts, occurredAt: tsToIso(ts), platformOrder: tsToOrder(ts) } };
 }

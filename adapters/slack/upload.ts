@@ -6,7 +6,7 @@ import { requirePlatformUrl } from "./hosts.ts";
 import type { PostBody } from "./post-body.ts";
 import { isOwn, MARK_BLOCK_PREFIX, markOf, readSince } from "./read-back.ts";
 import { asId, asList, asRecord, asString, type Raw } from "./raw.ts";
-import { asTs, tsToIso } from "./timestamps.ts";
+import { asTs, tsToIso, tsToOrder } from "./timestamps.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Slack processes files after the call; the message shows up within a moment. */
@@ -80,11 +80,12 @@ async function findShare(workspace: Workspace, post: OutboundPost, upload: Uploa
       if (pauseMs > 0) await abortableSleep(pauseMs, signal);
       const answer = await workspace.read("files.info", (web) => web.files.info({ file: upload.fileId }), signal);
       const shared = shareTs(asRecord(answer.file), conversation.channel.id);
-      if (shared !== undefined) return { messageId: shared, occurredAt: tsToIso(shared) };
+      if (shared !== undefined)
+        return { messageId: shared, occurredAt: tsToIso(shared), platformOrder: tsToOrder(shared) };
       const messages = (await readSince(workspace, conversation, upload.startedAtMs, signal)) ?? [];
       const message = messages.find((one) => isOwn(workspace, one) && markOf(one) === upload.mark);
       const ts = asTs(message?.["ts"]);
-      if (ts !== undefined) return { messageId: ts, occurredAt: tsToIso(ts) };
+      if (ts !== undefined) return { messageId: ts, occurredAt: tsToIso(ts), platformOrder: tsToOrder(ts) };
     } catch (error) {
       throw new ParleyError("PLATFORM_OUTCOME_UNKNOWN", {
         detail: "the file was taken, but its message could not be looked up",

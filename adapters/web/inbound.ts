@@ -6,6 +6,11 @@ import { WEB_SELF_ID, WEB_SPACE_ID } from "./ids.ts";
 /** Change numbers are padded to this width, so that they sort as strings. */
 const ORDER_DIGITS = 16;
 
+/** Sorts like the number it stands for, by plain string comparison. */
+export function seqToOrder(seq: number): string {
+  return String(seq).padStart(ORDER_DIGITS, "0");
+}
+
 export type Translation = { readonly envelope: Envelope } | { readonly malformed: string };
 
 /** Translates an entry of the platform log; pure, so each attempt at the same entry gives the same envelope. */
@@ -51,7 +56,7 @@ function place(what: Placed, room: Pick<WebRoomRecord, "name" | "kind">, install
       channel: { id: what.roomId, name: room.name, kind: room.kind },
       ...(what.threadRootId === undefined ? {} : { thread: { id: what.threadRootId } }),
     },
-    platformOrder: String(what.seq).padStart(ORDER_DIGITS, "0"),
+    platformOrder: seqToOrder(what.seq),
     dedupeKey: dedupeKeyOf(installationId, what.roomId, what.seq),
     orderingKey: conversationKey(installationId, what.roomId, what.threadRootId),
   } as const;

@@ -7,6 +7,7 @@ import { toSafeText } from "../../src/envelope/content.ts";
 import { MAX_ARTIFACT_BYTES, ReplyPart } from "../../src/envelope/reply.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { newId } from "./ids.ts";
+import { seqToOrder } from "./inbound.ts";
 import { readMentions } from "./mentions.ts";
 import type { PeopleDirectory } from "./people-directory.ts";
 import { toSendError, withAbort } from "./send-errors.ts";
@@ -149,7 +150,7 @@ export function placeOf(target: Target): WebPlace {
 }
 
 export function receiptOf(post: WebPostRecord): Receipt {
-  return { messageId: post.postId, occurredAt: post.createdAt };
+  return { messageId: post.postId, occurredAt: post.createdAt, platformOrder: seqToOrder(post.seq) };
 }
 
 async function* toChunks(bytes: Buffer): AsyncGenerator<Buffer> {

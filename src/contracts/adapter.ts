@@ -112,7 +112,7 @@ export interface Receipt {
   readonly messageId: string;
   /** ISO 8601, the platform's time where it gives one. */
   readonly occurredAt?: string;
-  /** As in the envelope: sorts the message among the conversation's events. Default: the messageId. */
+  /** As in the envelope, in the same form: sorts the message among the conversation's events. Default: the messageId, for platforms whose ids sort so. */
   readonly platformOrder?: string;
 }
 

@@ -1,17 +1,18 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { ChatAdapter, InstallationHealth } from "../../src/contracts/adapter.ts";
 import type { AdapterSink } from "../../src/contracts/adapter-sink.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { resolveConfig, type WebAdapterConfig } from "./config.ts";
 import type { WebAdapterDependencies, WebContext } from "./context.ts";
 import { createFeatures } from "./features.ts";
-import { newId } from "./ids.ts";
+import { hashSecret, newId } from "./ids.ts";
 import { Intake } from "./intake.ts";
 import { mountWebRoom } from "./mount.ts";
 import { Outbound } from "./outbound.ts";
 import { PeopleDirectory } from "./people-directory.ts";
 import { MIN_PREVIEW_INTERVAL_MS } from "./preview.ts";
 import { MAX_AGENT_POST_CHARS, renderParts } from "./render.ts";
+import { readSessionCookie } from "./session-cookie.ts";
 import { SocketHub } from "./socket-hub.ts";
 import { WebInstallations } from "./web-installations.ts";
 
@@ -22,11 +23,16 @@ const PRUNE_INTERVAL_MS = 60 * 60_000;
 const PRUNE_AGE_MS = 24 * 60 * 60_000;
 
 /** The built-in web room: a platform of its own, whose log is in the ledger's database. */
-export function createWebAdapter(config: WebAdapterConfig, dependencies: WebAdapterDependencies): ChatAdapter {
-  return new WebAdapter(config, dependencies);
+export function createWebAdapter(config: WebAdapterConfig, dependencies: WebAdapterDependencies): WebAdapter {
+  return new WebRoomAdapter(config, dependencies);
 }
 
-class WebAdapter implements ChatAdapter {
+export interface WebAdapter extends ChatAdapter {
+  /** Whether the request carries the session of an owner of this organization; needs its cookies to be parsed, and leaves its origin to the caller. */
+  isOwner(request: FastifyRequest): Promise<boolean>;
+}
+
+class WebRoomAdapter implements WebAdapter {
   readonly platform = "web";
   readonly limits: ChatAdapter["limits"];
   readonly features: ChatAdapter["features"];
@@ -115,6 +121,13 @@ class WebAdapter implements ChatAdapter {
       state,
       ...(lastEventAt === undefined ? {} : { lastEventAt }),
     }));
+  }
+
+  async isOwner(request: FastifyRequest): Promise<boolean> {
+    const { config, store } = this.#context;
+    const token = readSessionCookie(request, config.publicUrl);
+    const session = token === undefined ? undefined : await store.access.session(hashSecret(token));
+    return session?.organizationId === config.organizationId && session.role === "owner";
   }
 
   #requireInstallations(): WebInstallations {

@@ -16,7 +16,10 @@ export interface WebRoomAgent extends AgentIdentity {
 export interface WebAdapterDependencies {
   readonly store: WebRoomStore;
   /** The agents of the organization, or those that are members of a room; cheap, from memory. */
-  agents(organizationId: string, room?: Pick<WebRoomRecord, "roomId" | "name" | "kind">): readonly WebRoomAgent[];
+  readonly agents: (
+    organizationId: string,
+    room?: Pick<WebRoomRecord, "roomId" | "name" | "kind">,
+  ) => readonly WebRoomAgent[];
 }
 
 /** What the parts of the adapter share. */

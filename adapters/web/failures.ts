@@ -22,7 +22,10 @@ export function answerFailure(
   const { row, code } = failure;
   if (row.status >= 500) {
     // The route, not the address: an address holds ids that nobody needs in a log.
-    logger?.error({ code, route: request.routeOptions.url ?? "unknown" }, "web room: a request failed");
+    logger?.error(
+      { code, route: request.routeOptions.url ?? "unknown", cause: kindOf(error) },
+      "web room: a request failed",
+    );
   }
   const body: ApiFailure = {
     error: {
@@ -36,6 +39,13 @@ export function answerFailure(
   // What is left of a body that was refused is not read: the connection cannot go on.
   if (row.status === 413) reply.header("connection", "close");
   return reply.code(row.status).send(body);
+}
+
+/** Name and code of what was thrown, never its words: those may quote what people wrote. */
+function kindOf(error: FastifyError | ParleyError): string {
+  const { cause } = error;
+  const thrown: Error = cause instanceof Error ? cause : error;
+  return "code" in thrown ? `${thrown.name} ${String(thrown.code)}` : thrown.name;
 }
 
 function fromFastify(error: FastifyError): ParleyError {

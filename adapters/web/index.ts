@@ -1,4 +1,4 @@
-export { createWebAdapter } from "./adapter.ts";
+export { createWebAdapter, type WebAdapter } from "./adapter.ts";
 export { WEB_COMMANDS } from "./commands.ts";
 export type { WebAdapterConfig } from "./config.ts";
 export type { WebAdapterDependencies, WebRoomAgent } from "./context.ts";

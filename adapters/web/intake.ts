@@ -42,6 +42,11 @@ export class Intake {
     this.#timer.unref();
   }
 
+  /** Hands on soon, in the background, what was stored just now in rooms that the caller does not know. */
+  sweepSoon(): void {
+    if (this.#running !== undefined) this.#sweep = this.#sweep.then(() => this.#sweepOnce(0));
+  }
+
   /** Takes nothing new and waits for what is under way. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);

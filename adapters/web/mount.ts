@@ -9,7 +9,7 @@ import { addPostRoutes } from "./routes/post-routes.ts";
 import { addRoomRoutes } from "./routes/room-routes.ts";
 import { addSocketRoute } from "./routes/socket-route.ts";
 import { addUploadRoutes } from "./routes/upload-routes.ts";
-import { prepareScope } from "./server-plugins.ts";
+import { prepareScope, withZod } from "./server-plugins.ts";
 
 /** Registers the web room's routes below its prefix, in a scope of their own: nothing of it changes other routes. */
 export async function mountWebRoom(server: FastifyInstance, context: WebContext): Promise<void> {
@@ -23,11 +23,12 @@ export async function mountWebRoom(server: FastifyInstance, context: WebContext)
         reply.header("x-content-type-options", "nosniff");
         reply.header("referrer-policy", "no-referrer");
       });
-      const prepared = await prepareScope(scope, {
+      await prepareScope(scope, {
         maxUploadBytes: context.config.maxUploadBytes,
         requestsPerMinute: context.config.requestsPerMinute,
         keyOf: (request) => request.webSession?.personId ?? `address:${request.ip}`,
       });
+      const prepared = withZod(scope);
       addGuard(prepared, context);
       scope.setNotFoundHandler(() => {
         throw new ParleyError("NOT_FOUND");

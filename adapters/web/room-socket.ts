@@ -1,4 +1,4 @@
-import type { WebSocket } from "ws";
+import type { RawData, WebSocket } from "ws";
 import type { WebSessionRecord } from "../../src/contracts/web-room-records.ts";
 import { type ClientFrame, ClientFrame as ClientFrameSchema, type ServerFrame, SOCKET_CLOSE } from "./protocol.ts";
 
@@ -21,6 +21,7 @@ export class RoomSocket {
   ready = false;
   readonly #socket: WebSocket;
   #missedPings = 0;
+  #closing = false;
   #allowance = BURST_FRAMES;
   #countedAt = performance.now();
 
@@ -35,11 +36,12 @@ export class RoomSocket {
   /** Calls back for each valid frame; invalid ones get an error frame, too many end the connection. */
   onFrame(handle: (frame: ClientFrame) => void): void {
     this.#socket.on("message", (data, isBinary) => {
+      if (this.#closing) return;
       if (!this.#spend()) {
         this.close(SOCKET_CLOSE.tooFast, "too many messages");
         return;
       }
-      const frame = isBinary ? undefined : parseFrame(data.toString());
+      const frame = isBinary ? undefined : parseFrame(textOf(data));
       if (frame === undefined)
         this.send({ type: "error", code: "PAYLOAD_MALFORMED", message: "The message is no frame of this protocol." });
       else handle(frame);
@@ -56,7 +58,7 @@ export class RoomSocket {
 
   /** Sends a frame that was made once for many; a reader that is too slow is cut off rather than held in memory. */
   sendText(frame: string): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#closing || this.#socket.readyState !== this.#socket.OPEN) return;
     if (this.#socket.bufferedAmount + frame.length > MAX_BUFFERED_BYTES) {
       this.close(SOCKET_CLOSE.tooSlow, "the connection is too slow");
       return;
@@ -75,7 +77,8 @@ export class RoomSocket {
   }
 
   close(code: number, reason: string): void {
-    if (this.#socket.readyState === this.#socket.CLOSED) return;
+    if (this.#closing || this.#socket.readyState === this.#socket.CLOSED) return;
+    this.#closing = true;
     this.#socket.close(code, reason);
     const timer = setTimeout(() => this.#socket.terminate(), CLOSE_GRACE_MS);
     this.#socket.once("close", () => clearTimeout(timer));
@@ -88,6 +91,12 @@ export class RoomSocket {
     this.#allowance -= 1;
     return this.#allowance >= 0;
   }
+}
+
+/** The bytes of a message, in whichever of its forms `ws` hands them over. */
+function textOf(data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString("utf8");
+  return (Buffer.isBuffer(data) ? data : Buffer.from(data)).toString("utf8");
 }
 
 function parseFrame(text: string): ClientFrame | undefined {

@@ -1,26 +1,22 @@
+import type { ErrorCode } from "../../src/errors/codes.ts";
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 
 /** Guarantees the errors table's code and delivery certainty for whatever a write to the room's log ended in. */
 export function toSendError(thrown: unknown): ParleyError {
   const error = toParleyError(thrown);
   const options = { cause: error, facts: error.facts, ...(error.detail === undefined ? {} : { detail: error.detail }) };
-  switch (error.code) {
-    case "NOT_FOUND":
-      return new ParleyError("TARGET_NOT_FOUND", options);
-    case "PAYLOAD_TOO_LARGE":
-    case "REQUEST_INVALID":
-      return new ParleyError("CONTENT_REJECTED", options);
-    case "LEDGER_UNAVAILABLE":
-      // The write is one transaction: only a connection that was lost while it committed leaves the outcome open.
-      return error.facts["commit"] === "unknown"
-        ? new ParleyError("PLATFORM_OUTCOME_UNKNOWN", options)
-        : new ParleyError("PLATFORM_UNAVAILABLE", options);
-    case "INVARIANT_BROKEN":
-      // An error that nobody foresaw may have come after the commit.
-      return new ParleyError("PLATFORM_OUTCOME_UNKNOWN", options);
-    default:
-      return error;
-  }
+  const code = codeOf(error);
+  return code === error.code ? error : new ParleyError(code, options);
+}
+
+function codeOf({ code, facts }: ParleyError): ErrorCode {
+  if (code === "NOT_FOUND") return "TARGET_NOT_FOUND";
+  if (code === "PAYLOAD_TOO_LARGE" || code === "REQUEST_INVALID") return "CONTENT_REJECTED";
+  // The write is one transaction: only a connection that was lost while it committed leaves the outcome open.
+  if (code === "LEDGER_UNAVAILABLE")
+    return facts["commit"] === "unknown" ? "PLATFORM_OUTCOME_UNKNOWN" : "PLATFORM_UNAVAILABLE";
+  // An error that nobody foresaw may have come after the commit.
+  return code === "INVARIANT_BROKEN" ? "PLATFORM_OUTCOME_UNKNOWN" : code;
 }
 
 /** Ends with the signal, whatever the write does; what then became of it is for `reconcile` to say. */

@@ -13,7 +13,8 @@ const MAX_JSON_BYTES = 128 * 1024;
 /** A scope whose routes take their types from zod schemas. */
 export type WebServer = ReturnType<typeof withZod>;
 
-function withZod(server: FastifyInstance) {
+/** Gives the scope the types of zod schemas. Synchronous: a scope can be awaited, so an async function must not return one. */
+export function withZod(server: FastifyInstance) {
   return server.withTypeProvider<ZodTypeProvider>();
 }
 
@@ -25,7 +26,7 @@ function withZod(server: FastifyInstance) {
 export async function prepareScope(
   scope: FastifyInstance,
   options: { maxUploadBytes: number; requestsPerMinute: number; keyOf: (request: FastifyRequest) => string },
-): Promise<WebServer> {
+): Promise<void> {
   if (!scope.hasRequestDecorator("cookies")) await scope.register(cookie);
   await scope.register(multipart, {
     limits: { files: 1, fields: 0, parts: 1, headerPairs: 20, fileSize: options.maxUploadBytes + 1 },
@@ -49,7 +50,6 @@ export async function prepareScope(
   // Answers are made from typed views and need no second look; schemas with transforms could not be turned back anyway.
   scope.setSerializerCompiler(() => JSON.stringify);
   acceptJsonAlone(scope);
-  return withZod(scope);
 }
 
 /** A page of another site can send text and forms without asking; JSON it cannot. */
@@ -62,7 +62,8 @@ function acceptJsonAlone(scope: FastifyInstance): void {
     (request, body, done) => {
       // An empty body with the JSON type is what many clients send with DELETE.
       if (body === "") done(null, undefined);
-      else parse(request, typeof body === "string" ? body : body.toString("utf8"), done);
+      // The parser calls back; what it returns is nothing.
+      else void parse(request, typeof body === "string" ? body : body.toString("utf8"), done);
     },
   );
 }

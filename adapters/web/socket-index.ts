@@ -31,7 +31,7 @@ export class SocketIndex {
   /** Makes these the rooms that the socket hears of; does nothing for a socket that is gone. */
   setRooms(socket: RoomSocket, roomIds: readonly string[]): void {
     const wanted = this.#all.has(socket) ? new Set(roomIds) : new Set<string>();
-    for (const roomId of [...socket.rooms]) {
+    for (const roomId of socket.rooms) {
       if (wanted.has(roomId)) continue;
       socket.rooms.delete(roomId);
       removeFrom(this.#byRoom, roomId, socket);

@@ -55,6 +55,8 @@ export function addAccessRoutes(server: WebServer, context: WebContext): void {
           detail: "This sign-in link was used already or is too old; ask for a new one.",
         });
       }
+      // The person may have joined the default room.
+      context.intake.sweepSoon();
       setSessionCookie(request, reply, { publicUrl, token, maxAgeMs: context.config.sessionTtlMs });
       return await meAnswer(context, session);
     },
@@ -114,6 +116,7 @@ export function addAccessRoutes(server: WebServer, context: WebContext): void {
     requireRankOver(session, person.role);
     const changed = await access.updatePerson(session.organizationId, person.personId, defined(request.body));
     if (changed === undefined) throw new ParleyError("NOT_FOUND");
+    context.intake.sweepSoon();
     return personView(changed);
   });
 

@@ -85,9 +85,11 @@ export class BullDoorbell implements Doorbell {
       const queue = this.#openedQueue();
       const counted = queue.getJobCounts("waiting", "active", "delayed", "failed");
       const counts = await withDeadline(counted, this.#backend.callTimeoutMs, "counting the queue's jobs");
-      this.#outage.succeeded();
+      this.#outage.answered();
+      const { detail } = this.#outage;
       const active = (counts["active"] ?? 0) + (this.#local?.running ?? 0);
-      return { ok: true, ...none, ...counts, active, latencyMs: performance.now() - started };
+      const known = { ...none, ...counts, active, latencyMs: performance.now() - started };
+      return detail === undefined ? { ok: true, ...known } : { ok: false, ...known, detail };
     } catch (error) {
       this.#outage.failed(error);
       const detail = toParleyError(error, "QUEUE_UNAVAILABLE").detail ?? "no reason given";

@@ -1,6 +1,10 @@
 import type { Logger } from "../contracts/logger.ts";
 
 const REPEAT_AFTER_MS = 60_000;
+/** How long a refused write counts although reads work; a worker tries again within drainDelay, 5 s. */
+const REFUSED_WRITE_MS = 10_000;
+/** Redis out of memory, unable to persist, or a replica: it answers questions and takes no jobs. */
+const REFUSED_WRITE = /\b(OOM|MISCONF|READONLY|NOREPLICAS)\b/;
 
 /** Logs an outage once when it begins and once when it ends, however many calls fail in between; reminds once a minute. */
 export class OutageLog {
@@ -8,6 +12,7 @@ export class OutageLog {
   readonly #what: string;
   #since: number | undefined;
   #lastLogged = 0;
+  #lastFailed = 0;
   #failures = 0;
   #detail: string | undefined;
 
@@ -26,12 +31,19 @@ export class OutageLog {
     const now = performance.now();
     this.#detail = error instanceof Error ? error.message : String(error);
     this.#failures += 1;
+    this.#lastFailed = now;
     const begins = this.#since === undefined;
     this.#since ??= now;
     if (!begins && now - this.#lastLogged < REPEAT_AFTER_MS) return;
     this.#lastLogged = now;
     const fields = { reason: this.#detail, failures: this.#failures, awayMs: Math.round(now - this.#since) };
     this.#logger.warn(fields, `${this.#what} is away; work waits in the ledger`);
+  }
+
+  /** A read worked, which ends an outage unless writes were refused a moment ago. */
+  answered(): void {
+    const refused = REFUSED_WRITE.test(this.#detail ?? "") && performance.now() - this.#lastFailed < REFUSED_WRITE_MS;
+    if (!refused) this.succeeded();
   }
 
   succeeded(): void {

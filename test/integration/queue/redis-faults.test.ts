@@ -190,3 +190,26 @@ test("finished bells leave nothing behind that grows", async () => {
   expect(rounds[2]).toBeLessThanOrEqual((rounds[0] ?? 0) + 2);
   expect(await client.dbsize()).toBeLessThan(20);
 });
+
+test("a Redis without memory refuses rings, says so in health, is logged once and costs no CPU; later it is used again", async () => {
+  const server = await start();
+  const bell = await hearingDoorbell(on(server.url));
+  await bell.doorbell.ring(["before"]);
+  await until(() => bell.heard.length === 1);
+  const client = await admin(server);
+  await client.config("SET", "maxmemory", "1");
+  const cpu = process.cpuUsage();
+  const started = performance.now();
+  while (performance.now() - started < 2_000) {
+    expect((await timedRing(bell)).code).toBe("QUEUE_UNAVAILABLE");
+    expect(await bell.doorbell.health()).toMatchObject({ ok: false, detail: expect.stringContaining("OOM") });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const { user, system } = process.cpuUsage(cpu);
+  expect((user + system) / 1_000).toBeLessThan(1_000);
+  expect(bell.logger.messages("warn")).toHaveLength(1);
+  await client.config("SET", "maxmemory", "0");
+  await bell.doorbell.ring(["after"]);
+  await until(() => bell.heard.flat().includes("after"));
+  expect(await bell.doorbell.health()).toMatchObject({ ok: true });
+});

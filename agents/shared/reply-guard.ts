@@ -11,8 +11,8 @@ export const MAX_STATUS_PARTS = 500;
 /** Most bytes of files one reply may carry, after base64. */
 export const MAX_REPLY_ARTIFACT_BYTES = MAX_ARTIFACT_BYTES;
 
-/** Most events of one turn, empty ones included: every byte of the longest text could come alone. */
-export const MAX_REPLY_EVENTS = MAX_REPLY_BYTES + 10_000;
+/** Most events of one turn, empty ones included; the longest text comes in about 65 000 pieces when a model streams it token by token. */
+export const MAX_REPLY_EVENTS = 100_000;
 
 const Deferred = z.strictObject({ type: z.literal("deferred"), deadlineMs: z.number().nonnegative().max(86_400_000) });
 

@@ -104,7 +104,7 @@ describe("a call to an address that must not be called", () => {
       "[::ffff:127.0.0.1]",
       "cloud.example",
     ]) {
-      expect(await failureOf(http, `http://${host}:${port}/`), host).toMatchObject({ code: "AGENT_NOT_CONFIGURED" });
+      expect(await failureOf(http, `http://${host}:${port}/`)).toMatchObject({ code: "AGENT_NOT_CONFIGURED" });
     }
     expect(contacts).toBe(0);
   });

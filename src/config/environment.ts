@@ -99,7 +99,7 @@ export const ENVIRONMENT: readonly Variable[] = [
   variable("PARLEY_LOG_FORMAT", "logFormat", "auto: text on a terminal, json elsewhere", "json or text", {
     flag: "log-format",
   }),
-  variable("PARLEY_TURN_BUDGET", "pipeline.turnBudget", "12", "Most agent turns that one human message may cause", {
+  variable("PARLEY_TURN_BUDGET", "pipeline.turnBudget", "16", "Most agent turns that one human message may cause", {
     kind: "integer",
   }),
   variable(

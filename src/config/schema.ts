@@ -112,14 +112,21 @@ const Models = z.strictObject({
 });
 
 const Pipeline = z.strictObject({
-  turnBudget: whole(1, 1_000, 12, "most agent turns that one human message may cause"),
+  turnBudget: whole(1, 1_000, 16, "most agent turns that one human message may cause"),
   maxHops: whole(0, 20, 4, "most agent-to-agent hops since a person last spoke"),
   pairTurnsPerMinute: whole(1, 1_000, 6, "most turns of one agent caused by one other within 60 s"),
-  transcriptMessages: whole(0, 1_000, 50, "past messages an agent is given with its turn"),
-  concurrentTurns: whole(1, 10_000, 64, "agent turns that one process runs at once"),
-  reconcileIntervalMs: whole(100, 600_000, 5_000, "pause between two looks for due work without a doorbell, in ms"),
-  conversationLeaseMs: whole(1_000, 300_000, 5_000, "time after which a conversation of a dead worker is free, in ms"),
-  eventsPerLease: whole(1, 10_000, 50, "events of one hot conversation before others have their turn"),
+  concurrentTurns: whole(
+    1,
+    10_000,
+    512,
+    "agent turns that one process runs at once; one agent gets at most a quarter of them",
+  ),
+  reconcileIntervalMs: whole(
+    500,
+    600_000,
+    5_000,
+    "pause between two looks for due work that no bell stands for, in ms",
+  ),
 });
 
 const Limits = z.strictObject({

@@ -133,10 +133,10 @@ export function takeUnknown(sql: SqlRunner, owner: string): Promise<UnknownDeliv
   );
 }
 
-/** Rings again for work that no bell stands for: a bell or a wake-up was lost between two commits. Returns how many conversations it found. */
-export async function ringForgotten(sql: SqlRunner): Promise<number> {
-  const rows = await sql.query({
-    name: "ring_forgotten",
+/** Makes work due again that no bell stands for (a bell or a wake-up was lost between two commits) and names its conversations. */
+export async function findForgotten(sql: SqlRunner): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>({
+    name: "find_forgotten",
     text: `with stranded as (
         update events e set state = 'pending', steered_turn_id = null from turns t
         where e.steered_turn_id is not null and e.state = 'steering' and t.id = e.steered_turn_id and t.finished_at is not null returning e.conversation_id
@@ -157,7 +157,7 @@ export async function ringForgotten(sql: SqlRunner): Promise<number> {
       from (select id, bool_or(route) as route, bool_or(outbox) as outbox from forgotten group by id) f
       where c.id = f.id and ((f.route and c.due_at is null) or (f.outbox and c.outbox_due_at is null)) returning c.id`,
   });
-  return rows.length;
+  return rows.map((row) => row.id);
 }
 
 /** Whether anything is due now, in routing or in the outbox. */

@@ -8,12 +8,12 @@ import type { Database } from "../ledger/connection/database.ts";
 import type { StartedTurn } from "../ledger/routing.ts";
 import type { NewId } from "../ledger/row-ids.ts";
 import { loadTurns } from "../ledger/turns.ts";
-import { forgetAllWorkers } from "../ledger/upkeep.ts";
+import { findForgotten, forgetAllWorkers } from "../ledger/upkeep.ts";
 import type { Doorbell } from "../queue/queue-port.ts";
+import { createReconciler } from "../queue/reconciler.ts";
 import { createRosters } from "./assemble/roster.ts";
 import { toTrigger } from "./assemble/transcript.ts";
 import { createTurnTools } from "./assemble/turn-tools.ts";
-import { createBells } from "./bells.ts";
 import type { Connectors } from "./connectors.ts";
 import { createDeliverer } from "./deliver/deliverer.ts";
 import { createOutboxLoop } from "./deliver/outbox-loop.ts";
@@ -45,8 +45,8 @@ export interface PipelineOptions {
   readonly answerAgeMs: number;
   readonly maxConcurrentTurns: number;
   readonly defaultAgent: (organizationId: string) => string | undefined;
-  /** Time between two looks of the sweep, in ms. Default 1,000 on PostgreSQL, 5,000 on PGlite. */
-  readonly sweepEveryMs?: number;
+  /** Time between two looks for work that no bell stands for, in ms. */
+  readonly reconcileEveryMs: number;
 }
 
 export interface Pipeline {
@@ -57,6 +57,8 @@ export interface Pipeline {
   /** Stops taking work, lets turns end for `graceMs`, and hands the rest to whoever comes next. */
   stop(graceMs: number): Promise<void>;
 }
+
+const HEARTBEAT_MS = 1_000;
 
 /** Composes the pipeline of one process: ingest → route → assemble → invoke → render → deliver, over the ledger. */
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
@@ -125,6 +127,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       canSteer: (agentId) => connectors.of(agentId).features.steer,
     },
     freeSlots: () => runner.freeSlots,
+    agentSlots: { used: runner.activeOf, most: Math.max(1, Math.ceil(options.maxConcurrentTurns / 4)) },
     historyMessages: () => Math.max(0, ...options.directory.historyLimits()),
     startTurns(planned, promoted) {
       for (const { turn, started } of planned) runner.start(fromPlanned(turn, started));
@@ -137,19 +140,16 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       for (const plan of plans) signalPlan(plan);
     },
   });
-  const bells = createBells({
-    doorbell: options.doorbell,
-    wakeHere: roles.worker ? drain.wake : undefined,
-    backstopMs: database.backend === "pglite" ? 1_000 : 250,
-  });
   const ingest = createIngest({
     database,
     newId,
     metrics,
-    ring: bells.ring,
+    ring: (ids) => options.doorbell.ringQuietly(ids),
     holdMs: (platform) => adapters.get(platform)?.limits.orderingHoldMs ?? 0,
   });
-  const sweepEveryMs = options.sweepEveryMs ?? (database.backend === "pglite" ? 5_000 : 1_000);
+  // Processes that share a ledger watch each other's heartbeats; a single one only looks for what was forgotten.
+  const sweepEveryMs =
+    database.backend === "pglite" ? options.reconcileEveryMs : Math.min(HEARTBEAT_MS, options.reconcileEveryMs);
   const sweep = createSweep({
     database,
     newId,
@@ -169,6 +169,12 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     },
     wakeOutbox: outbox.wake,
     everyMs: sweepEveryMs,
+  });
+  const reconciler = createReconciler({
+    everyMs: options.reconcileEveryMs,
+    logger,
+    findDue: () => findForgotten(database),
+    ring: (ids) => options.doorbell.ring(ids),
   });
   options.doorbell.onBell(async () => {
     wake();
@@ -243,9 +249,11 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       await sweep.start();
       await options.doorbell.start({ worker: roles.worker || roles.delivery });
       await sweep.run();
+      reconciler.start();
       wake();
     },
     async stop(graceMs) {
+      await reconciler.stop();
       await drain.stop();
       await runner.stop(graceMs);
       await ends.settle();

@@ -28,6 +28,8 @@ export interface TurnRunner {
   steer(turnId: string, eventId: string, message: TranscriptMessage): boolean;
   active(): ReadonlySet<string>;
   readonly freeSlots: number;
+  /** How many turns of an agent run here. */
+  activeOf(agentId: string): number;
   /** Waits up to `graceMs` for running turns, then aborts the rest without committing them. */
   stop(graceMs: number): Promise<void>;
 }
@@ -62,6 +64,7 @@ interface ActiveTurn {
 export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
   const { logger, owner, database } = options;
   const running = new Map<string, ActiveTurn>();
+  const activeByAgent = new Map<string, number>();
   let abandoned = false;
 
   async function run(active: ActiveTurn): Promise<void> {
@@ -201,6 +204,10 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     });
   }
 
+  function count(agentId: string, change: 1 | -1): void {
+    activeByAgent.set(agentId, (activeByAgent.get(agentId) ?? 0) + change);
+  }
+
   function launch(turn: RunnableTurn, work: (active: ActiveTurn) => Promise<void>): void {
     const active: ActiveTurn = {
       turn,
@@ -212,9 +219,11 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       done: Promise.resolve(),
     };
     running.set(turn.turnId, active);
+    count(turn.agent.agentId, 1);
     active.done = work(active).finally(() => {
       active.steering.end();
       running.delete(turn.turnId);
+      count(turn.agent.agentId, -1);
     });
   }
 
@@ -234,6 +243,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       return active !== undefined;
     },
     active: () => new Set(running.keys()),
+    activeOf: (agentId) => activeByAgent.get(agentId) ?? 0,
     get freeSlots() {
       return options.maxConcurrentTurns - running.size;
     },

@@ -20,7 +20,9 @@ export interface DrainOptions {
   readonly owner: string;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  readonly plan: Omit<PlanContext, "loops">;
+  readonly plan: Omit<PlanContext, "loops" | "takeSlot">;
+  /** How many turns of this agent run here, and how many may. */
+  readonly agentSlots: { readonly used: (agentId: string) => number; readonly most: number };
   /** How many more turns this process can run now; routing waits while there are none. */
   readonly freeSlots: () => number;
   readonly historyMessages: () => number;
@@ -73,8 +75,15 @@ export function createDrain(options: DrainOptions): Drain {
       (conversation.events ?? []).map((event) => ({ id: event.id, envelope: event.envelope as Envelope })),
     ); // validated at ingest
     const loops = await loadLoopCounts(database, flat, options.plan.limits.pairWindowMs);
+    const taken = new Map<string, number>();
+    const takeSlot = (agentId: string): boolean => {
+      const used = options.agentSlots.used(agentId) + (taken.get(agentId) ?? 0);
+      if (used >= options.agentSlots.most) return false;
+      taken.set(agentId, (taken.get(agentId) ?? 0) + 1);
+      return true;
+    };
     const plans = claimed.map((conversation) =>
-      planConversation(conversation, envelopes.get(conversation.id) ?? [], { ...options.plan, loops }),
+      planConversation(conversation, envelopes.get(conversation.id) ?? [], { ...options.plan, loops, takeSlot }),
     );
     await commit(plans);
     return true;

@@ -43,6 +43,8 @@ export interface PlanContext {
   /** Whether answers to a top-level message go into a thread under it on this platform. */
   readonly answersInThread: (platform: string) => boolean;
   readonly canSteer: (agentId: string) => boolean;
+  /** Takes a slot for one more turn of this agent; false when it has its share already and the turn must queue. */
+  readonly takeSlot: (agentId: string) => boolean;
 }
 
 const MAX_RESTARTS = 2;
@@ -70,7 +72,7 @@ export function planConversation(
     const envelope = envelopes[index];
     if (envelope !== undefined) planEvent(plan, event, envelope, open, context);
   }
-  planPromotions(plan, open);
+  planPromotions(plan, open, context);
   return plan;
 }
 
@@ -219,7 +221,7 @@ function openTurn(
     trigger_message: "messageId" in envelope.body ? (envelope.body.messageId ?? null) : null,
     asker: envelope.sender.kind === "agent" ? null : envelope.sender.id,
     reason,
-    start: !active.some((turn) => open.has(turn.id)),
+    start: !active.some((turn) => open.has(turn.id)) && context.takeSlot(agent.agentId),
     timeout_ms: agent.definition.turnTimeoutMs,
     hop: envelope.cause?.hopCount ?? 0,
     root: rootOf(envelope, event.id),
@@ -273,7 +275,7 @@ function endOpenTurns(
 }
 
 /** The next queued turn of each agent that is not at work here starts now. */
-function planPromotions(plan: ConversationPlan, open: ReadonlyMap<string, OpenTurn>): void {
+function planPromotions(plan: ConversationPlan, open: ReadonlyMap<string, OpenTurn>, context: PlanContext): void {
   const busy = new Set(
     [...open.values()]
       .filter((turn) => turn.reply_conversation_id === plan.claimed.id && turn.state !== "queued")
@@ -288,7 +290,7 @@ function planPromotions(plan: ConversationPlan, open: ReadonlyMap<string, OpenTu
     )
       continue;
     busy.add(turn.agent_id);
-    if (turn.due) plan.promote.push(turn);
+    if (turn.due && context.takeSlot(turn.agent_id)) plan.promote.push(turn);
   }
 }
 

@@ -10,7 +10,6 @@ import {
   leave,
   listOwnTurns,
   orphanDeliveries,
-  ringForgotten,
   takeOrphans,
   takeUnknown,
 } from "../../ledger/upkeep.ts";
@@ -44,15 +43,11 @@ export interface SweepOptions {
   readonly everyMs: number;
 }
 
-/** How many looks lie between two searches for forgotten work. */
-const FORGOTTEN_EVERY = 4;
-
-/** Keeps the ledger moving whatever was lost: heartbeat, stop requests, orphans of dead workers, writes of unknown outcome, forgotten bells. */
+/** Keeps the ledger moving whatever was lost: heartbeat, stop requests, orphans of dead workers, writes of unknown outcome. */
 export function createSweep(options: SweepOptions): Sweep {
   const { database, worker, logger, runner } = options;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
-  let looks = 0;
   let suspects = new Set<string>();
   let healthy = true;
 
@@ -60,8 +55,6 @@ export function createSweep(options: SweepOptions): Sweep {
     await beat(database, worker);
     if (options.roles.worker) await lookAfterTurns();
     if (options.roles.delivery) await lookAfterDeliveries();
-    if (looks % FORGOTTEN_EVERY === 0) await ringForgotten(database);
-    looks += 1;
     const due = await hasDueWork(database);
     if (due.route) options.wake();
     if (due.outbox) options.wakeOutbox();

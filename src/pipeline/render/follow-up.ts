@@ -4,8 +4,12 @@ import { ENVELOPE_VERSION, type EnvelopeInput } from "../../envelope/envelope.ts
 import { partToText, type ReplyPart } from "../../envelope/reply.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
 
-/** Handles named with @ in a text, lower-case, each once. Pure. */
-export function mentionedHandles(text: string, handles: ReadonlySet<string>): string[] {
+/** Code spans and fences: what stands in them is shown, not said. */
+const CODE = /(`{3,}|~{3,})[\s\S]*?(?:\1|$)|`[^`\n]+`/g;
+
+/** Handles named with @ in a text outside of code, lower-case, each once. Pure. */
+export function mentionedHandles(markdown: string, handles: ReadonlySet<string>): string[] {
+  const text = markdown.replace(CODE, " ");
   const found = new Set<string>();
   for (const match of text.matchAll(/(?:^|[^\w@/.])@([a-z][a-z0-9_-]{0,31})/giu)) {
     const handle = match[1]?.toLowerCase();

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { ERROR_CODES, type ErrorCode } from "../../../src/errors/codes.ts";
+import { ParleyError } from "../../../src/errors/parley-error.ts";
+import { DELIVERY_TTL_MS, settleFailure, UNKNOWN_TTL_MS } from "../../../src/pipeline/deliver/settle-failure.ts";
+import { settleReconciled } from "../../../src/pipeline/upkeep/reconcile.ts";
+
+const now = 1_800_000_000_000;
+const delivery = { id: "d", epoch: 1, attempt: 1, message_id: null, first_attempt_at: new Date(now) };
+const at = { nowMs: now, deadLetterId: "x" };
+
+describe("settleFailure", () => {
+  it.each(Object.keys(ERROR_CODES) as ErrorCode[])(
+    "never makes a post pending again whose outcome is unknown: %s",
+    (code) => {
+      const row = settleFailure(delivery, new ParleyError(code, { delivery: "unknown" }), at);
+      expect(row.state).toBe("unknown");
+      expect(row.dead_letter).toBeNull();
+    },
+  );
+
+  it("waits as long as the platform asked for", () => {
+    expect(
+      settleFailure(delivery, new ParleyError("PLATFORM_RATE_LIMITED", { retryAfterMs: 30_000 }), at),
+    ).toMatchObject({ state: "pending", wait_ms: 30_000 });
+  });
+
+  it("gives up at once on a certain refusal, with a dead letter", () => {
+    expect(settleFailure(delivery, new ParleyError("TARGET_NOT_FOUND"), at)).toMatchObject({
+      state: "rejected",
+      dead_letter: "x",
+    });
+  });
+
+  it("gives up on a post that could not be sent for half an hour", () => {
+    const old = { ...delivery, first_attempt_at: new Date(now - DELIVERY_TTL_MS - 1) };
+    expect(settleFailure(old, new ParleyError("PLATFORM_UNAVAILABLE"), at)).toMatchObject({
+      state: "rejected",
+      dead_letter: "x",
+    });
+  });
+
+  it("repeats an edit whatever its outcome, since an edit twice is an edit once", () => {
+    expect(settleFailure({ ...delivery, message_id: "m" }, new ParleyError("PLATFORM_OUTCOME_UNKNOWN"), at).state).toBe(
+      "pending",
+    );
+  });
+});
+
+describe("settleReconciled", () => {
+  const unknown = { id: "d", epoch: 2, absences: 0, first_attempt_at: new Date(now), preview: false, final: true };
+
+  it("sends again only after two read-backs in a row found nothing", () => {
+    expect(settleReconciled(unknown, { absent: true }, { ...at, delivered: undefined })).toMatchObject({
+      state: "unknown",
+      absent: true,
+    });
+    expect(
+      settleReconciled({ ...unknown, absences: 1 }, { absent: true }, { ...at, delivered: undefined }),
+    ).toMatchObject({ state: "pending" });
+  });
+
+  it("never sends again while the platform does not say, and parks it for a person in the end", () => {
+    expect(settleReconciled(unknown, { undetermined: "away" }, { ...at, delivered: undefined })).toMatchObject({
+      state: "unknown",
+      dead_letter: null,
+    });
+    const old = { ...unknown, first_attempt_at: new Date(now - UNKNOWN_TTL_MS - 1) };
+    expect(settleReconciled(old, { undetermined: "away" }, { ...at, delivered: undefined })).toMatchObject({
+      state: "parked",
+      dead_letter: "x",
+    });
+  });
+});

@@ -49,6 +49,8 @@ export function useCompletion(props: {
   const onKey = (event: KeyboardEvent<HTMLTextAreaElement>): boolean => {
     if (trigger === undefined && dismissedAt !== undefined) setDismissedAt(undefined);
     if (options.length === 0 || event.nativeEvent.isComposing) return false;
+    // Who has written the name to its end means to send.
+    if (event.key === "Enter" && isComplete(options[selected], text.slice(trigger?.start, caret))) return false;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step !== undefined) select((selected + step + options.length) % options.length);
     else if ((event.key === "Enter" && !event.shiftKey) || (event.key === "Tab" && !event.shiftKey)) accept(selected);
@@ -60,4 +62,8 @@ export function useCompletion(props: {
   };
 
   return { options, selected, select, onKey, accept };
+}
+
+function isComplete(option: CompletionOption | undefined, typed: string): boolean {
+  return option?.insert.trim().toLowerCase() === typed.trim().toLowerCase();
 }

@@ -5,6 +5,7 @@ import { Dialog } from "../ui/dialog.tsx";
 /** Asks before a message is deleted, because that cannot be taken back. */
 export function DeleteDialog({ post, onClose }: { post: WebPost; onClose: () => void }) {
   const { posts } = useController();
+  const boxId = post.threadRootId === null ? "message-box" : "thread-box";
   return (
     <Dialog title="Delete this message?" onClose={onClose}>
       <p className="confirm-quote">{post.text}</p>
@@ -18,7 +19,8 @@ export function DeleteDialog({ post, onClose }: { post: WebPost; onClose: () => 
           className="button button-danger"
           onClick={() => {
             onClose();
-            void posts.remove(post);
+            // The focus must not vanish with the message.
+            void posts.remove(post).then(() => document.getElementById(boxId)?.focus());
           }}
         >
           Delete

@@ -40,7 +40,9 @@ export function useScrollPlace(onNearStart: () => void): ScrollPlace {
       const end = box.scrollHeight - box.scrollTop - box.clientHeight < AT_END_PX;
       setAtEnd(end);
       const edge = box.getBoundingClientRect().top;
-      const row = end ? undefined : [...inner.children].find((child) => child.getBoundingClientRect().bottom > edge);
+      // Messages alone: a line such as "Today" does not stay above the same message when older ones come in.
+      const rows = end ? [] : [...inner.children].filter((child) => child.tagName === "ARTICLE");
+      const row = rows.find((child) => child.getBoundingClientRect().bottom > edge);
       place.current = row ? { row, top: row.getBoundingClientRect().top - edge } : "end";
       if (box.scrollTop < NEAR_START_PX) nearStart();
     };

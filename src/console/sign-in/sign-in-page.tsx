@@ -76,8 +76,8 @@ export function SignInPage({ notice }: { notice: string | undefined }) {
           </button>
         </form>
         <p className="sign-in-help">
-          Parley prints a sign-in link when it starts. Everyone else gets one from an owner or admin, by “Invite a
-          person” in the room. A link works once, for 15 minutes.
+          Parley prints a sign-in link when it starts, and <code>parley sign-in</code> makes a new one on its machine.
+          Everyone else gets a link from an owner or admin, by “Invite a person” in the room. A link works once.
         </p>
       </div>
     </main>

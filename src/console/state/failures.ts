@@ -23,9 +23,7 @@ export function isSessionOver(error: unknown): boolean {
 /** What to tell a person whose code was refused: all refusals look alike to the server, for good reason. */
 export function signInFailure(error: unknown): string {
   const refused = error instanceof ApiError && (error.status === 401 || error.status === 400);
-  return refused
-    ? "This code is wrong, was used already, or is older than 15 minutes. Ask for a new link."
-    : failureText(error);
+  return refused ? "This code is wrong, was used already, or is too old. Ask for a new link." : failureText(error);
 }
 
 export function failureText(error: unknown): string {

@@ -52,9 +52,12 @@ function raiseLastSeq(state: ConsoleState, roomId: string, seq: number): Console
   return room && seq > room.lastSeq ? setRoom(state, { ...room, lastSeq: seq }) : state;
 }
 
+/** The line is drawn for what came while nobody looked; what comes before one's eyes is not new. */
 function drawUnreadLine(state: ConsoleState, roomId: string): ConsoleState {
   const room = state.rooms[roomId];
-  return room ? { ...state, unreadAfter: { ...state.unreadAfter, [roomId]: room.readSeq } } : state;
+  const { [roomId]: _line, ...others } = state.unreadAfter;
+  if (!room || room.unread === 0) return { ...state, unreadAfter: others };
+  return { ...state, unreadAfter: { ...others, [roomId]: room.readSeq } };
 }
 
 function countUnread(state: ConsoleState, change: string, post: WebPost): ConsoleState {

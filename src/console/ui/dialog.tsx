@@ -1,9 +1,11 @@
 import { type ReactNode, useEffect, useId, useRef } from "react";
+import { createPortal } from "react-dom";
 import { Icon } from "./icon.tsx";
 
 /**
  * A modal dialog with a heading and a close button.
  *
+ * It stands at the end of the document, so that nothing of the place that opened it (hidden, without pointer events) holds for it.
  * Focus goes into the dialog when it appears, cannot leave it, and returns to where it was; Escape closes it (native `dialog`).
  */
 export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {
@@ -18,7 +20,7 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);
-  return (
+  return createPortal(
     <dialog
       ref={ref}
       className="dialog"
@@ -37,6 +39,7 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
         </div>
         {children}
       </div>
-    </dialog>
+    </dialog>,
+    document.body,
   );
 }

@@ -55,5 +55,15 @@ export function secretValues(config: Config): readonly string[] {
     models.openai.apiKey,
     models.anthropic.apiKey,
   ];
-  return secrets.flatMap((secret) => (secret === undefined ? [] : [secret.reveal()]));
+  const own = secrets.flatMap((secret) => (secret === undefined ? [] : [secret.reveal()]));
+  return [...own, ...config.agents.flatMap((agent) => namedSecrets(agent.connector))];
+}
+
+/** Connectors have schemas of their own; what they call a secret is found by its name. */
+function namedSecrets(value: unknown, named = false): string[] {
+  if (typeof value === "string") return named ? [value] : [];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) =>
+    namedSecrets(item, (named && Array.isArray(value)) || /secret|token|password|api_?key|authorization/i.test(key)),
+  );
 }

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 
@@ -12,6 +12,8 @@ export type OperatorFile = z.infer<typeof OperatorFile>;
 export function writeOperatorFile(dataFolder: string, operator: OperatorFile): void {
   const file = path.join(dataFolder, OPERATOR_FILE);
   const draft = `${file}.${process.pid}`;
+  // With a server for a ledger and a key from the environment, nothing else has made the folder yet.
+  mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   writeFileSync(draft, `${JSON.stringify(operator)}\n`, { mode: 0o600 });
   renameSync(draft, file);
 }

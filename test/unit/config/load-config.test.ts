@@ -193,6 +193,13 @@ describe("secrets", () => {
     expect(JSON.stringify(faults)).not.toContain("hunter2");
   });
 
+  test("the secrets of agents are known to the scrubber", async () => {
+    const connector =
+      '{ kind: "webhook", url: "https://a.example.org", secrets: ["whsec_one", "whsec_two"], headers: { authorization: "abc" } }';
+    file(`export default { agents: [{ handle: "a", name: "A", connector: ${connector} }] };`);
+    expect(secretValues(await load()).slice(1)).toEqual(["whsec_one", "whsec_two", "abc"]);
+  });
+
   test("a damaged key file is not overwritten", async () => {
     await load();
     writeFileSync(path.join(cwd, "data", "secret.key"), "oops\n");

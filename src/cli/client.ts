@@ -1,0 +1,77 @@
+import { z } from "zod";
+import { findParley, type ParleyAddress } from "../config/find-parley.ts";
+import { CommandFailure, EXIT } from "./exit.ts";
+
+/** The HTTP API of a running Parley. Answers are checked against the schema that is asked for. */
+export interface Client {
+  readonly address: ParleyAddress;
+  get<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>>;
+  post<Schema extends z.ZodType>(path: string, body: unknown, schema: Schema): Promise<z.output<Schema>>;
+  delete(path: string): Promise<void>;
+}
+
+const TIMEOUT_MS = 60_000;
+const UNAVAILABLE = 503;
+const Failure = z.object({ error: z.object({ code: z.string(), message: z.string(), detail: z.string().optional() }) });
+
+/** A client of the Parley that runs; throws a failure with exit code 69 and one line that says what to do when there is none. */
+export async function connect(options: { readonly data?: string | undefined }): Promise<Client> {
+  const { parley, dataFolder } = await findParley(options.data === undefined ? {} : { dataFolder: options.data });
+  if (parley === undefined) throw notRunning(dataFolder);
+  return createClient(parley, dataFolder);
+}
+
+export function createClient(address: ParleyAddress, dataFolder: string): Client {
+  const ask = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+    const url = new URL(path, address.url);
+    const headers: Record<string, string> = { authorization: `Bearer ${address.token}` };
+    if (body !== undefined) headers["content-type"] = "application/json";
+    const request = { method, headers, signal: AbortSignal.timeout(TIMEOUT_MS), redirect: "error" as const };
+    const answer = await fetch(url, body === undefined ? request : { ...request, body: JSON.stringify(body) }).catch(
+      (error: unknown) => {
+        throw isRefused(error)
+          ? notRunning(dataFolder, address)
+          : new CommandFailure(EXIT.unavailable, `${address.url} does not answer: ${reasonOf(error)}`);
+      },
+    );
+    const text = await answer.text();
+    const value: unknown = text === "" ? undefined : parse(text);
+    if (answer.ok) return value;
+    const failure = Failure.safeParse(value);
+    const message = failure.success
+      ? (failure.data.error.detail ?? failure.data.error.message)
+      : `it answered ${answer.status}`;
+    throw new CommandFailure(answer.status === UNAVAILABLE ? EXIT.unavailable : EXIT.failed, message);
+  };
+  return {
+    address,
+    get: async (path, schema) => schema.parse(await ask("GET", path)),
+    post: async (path, body, schema) => schema.parse(await ask("POST", path, body)),
+    delete: async (path) => void (await ask("DELETE", path)),
+  };
+}
+
+function notRunning(dataFolder: string, address?: ParleyAddress): CommandFailure {
+  const where =
+    address === undefined || address.pid !== undefined ? `on the data folder ${dataFolder}` : `at ${address.url}`;
+  const hint = 'start one with "npm start", or name another by --data, or by PARLEY_URL and PARLEY_TOKEN';
+  return new CommandFailure(EXIT.unavailable, `No Parley is running ${where}: ${hint}.`);
+}
+
+function isRefused(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && "code" in cause && (cause.code === "ECONNREFUSED" || cause.code === "ENOENT");
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

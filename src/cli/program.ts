@@ -1,0 +1,49 @@
+import { Command, CommanderError } from "commander";
+import { addAgentCommands } from "./agent-commands.ts";
+import { addDeadLetterCommands } from "./dead-letter-commands.ts";
+import { addDoctorCommand } from "./doctor-command.ts";
+import { EXIT, toFailure } from "./exit.ts";
+import { addMessageCommands } from "./message-commands.ts";
+import { addSchemaCommand } from "./schema-command.ts";
+import { addSlackCommands } from "./slack-commands.ts";
+import { addStartCommand } from "./start-command.ts";
+
+/** Every command of `parley`. */
+export function createProgram(): Command {
+  const program = new Command("parley")
+    .description("Makes AI agents members of the chat a team already has.")
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 done, 1 failed, 64 wrong usage, 69 no Parley or no server there, 78 faulty configuration.",
+    )
+    .showHelpAfterError('("parley <command> --help" says more)');
+  addStartCommand(program);
+  addDoctorCommand(program);
+  addMessageCommands(program);
+  addAgentCommands(program);
+  addDeadLetterCommands(program);
+  addSlackCommands(program);
+  addSchemaCommand(program);
+  return overrideExit(program);
+}
+
+/** Runs one command line; resolves with the exit code and never throws. */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync(args, { from: "user" });
+    return Number(process.exitCode ?? EXIT.ok);
+  } catch (error) {
+    // Commander has written its own message: help that was asked for ends with 0, a wrong command line does not.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const failure = toFailure(error);
+    process.stderr.write(`parley: ${failure.message}\n`);
+    return failure.exitCode;
+  }
+}
+
+/** Commander ends the process by itself otherwise, and with 1 for a wrong command line; subcommands have settings of their own. */
+function overrideExit(command: Command): Command {
+  command.exitOverride();
+  for (const child of command.commands) overrideExit(child);
+  return command;
+}

@@ -1,0 +1,81 @@
+import { z } from "zod";
+
+/** What the commands read of the API's answers; fields that a newer server adds are kept for `--json`. */
+export const Agent = z.looseObject({
+  handle: z.string(),
+  name: z.string(),
+  connectorKind: z.string(),
+  source: z.string(),
+  status: z.string(),
+  channels: z.array(z.string()),
+});
+export type Agent = z.infer<typeof Agent>;
+
+export const Check = z.looseObject({ ok: z.boolean(), detail: z.string() });
+
+export const DeadLetter = z.looseObject({
+  id: z.string(),
+  stage: z.string(),
+  code: z.string(),
+  reason: z.string(),
+  state: z.string(),
+  eventId: z.string().optional(),
+  turnId: z.string().optional(),
+  deliveryId: z.string().optional(),
+  conversationId: z.string().optional(),
+  createdAt: z.string(),
+  raw: z.string().optional(),
+});
+export type DeadLetter = z.infer<typeof DeadLetter>;
+
+export const Explanation = z.looseObject({
+  eventId: z.string(),
+  kind: z.string(),
+  platform: z.string(),
+  state: z.string(),
+  stateReason: z.string().optional(),
+  traceId: z.string(),
+  steps: z.array(
+    z.looseObject({
+      at: z.string(),
+      verb: z.string(),
+      agent: z.string().optional(),
+      outcome: z.string(),
+      rule: z.string(),
+      detail: z.record(z.string(), z.unknown()).optional(),
+    }),
+  ),
+});
+
+const Dependency = z.looseObject({
+  ok: z.boolean(),
+  backend: z.string(),
+  latencyMs: z.number(),
+  detail: z.string().optional(),
+});
+
+export const Status = z.looseObject({
+  ledger: Dependency,
+  queue: Dependency.extend({ waiting: z.number() }),
+  platforms: z.array(
+    z.looseObject({
+      platform: z.string(),
+      name: z.string(),
+      state: z.string(),
+      detail: z.string().optional(),
+      lastEventAt: z.string().optional(),
+    }),
+  ),
+  work: z.looseObject({
+    pendingEvents: z.number(),
+    runningTurns: z.number(),
+    queuedTurns: z.number(),
+    pendingDeliveries: z.number(),
+    unknownDeliveries: z.number(),
+    openDeadLetters: z.number(),
+    oldestOpenMs: z.number(),
+  }),
+  rooms: z.array(
+    z.looseObject({ platform: z.string(), name: z.string(), people: z.number(), agents: z.array(z.string()) }),
+  ),
+});

@@ -34,6 +34,8 @@ import { createPipeline } from "./pipeline/pipeline.ts";
 import { DEFAULT_LOOP_LIMITS } from "./pipeline/route/loop-guard.ts";
 import { createDoorbell } from "./queue/create-doorbell.ts";
 
+export { slackManifest } from "../adapters/slack/manifest.ts";
+
 /** A composed Parley process. */
 export interface App {
   /** Resolves when it takes messages. The link signs the owner in once; undefined in processes without the ingest role. */
@@ -300,6 +302,11 @@ function createAdapters(config: Config, store: WebRoomStore, directory: Director
       receive: config.roles.includes("ingest"),
       apiUrl: slack.apiUrl,
       pacing: slack.pacing,
+      command: slack.command,
+      linkHosts: [...slack.linkHosts],
+      allowedTeams: [...slack.allowedTeams],
+      socketConnections: slack.socketConnections,
+      ...(slack.authorizeUrl && { authorizeUrl: slack.authorizeUrl }),
       deliverySecret: deriveKey(config.secretKey, "slack delivery marks").toString("base64url"),
       ...(slack.botToken && { botToken: slack.botToken.reveal() }),
       ...(slack.appToken && { appToken: slack.appToken.reveal() }),

@@ -1,5 +1,6 @@
 import {
   childrenOf,
+  hasRange,
   type MarkdownNode,
   type MarkdownRoot,
   parseMarkdown,
@@ -20,7 +21,9 @@ export interface NeutraliseOptions {
 /** Text that holds none of these cannot mention, link or break out; most replies are such, and need no parser. */
 const SUSPICIOUS = /[<&\\]|\]\(|\]:|:\/\/|www\.|`{3}|~{3}|@(?:here|channel|everyone)|^(?: {4}|\t)/imu;
 /** Sequences that Slack executes even where Markdown sees code. https://docs.slack.dev/messaging/formatting-message-text */
-const CONTROL_IN_CODE = /<(?=[!@#](?:channel|here|everyone|subteam\^|date\^|[UWCGDBST][A-Z0-9]+))/gu;
+const CONTROL_IN_CODE = /<(?=!(?:channel|here|everyone|subteam\^|date\^)|[@#][A-Z][A-Z0-9])/gu;
+/** What Slack and others turn into a link without being asked. */
+const BARE_ADDRESS = /(?:https?:\/\/|www\.)[^\s<>`|]+/giu;
 const MASS_MENTION = /@(?=(?:channel|here|everyone)\b)/giu;
 const ANGLE_SEQUENCE = /<[@!#][^<>\s]{1,200}>/uy;
 /** Entities for signs that make links and control sequences; decoded late they would come back to life. */
@@ -50,6 +53,7 @@ export function neutraliseMarkdown(source: string, options: NeutraliseOptions): 
 function escapeAngles(source: string, options: NeutraliseOptions): string {
   const edits: Edit[] = [];
   walkMarkdown(parseMarkdown(source), (node) => {
+    if (!hasRange(node)) return false;
     if (node.type === "code" || node.type === "inlineCode") {
       const { start, end } = rangeOf(node);
       const text = source.slice(start, end);
@@ -101,40 +105,96 @@ function escapeText(text: string, options: NeutraliseOptions): string {
   return (result + text.slice(from)).replace(HIDDEN_SIGN, "&amp;");
 }
 
+/** Second pass: rewrites what links, loads or mentions, node by node. */
 function neutraliseTree(source: string, options: NeutraliseOptions): string {
-  const root = parseMarkdown(source);
-  const definitions = definitionsOf(root);
-  const referenced = referencedDefinitions(root);
-  const edits: Edit[] = [];
-  walkMarkdown(root, (node) => {
-    const { start, end } = rangeOf(node);
-    const edit = (text: string): boolean => {
-      edits.push({ start, end, text });
-      return false;
+  return new TreePass(source, options).run();
+}
+
+class TreePass {
+  readonly #source: string;
+  readonly #options: NeutraliseOptions;
+  readonly #root: MarkdownRoot;
+  readonly #definitions: ReadonlyMap<string, string>;
+  readonly #referenced: ReadonlySet<string>;
+  /** A backtick outside code: another renderer may see code begin and end elsewhere, so code is no safe place here. */
+  readonly #doubtful: boolean;
+  readonly #edits: Edit[] = [];
+
+  constructor(source: string, options: NeutraliseOptions) {
+    this.#source = source;
+    this.#options = options;
+    this.#root = parseMarkdown(source);
+    this.#definitions = definitionsOf(this.#root);
+    this.#referenced = referencedDefinitions(this.#root);
+    this.#doubtful = hasStrayBacktick(this.#root, source);
+  }
+
+  run(): string {
+    this.#visitChildren(this.#root);
+    return applyEdits(this.#source, this.#edits, (text) => text);
+  }
+
+  #visitChildren(parent: MarkdownNode): void {
+    const children = childrenOf(parent);
+    if (children.every(hasRange)) {
+      for (const child of children) this.#visit(child);
+      return;
+    }
+    // Stretches without positions are read as prose, from the end of the node before to the start of the one behind.
+    let from = rangeOf(parent).start;
+    let open = false;
+    const prose = (end: number): void => {
+      if (open) this.#edits.push({ start: from, end, text: inertProse(this.#source.slice(from, end), this.#options) });
     };
+    for (const child of children) {
+      if (!hasRange(child)) {
+        open = true;
+        continue;
+      }
+      prose(rangeOf(child).start);
+      open = false;
+      this.#visit(child);
+      from = rangeOf(child).end;
+    }
+    prose(rangeOf(parent).end);
+  }
+
+  #visit(node: MarkdownNode): void {
+    const { start, end } = rangeOf(node);
+    const original = this.#source.slice(start, end);
+    const replacement = this.#replacementOf(node, original, start);
+    if (replacement === undefined) this.#visitChildren(node);
+    else this.#edits.push({ start, end, text: replacement });
+  }
+
+  #code(text: string, holdsFences = false): string {
+    return this.#doubtful || holdsFences ? inertText(text) : text;
+  }
+
+  /** Undefined when the node stays and its children are looked at. */
+  #replacementOf(node: MarkdownNode, original: string, start: number): string | undefined {
     switch (node.type) {
       case "code":
-        return edit(closedFence(node, source.slice(start, end)));
+        return this.#code(plainFence(node, original, linePrefix(this.#source, start)), node.value.includes("```"));
       case "inlineCode":
-        return edit(source.slice(start, end));
+        return this.#code(plainCodeSpan(node.value, original));
       case "text":
       case "html":
-        return edit(inertText(escapeText(source.slice(start, end), options)));
+        return inertProse(escapeText(original, this.#options), this.#options);
       case "link":
-        return edit(linkText(node, node.url, source, options));
+        return linkText(node, node.url, this.#source, this.#options);
       case "linkReference":
-        return edit(linkText(node, definitions.get(node.identifier) ?? "", source, options));
+        return linkText(node, this.#definitions.get(node.identifier) ?? "", this.#source, this.#options);
       case "image":
-        return edit(described(node.alt ?? "", node.url));
+        return described(node.alt ?? "", node.url);
       case "imageReference":
-        return edit(described(node.alt ?? "", definitions.get(node.identifier) ?? ""));
+        return described(node.alt ?? "", this.#definitions.get(node.identifier) ?? "");
       case "definition":
-        return edit(referenced.has(node.identifier) ? "" : described(node.label ?? node.identifier, node.url));
+        return this.#referenced.has(node.identifier) ? "" : described(node.label ?? node.identifier, node.url);
       default:
-        return true;
+        return undefined;
     }
-  });
-  return applyEdits(source, edits, (text) => text);
+  }
 }
 
 function linkText(node: MarkdownNode, url: string, source: string, options: NeutraliseOptions): string {
@@ -163,7 +223,7 @@ function described(alt: string, url: string): string {
 
 /** A URL as people can read and copy it, but no platform takes it for a link: without its web scheme. */
 function shownUrl(url: string): string {
-  return encodeSigns(url.replace(/^https?:\/\//iu, "").replace(/^mailto:/iu, ""));
+  return encodeSigns(url.replace(/^https?:\/\//iu, "").replace(/^mailto:/iu, "")).replaceAll("://", "%3A//");
 }
 
 /** Guarantees that the URL holds no sign that Markdown or Slack's `<url|label>` form would read as its end. */
@@ -192,7 +252,19 @@ function isListed(url: string, options: NeutraliseOptions): boolean {
   );
 }
 
-/** Breaks what is left of links and mass mentions inside plain words. */
+/** Makes bare addresses and mass mentions inside plain words inert. */
+function inertProse(text: string, options: NeutraliseOptions): string {
+  let result = "";
+  let from = 0;
+  for (const match of text.matchAll(BARE_ADDRESS)) {
+    // Signs at the end belong to the sentence.
+    const address = match[0].replace(/[.,;:!?'")\]]+$/u, "");
+    result += inertText(text.slice(from, match.index)) + bareLink(address, options);
+    from = match.index + address.length;
+  }
+  return result + inertText(text.slice(from));
+}
+
 function inertText(text: string): string {
   return text
     .replace(/:\/\//gu, `:${WORD_JOINER}//`)
@@ -200,20 +272,36 @@ function inertText(text: string): string {
     .replace(MASS_MENTION, `@${WORD_JOINER}`);
 }
 
-/** Fences what was indented and closes what was left open, so that no renderer reads code as prose or prose as code. */
-function closedFence(node: Extract<MarkdownNode, { type: "code" }>, original: string): string {
-  const opening = /^(`{3,}|~{3,})/u.exec(original)?.[1];
-  if (opening === undefined) return fenced(node.value, "");
-  const lastLine = original.slice(original.lastIndexOf("\n") + 1);
-  const closing = new RegExp(`^[\\s>]*${opening[0] === "~" ? "~" : "`"}{${opening.length},}\\s*$`, "u");
-  return original.includes("\n") && closing.test(lastLine) ? original : `${original}\n${opening}`;
+/** Fences what was indented, closes what was left open and strips the info line, so that no renderer reads code as prose or prose as code. */
+function plainFence(node: Extract<MarkdownNode, { type: "code" }>, original: string, prefix: string): string {
+  const lines = original.split("\n");
+  const opening = /^(`{3,})[\w+#.-]*$/u.exec(lines[0] ?? "")?.[1];
+  const isClosed =
+    opening !== undefined &&
+    lines.length > 1 &&
+    new RegExp(`^[\\s>]*\`{${opening.length},}\\s*$`, "u").test(lines.at(-1) ?? "");
+  if (isClosed) return original;
+  return fenced(node.value.replace(CONTROL_IN_CODE, `<${WORD_JOINER}`), node.lang ?? "")
+    .split("\n")
+    .join(`\n${prefix}`);
+}
+
+/** What the lines after the first begin with inside quotes and lists: quote marks stay, list markers become blanks. */
+function linePrefix(source: string, offset: number): string {
+  return source.slice(source.lastIndexOf("\n", offset - 1) + 1, offset).replace(/[^>\s]/gu, " ");
+}
+
+/** A code span on one line with single marks, which every renderer reads alike. */
+function plainCodeSpan(value: string, original: string): string {
+  if (value.includes("`")) return original.replace(/:\/\//gu, `:${WORD_JOINER}//`).replace(/\n/gu, " ");
+  return original.startsWith("``") || original.includes("\n") ? `\`${value.replace(/\n/gu, " ")}\`` : original;
 }
 
 /** Puts code between fences that are longer than any run of backticks inside. */
 export function fenced(code: string, language: string): string {
   const longestRun = Math.max(2, ...Array.from(code.matchAll(/`+/gu), (run) => run[0].length));
   const fence = "`".repeat(longestRun + 1);
-  return `${fence}${language.replace(/[`\s]/gu, "")}\n${code}\n${fence}`;
+  return `${fence}${language.replace(/[^\w+#.-]/gu, "")}\n${code}\n${fence}`;
 }
 
 function definitionsOf(root: MarkdownRoot): ReadonlyMap<string, string> {
@@ -221,6 +309,19 @@ function definitionsOf(root: MarkdownRoot): ReadonlyMap<string, string> {
   walkMarkdown(root, (node) => {
     if (node.type === "definition" && !found.has(node.identifier)) found.set(node.identifier, node.url);
     return true;
+  });
+  return found;
+}
+
+function hasStrayBacktick(root: MarkdownRoot, source: string): boolean {
+  if (!source.includes("`")) return false;
+  let found = false;
+  walkMarkdown(root, (node) => {
+    if (node.type === "text")
+      found ||= hasRange(node)
+        ? source.slice(rangeOf(node).start, rangeOf(node).end).includes("`")
+        : node.value.includes("`");
+    return !found;
   });
   return found;
 }

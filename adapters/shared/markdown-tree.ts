@@ -17,9 +17,14 @@ export function childrenOf(node: MarkdownNode): readonly MarkdownNode[] {
   return "children" in node ? node.children : [];
 }
 
-/** Where the node stands in its source, as UTF-16 offsets. Nodes of a parsed text always have a position. */
+/** Where the node stands in its source, as UTF-16 offsets; check `hasRange` first. */
 export function rangeOf(node: MarkdownNode): { readonly start: number; readonly end: number } {
   return { start: node.position?.start.offset ?? 0, end: node.position?.end.offset ?? 0 };
+}
+
+/** False for what remark-gfm makes of some bare links after parsing: such nodes do not say where they came from. */
+export function hasRange(node: MarkdownNode): boolean {
+  return node.position?.start.offset !== undefined && node.position.end.offset !== undefined;
 }
 
 /** Calls `visit` for each node, parents first; when it returns false, the node's children are left out. */

@@ -24,6 +24,7 @@ export function readMrkdwn(text: string, into: ContentBuilder): void {
     readLines(text.slice(from, fence.index), into);
     into.code(unescapeEntities(withoutAngles(fence[1] ?? "")).replace(/^\n|\n$/gu, ""));
     from = fence.index + fence[0].length;
+    if (text[from] === "\n") from += 1;
   }
   readLines(text.slice(from), into);
 }

@@ -62,7 +62,7 @@ export async function insertDelivery(
     {
       text: `with added as (
           insert into deliveries (id, organization_id, agent_id, conversation_id, ordinal, body, fallback_text, idempotency_key, state)
-          values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, 'pending') on conflict (idempotency_key) do nothing returning conversation_id
+          values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, 'pending') on conflict do nothing returning conversation_id
         )
         update conversations c set outbox_due_at = now() from added a where c.id = a.conversation_id returning c.id`,
     },

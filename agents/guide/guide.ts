@@ -6,12 +6,13 @@ import {
   describeAgents,
   describeFailures,
   describeHealth,
+  describeNamedAgents,
   describePeople,
   describePlatforms,
   describeQueue,
   describeRooms,
 } from "./live-state.ts";
-import { findPassages, showPassage } from "./passages.ts";
+import { findCompanion, findPassages, showPassage } from "./passages.ts";
 import { type Question, type Source, understand } from "./question.ts";
 import type { DocumentSearch } from "./search.ts";
 
@@ -78,7 +79,9 @@ async function lookUp(source: Source, context: LookUp): Promise<string | undefin
     case "self":
       return describeSelf(context);
     case "agents":
-      return describeAgents(agents, request, question.namedHandles);
+      return question.namedHandles.length > 0
+        ? describeNamedAgents(sources.operations, agents, request, question.namedHandles)
+        : describeAgents(agents, request);
     case "people":
       return describePeople(request);
     case "rooms":
@@ -98,11 +101,11 @@ async function lookUp(source: Source, context: LookUp): Promise<string | undefin
   }
 }
 
-/** With facts of the live state at hand the documentation adds its best passage alone. */
 function describeDocumentation({ sources, question, hasFacts }: LookUp): string | undefined {
-  const passages = findPassages(sources.search, question.text);
-  const shown = hasFacts ? passages.slice(0, 1) : passages;
-  return shown.length === 0 ? undefined : shown.map(showPassage).join("\n\n");
+  const shown = hasFacts ? findCompanion(sources.search, question.text) : findPassages(sources.search, question.text);
+  return shown.length === 0
+    ? undefined
+    : shown.map((passage) => showPassage(passage, sources.search.below(passage.section))).join("\n\n");
 }
 
 function describeSelf({ request, agents, sources }: LookUp): string {

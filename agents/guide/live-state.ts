@@ -4,18 +4,8 @@ import type { AgentView, Operations, SystemStatus } from "../../src/contracts/op
 /** Facts of the live state as Markdown; each function tells what it read and no more. */
 
 /** Guarantees who of the agents is in this conversation and who else there is. */
-export function describeAgents(
-  agents: readonly AgentView[],
-  request: TurnRequest,
-  namedHandles: readonly string[],
-): string {
-  const here = new Set(
-    request.roster.filter((entry) => entry.kind === "agent").map((entry) => entry.handle ?? entry.id),
-  );
-  const known = new Map(agents.map((agent) => [agent.handle, agent]));
-  if (namedHandles.length > 0) {
-    return namedHandles.map((handle) => describeNamed(handle, known.get(handle), here.has(handle))).join("\n");
-  }
+export function describeAgents(agents: readonly AgentView[], request: TurnRequest): string {
+  const here = handlesHere(request);
   if (agents.length === 0) return "No agent is registered.";
   const present = agents.filter((agent) => here.has(agent.handle));
   const elsewhere = agents.filter((agent) => !here.has(agent.handle));
@@ -27,9 +17,35 @@ export function describeAgents(
   return lines.join("\n");
 }
 
-function describeNamed(handle: string, agent: AgentView | undefined, isHere: boolean): string {
-  if (agent === undefined) return `There is no agent @${handle}.`;
-  return `${toLine(agent)} It ${isHere ? "is" : "is not"} a member of this conversation.`;
+/** Most agents that are checked for one question: a check calls the agent. */
+const MAX_CHECKED = 5;
+
+/** Guarantees what is known of each named agent: whether it exists, is a member here, and can be reached now. */
+export async function describeNamedAgents(
+  operations: Operations,
+  agents: readonly AgentView[],
+  request: TurnRequest,
+  handles: readonly string[],
+): Promise<string> {
+  const here = handlesHere(request);
+  const lines: string[] = [];
+  for (const handle of handles.slice(0, MAX_CHECKED)) {
+    const agent = agents.find((entry) => entry.handle === handle);
+    if (agent === undefined) {
+      lines.push(`There is no agent @${handle}.`);
+      continue;
+    }
+    const check = await operations.agents.check(request.organizationId, handle);
+    const place = here.has(handle) ? "It is a member of this conversation" : "It is not a member of this conversation";
+    lines.push(
+      `${toLine(agent)} ${place}, and ${check.ok ? `can be reached now (${check.detail}).` : `cannot answer now: ${check.detail}.`}`,
+    );
+  }
+  return lines.join("\n");
+}
+
+function handlesHere(request: TurnRequest): ReadonlySet<string> {
+  return new Set(request.roster.filter((entry) => entry.kind === "agent").map((entry) => entry.handle ?? entry.id));
 }
 
 function toLine(agent: AgentView): string {

@@ -21,17 +21,27 @@ export interface Question {
   readonly namedHandles: readonly string[];
 }
 
+/** Asked for a way of doing something, or for what something is: the documentation's business, not the state's. */
 const HOW_TO =
-  /\b(how (do|can|to|should|would)|configure|set ?up|install|connect|enable|add|change|deploy|write|create|build|what (is|are) an?|what does|mean)\b/;
+  /\b(how (do|can|to|should|would|does|did)|configure|set ?up|install|connect|enable|add|change|deploy|write|create|build|what (is|are) an?|what does|what happens|difference|mean)\b|\bhow (is|are)\b.*\b(kept|handled|stored|made|done|sent|delivered|decided|ordered|protected|encrypted)\b/;
 
 const LIVE: readonly (readonly [Source, RegExp])[] = [
   [
     "explain",
     /\b(why|explain)\b.*\b(not|no|never|n't|didn|doesn|isn|fail|ignore|silent|answer|repl|respon)|\b(didn'?t|did not|doesn'?t|does not|never|no) (answer|reply|respond)/,
   ],
-  ["agents", /\b(agents?|bots?|assistants?)\b|\bwho (can|could) (answer|help)\b/],
-  ["people", /\b(who|people|members?|anyone|anybody|everyone|roster|participants?)\b/],
-  ["rooms", /\b(rooms?|channels?|conversations?)\b/],
+  [
+    "agents",
+    /\b(which|what|list|show|any|other|many|all|your)\b.*\b(agents|bots|assistants)\b|\b(agents|bots|assistants)\b.*\b(here|there|available|registered|active|online)\b|^\W*(agents|bots)\b|\bwho (can|could) (answer|help)\b/,
+  ],
+  [
+    "people",
+    /\bwho\b.*\b(here|room|channel|thread|conversation|present|member|online|there)\b|\b(people|members|roster|participants)\b/,
+  ],
+  [
+    "rooms",
+    /\b(which|what|list|show|many|all|other)\b.*\b(rooms|channels|conversations)\b|^\W*(rooms|channels)\b|\b(where am i|(this|what|which) (room|channel))\b/,
+  ],
   ["queue", /\b(queues?|queued|backlog|waiting|pending|stuck|slow|delay(ed)?|busy|load)\b/],
   ["platforms", /\b(platforms?|slack|discord|matrix|connected|connections?|installations?|workspaces?)\b/],
   ["failures", /\b(dead ?letters?|failed|failures?|errors?|lost|broken)\b/],
@@ -63,9 +73,10 @@ function sourcesOf(lower: string, namedHandles: readonly string[]): readonly Sou
   const live = LIVE.filter(([, pattern]) => pattern.test(lower)).map(([source]) => source);
   if (live.includes("explain")) return ["explain"];
   if (lower === "" || SELF.test(lower)) return ["self", ...live.filter((source) => source !== "people")];
-  if (HOW_TO.test(lower)) return ["documentation", ...live.filter((source) => source === "platforms")];
+  const isAboutState = /^\W*(@\S+\W+)*(is|are|has|have|was|were)\b/.test(lower);
+  if (HOW_TO.test(lower) && !isAboutState) return ["documentation", ...live.filter((source) => source === "platforms")];
   const isAboutAgent = namedHandles.length > 0 && !live.includes("agents");
-  const found = isAboutAgent ? [...live, "agents" as const] : live;
+  const found: readonly Source[] = isAboutAgent ? [...live, "agents"] : live;
   // "Who is in this room" is about people; "which rooms are there" is not about who.
   const sharpened =
     found.includes("people") && found.includes("rooms") ? found.filter((source) => source !== "rooms") : found;

@@ -8,21 +8,23 @@ export interface Passage {
 
 /** Finds passages of the documentation. */
 export interface DocumentSearch {
-  /** Passages that answer the words of a question, best first; none when they share too little with it. */
-  find(question: string, limit: number): readonly Passage[];
+  /** Passages that hold at least this share (0 to 1) of the question's own words, best first. */
+  find(question: string, options: { readonly limit: number; readonly share: number }): readonly Passage[];
+  /** The sections under a section's heading, in their order. */
+  below(section: Section): readonly Section[];
   /** Main topics of the documentation, for a reader who does not know what to ask. */
   topics(limit: number): readonly string[];
 }
 
 /** Words that say how one asks, not what about; a question is measured by the rest. */
 const STOP_WORDS = new Set(
-  "a an and any are as at be by can could do does did for from get give has have help how i if in into is it its me my not of on or our please should show so some tell than that the their them then there they this to us use was we what when where which who why will with would you your about explain need want work works parley".split(
+  "a an and any are all am anyone as at be by can could do does did for from get give has have help here how i if is in into is it its me my not of on or our please should show so some tell than that the there their them then there they this to us use was we what when where which who why will with would you your about explain need want work works parley".split(
     " ",
   ),
 );
 const MAX_TERMS = 12;
 
-/** Guarantees a search over the sections; a passage counts only when at least half of the question's own words lead to it. */
+/** Guarantees a search over the sections; common words of a question count for nothing. */
 export function createDocumentSearch(sections: readonly Section[]): DocumentSearch {
   const index = new MiniSearch<IndexedSection>({
     fields: ["title", "trail", "text"],
@@ -31,10 +33,10 @@ export function createDocumentSearch(sections: readonly Section[]): DocumentSear
   index.addAll(sections.map(toIndexed));
   const byId = new Map(sections.map((section) => [section.id, section]));
   return {
-    find(question, limit) {
+    find(question, { limit, share }) {
       const terms = significantTerms(question);
       if (terms.length === 0) return [];
-      const wanted = Math.max(1, Math.ceil(terms.length / 2));
+      const wanted = Math.max(1, Math.ceil(terms.length * share));
       return index
         .search(terms.join(" "), {
           boost: { title: 4, trail: 2 },
@@ -47,6 +49,14 @@ export function createDocumentSearch(sections: readonly Section[]): DocumentSear
           return section === undefined ? [] : [{ section, score: result.score }];
         })
         .slice(0, limit);
+    },
+    below(section) {
+      return sections.filter(
+        (other) =>
+          other.document === section.document &&
+          other.headings.length > section.headings.length &&
+          section.headings.every((heading, index) => other.headings[index] === heading),
+      );
     },
     topics(limit) {
       return [

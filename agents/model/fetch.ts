@@ -1,5 +1,4 @@
 import { ReadableStream } from "node:stream/web";
-import type { FetchFunction } from "@ai-sdk/provider-utils";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { bodyTooLarge } from "../shared/bounded-body.ts";
 import type { GuardedHttp } from "../shared/guarded-http.ts";
@@ -26,7 +25,7 @@ export interface ModelFetchOptions {
  *
  * Responses that are no success, or no event stream, throw a ParleyError before the SDK reads them.
  */
-export function createModelFetch(options: ModelFetchOptions): FetchFunction {
+export function createModelFetch(options: ModelFetchOptions): typeof globalThis.fetch {
   return async (input, init) => {
     const answer = await options.http.call(input instanceof Request ? input.url : input, {
       method: "POST",

@@ -103,6 +103,12 @@ describe("the guide, asked about the documentation", () => {
     },
   );
 
+  it("goes on with the sections under one that is hardly more than a heading", async () => {
+    expect((await ask("@guide how do I write an agent?")).text).toContain(
+      "**As a webhook**\n\nAnswer the signed POST.",
+    );
+  });
+
   it("reads folders, and names a document by its path", async () => {
     expect((await ask("@guide why do you use pglite?")).text).toContain("decisions/0001-ledger.md");
   });
@@ -131,6 +137,13 @@ describe("the guide, asked about the live state", () => {
     expect(text).toMatch(
       /In this conversation \(2\):[\s\S]*@helper\): Helps with tickets\.[\s\S]*not here \(1\):[\s\S]*@sleeper\)\. Paused/,
     );
+  });
+
+  it("says of a named agent whether it can answer now", async () => {
+    state.checks.set("helper", { ok: false, detail: "no key: set OPENAI_API_KEY" });
+    const { text } = await ask("@guide is @helper set up? And @nobody?");
+    expect(text).toContain("It is a member of this conversation, and cannot answer now: no key: set OPENAI_API_KEY.");
+    expect(text).toContain("There is no agent @nobody.");
   });
 
   it("names who is in the room", async () => {

@@ -1,0 +1,103 @@
+import { HELP, type RunOptions, readOptions } from "./options.ts";
+import type { Outcome, Scenario, StoreKind } from "./scenario.ts";
+import { crashPoints } from "./scenarios/crash-points.ts";
+import { deliveryFaults } from "./scenarios/deliveries.ts";
+import { createServerPool, type ServerPool } from "./servers.ts";
+import { createStage } from "./stage.ts";
+
+const SCENARIOS: readonly Scenario[] = [...crashPoints, ...deliveryFaults];
+
+interface Job {
+  readonly scenario: Scenario;
+  readonly store: StoreKind;
+}
+
+interface Result extends Outcome {
+  readonly name: string;
+  readonly store: StoreKind;
+  readonly passed: boolean;
+  readonly seconds: number;
+}
+
+function plan(options: RunOptions): Job[] {
+  const jobs: Job[] = [];
+  // Store by store within a scenario, so that those that run at once strain different parts.
+  for (const scenario of SCENARIOS) {
+    if (options.only.length > 0 && !options.only.some((text) => scenario.name.includes(text))) continue;
+    for (const store of options.reduced ? scenario.reduced : scenario.stores) {
+      if (options.stores.includes(store))
+        for (let turn = 0; turn < options.repeat; turn += 1) jobs.push({ scenario, store });
+    }
+  }
+  return jobs;
+}
+
+async function perform(job: Job, options: RunOptions, pool: ServerPool): Promise<Result> {
+  const { scenario, store } = job;
+  const startedAt = performance.now();
+  const servers = await pool.open(store, scenario.ownServers === true);
+  const say = (text: string): void => console.log(`  ${scenario.name} on ${store}: ${text}`);
+  const { stage, close, logs } = createStage({ store, reduced: options.reduced, servers, say });
+  let outcome: Outcome;
+  try {
+    outcome = await scenario.run(stage);
+  } catch (error) {
+    outcome = { findings: [error instanceof Error ? (error.stack ?? error.message) : String(error)], figures: {} };
+  }
+  const caught = outcome.findings.length > 0;
+  const passed = scenario.mustFail === true ? caught : !caught;
+  if (!passed) console.log(logs());
+  await close();
+  await servers.close();
+  return { ...outcome, name: scenario.name, store, passed, seconds: (performance.now() - startedAt) / 1_000 };
+}
+
+function report(result: Result, position: string): void {
+  const figures = Object.entries(result.figures)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(", ");
+  console.log(
+    `${position} ${result.passed ? "ok  " : "FAIL"} ${result.name} on ${result.store}, ${result.seconds.toFixed(1)} s: ${figures}`,
+  );
+  for (const finding of result.findings) console.log(`      ${finding}`);
+}
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2));
+  if (options.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const jobs = plan(options);
+  if (options.list) {
+    for (const { scenario, store } of jobs) console.log(`${scenario.name} on ${store}`);
+    return 0;
+  }
+  const pool = createServerPool();
+  const results: Result[] = [];
+  const waiting = [...jobs];
+  const work = async (): Promise<void> => {
+    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
+      const result = await perform(job, options, pool);
+      results.push(result);
+      report(result, `[${results.length}/${jobs.length}]`);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: options.parallel }, work));
+  } finally {
+    await pool.close();
+  }
+  if (options.json) console.log(JSON.stringify(results));
+  const failed = results.filter((result) => !result.passed).length + (jobs.length - results.length);
+  console.log(`${results.length - results.filter((result) => !result.passed).length} passed, ${failed} failed`);
+  return failed === 0 && jobs.length > 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  console.log("0 passed, 1 failed");
+  process.exitCode = 1;
+}

@@ -1,0 +1,122 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { ParleyProcess } from "../support/parley/index.ts";
+import { type Asked, checkHistory, type Finding, type LogEntry } from "../support/slack/index.ts";
+import { auditLedger, type LedgerAudit } from "./ledger-audit.ts";
+import { brokenOrder, firstAnswers } from "./order-check.ts";
+import type { Outcome, StoreKind } from "./scenario.ts";
+import type { RunServers } from "./servers.ts";
+import type { Scene } from "./stage.ts";
+
+export interface JudgeOptions {
+  /** Every answer must stand in the platform's order, however late its question came in. Default false: what had been acknowledged in time. */
+  readonly strictOrder?: boolean;
+  /** How many deliveries may be left for a person to decide. Default 0. */
+  readonly maxParked?: number;
+  /** How many dead letters there must be. Default 0. */
+  readonly deadLetters?: number;
+  /** Tokens with another fate than an answer, such as those of an agent that fails. */
+  readonly without?: (token: string) => boolean;
+  readonly figures?: Readonly<Record<string, number | string>>;
+  readonly findings?: readonly string[];
+}
+
+const LEDGER_WITHIN_MS = 10_000;
+const SHOWN = 3;
+
+/** Judges a run by the log of the platform and by the ledger: lost, twice, out of order, in the wrong place, left open. */
+export async function judge(
+  run: { scene: Scene; store: StoreKind; servers: RunServers; processes: readonly ParleyProcess[] },
+  options: JudgeOptions,
+): Promise<Outcome> {
+  const ledger = await closedLedger(run);
+  const { asked: all, log } = await run.scene.history("");
+  const asked = all.filter((one) => options.without?.(one.token) !== true);
+  const history = checkHistory({ asked: all, log });
+  const owed = new Set(asked.map((one) => one.token));
+  const order = options.strictOrder === true ? history.outOfOrder.map(describe) : brokenOrder(asked, log, ledger);
+  const lost = history.lost.filter((one) => owed.has(one.token));
+  const findings = [
+    ...listed("lost", lost.map(describe)),
+    ...listed("twice", history.twice.map(describe)),
+    ...listed("in the wrong place", history.foreign.map(describe)),
+    ...listed("out of order", order),
+    ...listed("acknowledged and not stored", unstored(asked, ledger)),
+    ...openRows(ledger, options),
+    ...(options.findings ?? []),
+  ];
+  if (asked.length === 0) findings.push("nothing was asked: the run proves nothing");
+  return {
+    findings,
+    figures: {
+      asked: asked.length,
+      answered: asked.filter((one) => firstAnswers(log).has(one.token)).length,
+      notAccepted: history.notAccepted.length,
+      inversions: history.outOfOrder.length,
+      ...options.figures,
+    },
+  };
+}
+
+/** The ledger once nothing is open any more, or after ten seconds as it is then. */
+async function closedLedger(run: {
+  scene: Scene;
+  store: StoreKind;
+  servers: RunServers;
+  processes: readonly ParleyProcess[];
+}): Promise<LedgerAudit> {
+  const where = { databaseUrl: run.servers.databaseUrl, dataFolder: run.scene.folder.dataFolder };
+  if (run.store === "pglite") {
+    // The last receipt follows the last answer; the folder can be read once its process has let it go.
+    await delay(1_000);
+    await Promise.all(run.processes.map((one) => one.stop()));
+    return await auditLedger(where);
+  }
+  const deadline = performance.now() + LEDGER_WITHIN_MS;
+  for (;;) {
+    const audit = await auditLedger(where);
+    const open = audit.openDeliveries + audit.openTurns + audit.openEvents;
+    if (open === 0 || performance.now() > deadline) return audit;
+    await delay(500);
+  }
+}
+
+function unstored(asked: readonly Asked[], ledger: LedgerAudit): string[] {
+  return asked
+    .filter((one) => one.acknowledgedAt !== undefined && !ledger.messages.has(`${one.channel}|${one.ts}`))
+    .map((one) => one.token);
+}
+
+function openRows(ledger: LedgerAudit, options: JudgeOptions): string[] {
+  const found: string[] = [];
+  if (ledger.openEvents > 0) found.push(`${ledger.openEvents} events have reached no end`);
+  if (ledger.openTurns > 0) found.push(`${ledger.openTurns} turns have reached no end`);
+  if (ledger.openDeliveries > 0) found.push(`${ledger.openDeliveries} deliveries have reached no end`);
+  if (ledger.parked > (options.maxParked ?? 0)) found.push(`${ledger.parked} deliveries are parked`);
+  if (ledger.deadLetters !== (options.deadLetters ?? 0))
+    found.push(`${ledger.deadLetters} dead letters, expected ${options.deadLetters ?? 0}`);
+  return found;
+}
+
+function describe(finding: Finding): string {
+  return `${finding.token}: ${finding.why}`;
+}
+
+function listed(what: string, found: readonly string[]): string[] {
+  if (found.length === 0) return [];
+  const more = found.length > SHOWN ? `; and ${found.length - SHOWN} more` : "";
+  return [`${found.length} ${what}: ${found.slice(0, SHOWN).join("; ")}${more}`];
+}
+
+/** How long after the kill the last of the questions that stood open at it was answered, in ms; 0 when none stood open. */
+export function recoveryMs(asked: readonly Asked[], log: readonly LogEntry[], killedAt: number): number {
+  const answers = firstAnswers(log);
+  const at = new Map(log.map((entry) => [entry.seq, entry.at]));
+  let longest = 0;
+  for (const one of asked) {
+    // What was never taken before the kill waits for the platform's next attempt, which is not ours to hasten.
+    if (one.acknowledgedAt === undefined || one.acknowledgedAt > killedAt) continue;
+    const answeredAt = at.get(answers.get(one.token) ?? -1);
+    if (answeredAt !== undefined && answeredAt > killedAt) longest = Math.max(longest, answeredAt - killedAt);
+  }
+  return Math.round(longest);
+}

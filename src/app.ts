@@ -19,6 +19,7 @@ import type { Logger } from "./contracts/logger.ts";
 import type { Operations } from "./contracts/operations.ts";
 import type { WebRoomStore } from "./contracts/web-room-store.ts";
 import { ParleyError } from "./errors/parley-error.ts";
+import type { Database } from "./ledger/connection/database.ts";
 import { migrate } from "./ledger/connection/migrate.ts";
 import { openDatabase } from "./ledger/connection/open-database.ts";
 import { createInstallationStore } from "./ledger/installations.ts";
@@ -33,6 +34,7 @@ import { createReplyTokens } from "./pipeline/operations/reply-tokens.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
 import { DEFAULT_LOOP_LIMITS } from "./pipeline/route/loop-guard.ts";
 import { createDoorbell } from "./queue/create-doorbell.ts";
+import type { Doorbell } from "./queue/queue-port.ts";
 
 export { slackManifest } from "../adapters/slack/manifest.ts";
 
@@ -50,11 +52,18 @@ export interface App {
   stop(reason: string): Promise<void>;
 }
 
+/** Puts something between Parley and the outside: what a fault test needs to stop it at an exact point. Default: nothing. */
+export interface AppPorts {
+  readonly database?: (opened: Database) => Database;
+  readonly doorbell?: (opened: Doorbell) => Doorbell;
+  readonly adapter?: (created: ChatAdapter) => ChatAdapter;
+}
+
 const ANSWER_AGE_MS = 1_800_000;
 const OWNER_NAME = "Owner";
 
 /** The composition root: the only place that knows concrete adapters and connectors. Opens the ledger; takes messages after `start`. */
-export async function createApp(config: Config, logger: Logger): Promise<App> {
+export async function createApp(config: Config, logger: Logger, ports: AppPorts = {}): Promise<App> {
   const roles = {
     ingest: config.roles.includes("ingest"),
     worker: config.roles.includes("worker"),
@@ -68,10 +77,11 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
   const { organizationId } = config;
   const newId = createIdSource();
   const metrics = createPrometheusMetrics();
-  const database = await openDatabase({
+  const opened = await openDatabase({
     dataFolder: config.dataFolder,
     ...(config.databaseUrl && { databaseUrl: config.databaseUrl.reveal() }),
   });
+  const database = ports.database?.(opened) ?? opened;
   const closers: (() => Promise<void>)[] = [() => database.close()];
   try {
     await migrate(database, fileURLToPath(new URL("./ledger/migrations", import.meta.url)));
@@ -80,11 +90,12 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
     ]);
     const box = createSecretBox(deriveKey(config.secretKey, "ledger secrets"));
     const replyTokens = createReplyTokens(deriveKey(config.secretKey, "reply addresses"));
-    const doorbell = await createDoorbell({
+    const bell = await createDoorbell({
       database,
       logger,
       ...(config.redisUrl && { redisUrl: config.redisUrl.reveal() }),
     });
+    const doorbell = ports.doorbell?.(bell) ?? bell;
     closers.push(() => doorbell.close({ drainMs: 2_000 }));
     const directory = await openDirectory(database, (error) =>
       logger.warn({ err: error }, "the agents could not be read again"),
@@ -127,7 +138,7 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
     await agents.sync(organizationId, "config", config.agents);
 
     const store = createWebRoomStore({ database, uploadsFolder: `${config.dataFolder}/uploads` });
-    const adapters = createAdapters(config, store, directory);
+    const adapters = createAdapters(config, store, directory, ports.adapter ?? ((adapter) => adapter));
     const state = { url: config.web.publicUrl ?? "", draining: false };
     const pipeline = await createPipeline({
       database,
@@ -149,6 +160,7 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
       },
       answerAgeMs: ANSWER_AGE_MS,
       maxConcurrentTurns: config.pipeline.concurrentTurns,
+      reconcileEveryMs: config.pipeline.reconcileIntervalMs,
       defaultAgent: (organization) => defaultAgent(directory, organization, isAssistantConfigured(assistant)),
     });
     const operations = createOperations({
@@ -263,7 +275,12 @@ function compose(parts: Composition): App {
   };
 }
 
-function createAdapters(config: Config, store: WebRoomStore, directory: Directory): ReadonlyMap<string, ChatAdapter> {
+function createAdapters(
+  config: Config,
+  store: WebRoomStore,
+  directory: Directory,
+  port: (created: ChatAdapter) => ChatAdapter,
+): ReadonlyMap<string, ChatAdapter> {
   const agentsOf = (
     organizationId: string,
     room?: { roomId: string; name: string | null; kind: "public" | "private" | "direct" },
@@ -291,7 +308,7 @@ function createAdapters(config: Config, store: WebRoomStore, directory: Director
     },
     { store, agents: agentsOf },
   );
-  const adapters = new Map<string, ChatAdapter>([[web.platform, web]]);
+  const adapters = new Map<string, ChatAdapter>([[web.platform, port(web)]]);
   const { slack } = config;
   if (slack !== undefined) {
     const stateSecret =
@@ -318,7 +335,7 @@ function createAdapters(config: Config, store: WebRoomStore, directory: Director
       }),
       ...(config.web.publicUrl && { publicUrl: config.web.publicUrl }),
     });
-    adapters.set(adapter.platform, adapter);
+    adapters.set(adapter.platform, port(adapter));
   }
   return adapters;
 }

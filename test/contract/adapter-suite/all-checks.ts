@@ -1,0 +1,18 @@
+import type { AdapterCheck } from "./checks.ts";
+import { errorChecks } from "./checks-errors.ts";
+import { featureChecks } from "./checks-features.ts";
+import { intakeChecks } from "./checks-intake.ts";
+import { lifeChecks } from "./checks-life.ts";
+import { parseChecks } from "./checks-parse.ts";
+import { safetyChecks } from "./checks-safety.ts";
+import { sendChecks } from "./checks-send.ts";
+
+export const ADAPTER_CHECKS: readonly AdapterCheck[] = [
+  ...lifeChecks,
+  ...intakeChecks,
+  ...parseChecks,
+  ...sendChecks,
+  ...safetyChecks,
+  ...featureChecks,
+  ...errorChecks,
+];

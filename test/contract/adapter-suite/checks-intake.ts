@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
+import type { EnvelopeInput } from "../../../src/envelope/envelope.ts";
+import type { AdapterCheck } from "./checks.ts";
+import { isAbout, QUIET_MS, staysOpen, until } from "./probe.ts";
+
+export const intakeChecks: readonly AdapterCheck[] = [
+  {
+    id: "AD-AUTH-01",
+    title: "what is unsigned, wrongly signed, stale or oversized is refused, and nothing of it is handed in",
+    async run(rig) {
+      const forgeries = await rig.forgeries();
+      assert.ok(forgeries.length >= 4, "the harness knows too few forgeries");
+      await pause(QUIET_MS);
+      const before = rig.sink.calls();
+      for (const forgery of forgeries) {
+        assert.equal(await forgery.send(), "refused", `${forgery.name} was let in`);
+        assert.equal(rig.sink.calls(), before, `${forgery.name} reached the pipeline`);
+      }
+    },
+  },
+  {
+    id: "AD-AUTH-01",
+    title: "what is just good enough is let in",
+    async run(rig) {
+      for (const request of await rig.genuine())
+        assert.equal(await request.send(), "acknowledged", `${request.name} was refused`);
+    },
+  },
+  {
+    id: "AD-AUTH-02",
+    title: "an event is acknowledged only after it was ingested",
+    async run(rig) {
+      const target = await rig.conversation();
+      const release = rig.sink.hold();
+      const inbound = await rig.inbound("message_created", { target });
+      await until(() => rig.sink.offered.length > 0, "the event did not reach the sink");
+      assert.ok(await staysOpen(inbound.answer), "the event was acknowledged before it was ingested");
+      release();
+      assert.equal(await inbound.answer, "acknowledged");
+    },
+  },
+  {
+    id: "AD-AUTH-02",
+    title: "an event that could not be ingested is not acknowledged, and is taken when it comes again",
+    async run(rig) {
+      const target = await rig.conversation();
+      rig.sink.rejectNext(1);
+      const inbound = await rig.inbound("message_created", { target });
+      assert.equal(await inbound.answer, "refused", "an event that was not stored was acknowledged");
+      await until(
+        () => rig.sink.taken.some((one) => one.kind === "message_created" && isAbout(one, inbound)),
+        "the event did not come again",
+      );
+    },
+  },
+  {
+    id: "AD-ID-01",
+    title: "an event that is delivered again has the same dedupeKey, and no two events share one",
+    async run(rig, harness) {
+      assert.ok(harness.redelivered.length > 0);
+      const keys = new Map<string, string>();
+      for (const kind of harness.redelivered) {
+        const before = rig.sink.taken.length;
+        const inbound = await rig.inboundTwice(kind);
+        const deliveries = (): readonly EnvelopeInput[] =>
+          rig.sink.taken.slice(before).filter((one) => one.kind === kind && isAbout(one, inbound));
+        await until(() => deliveries().length >= 2, `${kind} was not handed in again`);
+        const seen = new Set(deliveries().map((one) => one.dedupeKey));
+        assert.equal(seen.size, 1, `${kind} came again under another dedupeKey`);
+      }
+      for (const envelope of rig.sink.taken) {
+        const event = JSON.stringify({ ...envelope, traceId: "" });
+        const known = keys.get(envelope.dedupeKey);
+        assert.ok(known === undefined || known === event, `two events share ${envelope.dedupeKey}`);
+        keys.set(envelope.dedupeKey, event);
+      }
+    },
+  },
+  {
+    id: "AD-ID-02",
+    title: "events of two installations share neither dedupeKey nor orderingKey",
+    async run(rig) {
+      const { otherInstallationId } = await rig.inboundForTwins();
+      const of = (installationId: string): readonly EnvelopeInput[] =>
+        rig.sink.taken.filter((one) => one.installationId === installationId);
+      await until(
+        () => of(rig.installationId).length > 0 && of(otherInstallationId).length > 0,
+        "the events of both installations did not come",
+      );
+      for (const key of ["dedupeKey", "orderingKey"] as const) {
+        const own = new Set(of(rig.installationId).map((one) => one[key]));
+        for (const other of of(otherInstallationId))
+          assert.ok(!own.has(other[key]), `two installations share the ${key} ${other[key]}`);
+      }
+    },
+  },
+];

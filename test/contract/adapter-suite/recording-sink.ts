@@ -1,0 +1,105 @@
+import type { AdapterSink, Installation, MalformedEvent } from "../../../src/contracts/adapter-sink.ts";
+import type { Logger } from "../../../src/contracts/logger.ts";
+import type { EnvelopeInput } from "../../../src/envelope/envelope.ts";
+import { ParleyError } from "../../../src/errors/parley-error.ts";
+
+type IgnoredEvent = Parameters<AdapterSink["ignored"]>[0];
+
+/** The pipeline's side as a check sees and steers it. */
+export interface RecordingSink extends AdapterSink {
+  /** Every envelope that was handed in, repeats and refused ones included, exactly as it came. */
+  readonly offered: readonly EnvelopeInput[];
+  /** Those that were taken, repeats included. */
+  readonly taken: readonly EnvelopeInput[];
+  readonly malformed: readonly MalformedEvent[];
+  readonly ignoredEvents: readonly IgnoredEvent[];
+  /** Every log line with its fields; secrets and errors inside are not spared. */
+  readonly logged: readonly unknown[];
+  /** Calls of any kind, for checks that want none. */
+  calls(): number;
+  /** From now on `ingest` waits until the returned function is called. */
+  hold(): () => void;
+  /** The next calls of `ingest` reject as they do without a ledger. */
+  rejectNext(count: number): void;
+}
+
+/** A sink that keeps what it gets; it parses nothing, so that the checks see what the adapter really said. */
+export function recordingSink(): RecordingSink {
+  const offered: EnvelopeInput[] = [];
+  const taken: EnvelopeInput[] = [];
+  const malformed: MalformedEvent[] = [];
+  const ignoredEvents: IgnoredEvent[] = [];
+  const logged: unknown[] = [];
+  const known = new Map<string, string>();
+  let held: Promise<void> = Promise.resolve();
+  let rejections = 0;
+  const log = (fields: unknown, message: string): void => void logged.push({ fields, message });
+  const logger: Logger = {
+    debug: log,
+    info: log,
+    warn: log,
+    error: log,
+    child: (fields) => {
+      logged.push({ fields });
+      return logger;
+    },
+  };
+  return {
+    offered,
+    taken,
+    malformed,
+    ignoredEvents,
+    logged,
+    logger,
+    calls: () => offered.length + malformed.length + ignoredEvents.length,
+    hold: () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held = promise;
+      return resolve;
+    },
+    rejectNext: (count) => {
+      rejections = count;
+    },
+    agents: () => AGENTS,
+    ingest: async (envelope) => {
+      offered.push(envelope);
+      await held;
+      if (rejections > 0) {
+        rejections -= 1;
+        throw new ParleyError("LEDGER_UNAVAILABLE");
+      }
+      taken.push(envelope);
+      const earlier = known.get(envelope.dedupeKey);
+      if (earlier !== undefined) return { eventId: earlier, duplicate: true };
+      const eventId = `event-${known.size}`;
+      known.set(envelope.dedupeKey, eventId);
+      return { eventId, duplicate: false };
+    },
+    ingestMalformed: async (event) => {
+      malformed.push(event);
+    },
+    ignored: (event) => {
+      ignoredEvents.push(event);
+    },
+    installations: recordedInstallations(),
+  };
+}
+
+const AGENTS = ["guide", "assistant"].map((handle) => ({ agentId: `agent-${handle}`, handle, name: handle }));
+
+function recordedInstallations(): AdapterSink["installations"] {
+  const rows = new Map<string, Installation>();
+  return {
+    list: async (platform) => [...rows.values()].filter((row) => row.platform === platform),
+    save: async (given) => {
+      const installationId = `installation:${given.organizationId}:${given.externalId}`;
+      const row: Installation = { ...given, installationId, status: "active" };
+      rows.set(installationId, row);
+      return row;
+    },
+    setStatus: async (installationId, status) => {
+      const row = rows.get(installationId);
+      if (row !== undefined) rows.set(installationId, { ...row, status });
+    },
+  };
+}

@@ -1,9 +1,11 @@
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FastifyInstance } from "fastify";
 import { createSlackAdapter } from "../adapters/slack/index.ts";
 import { createWebAdapter, issueSignInLink, type WebRoomAgent } from "../adapters/web/index.ts";
 import { createAssistantDefinition, isAssistantConfigured } from "../agents/assistant/index.ts";
 import { createGuideAgent } from "../agents/guide/index.ts";
+import { createModelWriter, ModelConfig } from "../agents/model/index.ts";
 import { createConnector, findConnectorFaults, secretFieldsOf } from "../agents/registry.ts";
 import { generateWebhookSecret } from "../agents/webhook/index.ts";
 import { decideChannelGrant } from "./access/channel-grant.ts";
@@ -109,6 +111,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       local,
       factory: (connector, { source, idleTimeoutMs }) =>
         createConnector(connector, {
+          ...(config.configFile === undefined ? {} : { folder: dirname(config.configFile) }),
           source,
           idleTimeoutMs,
           network: { allowPrivateAddresses: config.allowPrivateAgentAddresses, allowedCidrs: [] },
@@ -125,9 +128,19 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     });
     const operationsHolder: { operations?: Operations } = {};
     const assistant = { openai: reveal(config.models.openai), anthropic: reveal(config.models.anthropic) };
+    const assistantDefinition = createAssistantDefinition(assistant);
+    const writer = isAssistantConfigured(assistant)
+      ? createModelWriter(ModelConfig.parse(assistantDefinition.connector), {
+          network: { allowPrivateAddresses: true, allowedCidrs: [] },
+        })
+      : undefined;
     const builtins = [
-      createGuideAgent({ documents: documentation(), operations: () => held(operationsHolder) }),
-      createAssistantDefinition(assistant),
+      createGuideAgent({
+        documents: documentation(),
+        operations: () => held(operationsHolder),
+        ...(writer === undefined ? {} : { writer }),
+      }),
+      assistantDefinition,
     ];
     for (const definition of [...builtins, ...config.agents]) local.set(definition.handle, definition.connector);
     await agents.sync(

@@ -50,7 +50,7 @@ function handlesHere(request: TurnRequest): ReadonlySet<string> {
 
 function toLine(agent: AgentView): string {
   const description = agent.description === "" ? "" : `: ${agent.description.replace(/[.\s]*$/, "")}`;
-  return `- **${agent.name}** (@${agent.handle})${description}. ${agent.status === "paused" ? "Paused by an operator" : "Active"}, reached as ${agent.connectorKind}.`;
+  return `- **${agent.name}** (\`@${agent.handle}\`)${description}. ${agent.status === "paused" ? "Paused by an operator" : "Active"}, reached as ${agent.connectorKind}.`;
 }
 
 /** Guarantees who can be found in this conversation, from the roster that came with the question. */
@@ -69,7 +69,7 @@ export function describePeople(request: TurnRequest): string {
     lines.push(
       "",
       `With ${agents.length === 1 ? "one agent" : `${agents.length} agents`}:`,
-      ...agents.map((entry) => `- ${entry.name} (@${entry.handle ?? entry.id})`),
+      ...agents.map((entry) => `- ${entry.name} (\`@${entry.handle ?? entry.id}\`)`),
     );
   return lines.join("\n");
 }

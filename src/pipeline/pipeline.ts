@@ -93,7 +93,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     directory,
     adapter,
     deliver: roles.delivery,
-    dispatch: deliverer.dispatch,
+    dispatch: (deliveries) => deliverer.dispatch(deliveries),
     wake,
   });
   const runner = createTurnRunner({
@@ -106,7 +106,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     rosters,
     ends,
     adapter,
-    connector: connectors.of,
+    connector: (agentId) => connectors.of(agentId),
     tools: (turn) => createTurnTools(database, rosters, turn),
     replyUrl: options.replyUrl,
     maxConcurrentTurns: options.maxConcurrentTurns,
@@ -127,7 +127,10 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       canSteer: (agentId) => connectors.of(agentId).features.steer,
     },
     freeSlots: () => runner.freeSlots,
-    agentSlots: { used: runner.activeOf, most: Math.max(1, Math.ceil(options.maxConcurrentTurns / 4)) },
+    agentSlots: {
+      used: (agentId) => runner.activeOf(agentId),
+      most: Math.max(1, Math.ceil(options.maxConcurrentTurns / 4)),
+    },
     historyMessages: () => Math.max(0, ...options.directory.historyLimits()),
     startTurns(planned, promoted) {
       for (const { turn, started } of planned) runner.start(fromPlanned(turn, started));
@@ -167,7 +170,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
         .map(([role]) => role)
         .join(","),
     },
-    wakeOutbox: outbox.wake,
+    wakeOutbox: () => outbox.wake(),
     everyMs: sweepEveryMs,
   });
   const reconciler = createReconciler({
@@ -225,8 +228,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   }
 
   const sink: AdapterSink = {
-    ingest: ingest.ingest,
-    ingestMalformed: ingest.ingestMalformed,
+    ingest: (envelope) => ingest.ingest(envelope),
+    ingestMalformed: (event) => ingest.ingestMalformed(event),
     ignored(event) {
       metrics.eventIngested(event.platform, "ignored");
       logger.debug({ ...event }, "event ignored");

@@ -1,5 +1,5 @@
-import pg from "pg";
 import type { PoolClient, PoolConfig } from "pg";
+import pg from "pg";
 
 /** A connection pool whose close is bounded: node-postgres's own waits for ever for a connection that nobody gives back. */
 export class BoundedPool {

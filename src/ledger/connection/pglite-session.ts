@@ -1,9 +1,9 @@
 import type { PGlite } from "@electric-sql/pglite";
-import pg from "pg";
 import type { QueryConfig, QueryResult } from "pg";
+import pg from "pg";
 import { ParleyError } from "../../errors/parley-error.ts";
-import { IDLE_IN_TRANSACTION_MS } from "./connection-settings.ts";
 import { toLedgerError } from "./connection-errors.ts";
+import { IDLE_IN_TRANSACTION_MS } from "./connection-settings.ts";
 import { QUEUE_SCHEMA, type QueueNotification } from "./database.ts";
 import { ExclusiveGate } from "./exclusive-gate.ts";
 import { PgliteStream } from "./pglite-stream.ts";

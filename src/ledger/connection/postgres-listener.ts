@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import pg from "pg";
 import type { PoolConfig } from "pg";
+import pg from "pg";
 import { toLedgerError } from "./connection-errors.ts";
 import { prepareSession } from "./postgres-settings.ts";
 

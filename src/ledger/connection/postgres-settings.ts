@@ -1,5 +1,5 @@
-import pg from "pg";
 import type { ClientBase, PoolConfig } from "pg";
+import pg from "pg";
 import { ParleyError } from "../../errors/parley-error.ts";
 import {
   APPLICATION_NAME,

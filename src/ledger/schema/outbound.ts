@@ -44,7 +44,9 @@ export const turns = pgTable(
     finishedAt: instant("finished_at"),
   },
   (table) => [
-    uniqueIndex("turns_one_active").on(table.replyConversationId, table.agentId).where(sql`state in ('running', 'waiting', 'delivering')`),
+    uniqueIndex("turns_one_active")
+      .on(table.replyConversationId, table.agentId)
+      .where(sql`state in ('running', 'waiting', 'delivering')`),
     uniqueIndex("turns_event_agent").on(table.eventId, table.agentId),
     index("turns_open").on(table.replyConversationId).where(sql`finished_at is null`),
     index("turns_open_trigger").on(table.conversationId).where(sql`finished_at is null`),
@@ -90,7 +92,9 @@ export const deliveries = pgTable(
   },
   (table) => [
     uniqueIndex("deliveries_idempotency").on(table.idempotencyKey),
-    index("deliveries_open").on(table.conversationId, table.sequence).where(sql`state in ('pending', 'sending', 'open', 'unknown')`),
+    index("deliveries_open")
+      .on(table.conversationId, table.sequence)
+      .where(sql`state in ('pending', 'sending', 'open', 'unknown')`),
     index("deliveries_due").on(table.notBefore).where(sql`state in ('pending', 'sending', 'unknown')`),
     index("deliveries_turn").on(table.turnId),
   ],
@@ -115,7 +119,10 @@ export const deadLetters = pgTable(
     createdAt: createdAt(),
     resolvedAt: instant("resolved_at"),
   },
-  (table) => [uniqueIndex("dead_letters_dedupe").on(table.dedupeKey), index("dead_letters_open").on(table.organizationId, table.createdAt)],
+  (table) => [
+    uniqueIndex("dead_letters_dedupe").on(table.dedupeKey),
+    index("dead_letters_open").on(table.organizationId, table.createdAt),
+  ],
 );
 
 /** Steps out of the ordinary: retries, take-overs, reconciliations, stops. The ordinary ones are in the rows themselves. */

@@ -4,6 +4,7 @@ import type { Logger } from "../../contracts/logger.ts";
 import type { Metrics } from "../../contracts/metrics.ts";
 import type { TurnTool } from "../../contracts/turn-tool.ts";
 import { ParleyError, toParleyError } from "../../errors/parley-error.ts";
+import { setAgentStatus } from "../../ledger/agents.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 import { deferTurn, retryTurn } from "../../ledger/turns.ts";
@@ -133,8 +134,8 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         deadlineMs: Math.max(1, turn.deadlineAt.getTime() - Date.now()),
         idleTimeoutMs: turn.agent.definition.idleTimeoutMs,
         onProgress: (collector) => {
-          active.text = collector.text;
-          active.preview?.offer(collector.text);
+          active.text = () => collector.text();
+          active.preview?.offer(active.text);
           sign.say(collector.status());
         },
       });
@@ -180,6 +181,9 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         "turn failed",
       );
       await options.ends.commitFailure(turn, error, active.steering.consumed);
+      // An address that answered 410 wants no more calls (Standard Webhooks): its agent rests until an operator resumes it.
+      if (error.facts["disable"] === true)
+        await setAgentStatus(database, turn.organizationId, turn.agent.handle, "paused");
       options.metrics.turnFinished(turn.agent.definition.connector.kind, error.code, performance.now() - startedAtMs);
     } catch (lost) {
       // The row stays ours until our heartbeat stops or the sweep finds it unattended; then it runs again under a new epoch.

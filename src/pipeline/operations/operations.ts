@@ -169,6 +169,8 @@ export function createOperations(options: OperationsOptions): Operations {
           platform: room.platform,
           name: room.name ?? room.channel_id,
           people: room.people,
+          organizationId: room.organization_id,
+          kind: room.kind,
           agents: directory
             .list(room.organization_id)
             .filter(

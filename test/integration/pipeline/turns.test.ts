@@ -64,7 +64,7 @@ beforeAll(async () => {
       name: "Broken",
       connector: {
         kind: "function",
-        run: defineAgent(async function* () {
+        run: defineAgent(async () => {
           throw new Error("secret detail");
         }),
       },

@@ -40,7 +40,7 @@ describe("decideChannelGrant", () => {
             archived,
             identityInChannel: archived,
           });
-          return !grant.member;
+          expect(grant.member).toBe(false);
         },
       ),
     );
@@ -68,7 +68,7 @@ describe("matchesChannel", () => {
     fc.assert(
       fc.property(piece, fc.stringMatching(/^[ab]{1,8}$/), (pattern, channelName) => {
         const expected = new RegExp(`^${pattern.split("*").join(".*")}$`).test(channelName);
-        return matchesChannel(pattern, { channelId: "C1", channelName }) === expected;
+        expect(matchesChannel(pattern, { channelId: "C1", channelName })).toBe(expected);
       }),
       { numRuns: 2_000 },
     );

@@ -135,7 +135,7 @@ describe("the guide, asked about the live state", () => {
   it("tells the agents of this conversation from the others", async () => {
     const { text } = await ask("@guide which agents are here?");
     expect(text).toMatch(
-      /In this conversation \(2\):[\s\S]*@helper\): Helps with tickets\.[\s\S]*not here \(1\):[\s\S]*@sleeper\)\. Paused/,
+      /In this conversation \(2\):[\s\S]*@helper`\): Helps with tickets\.[\s\S]*not here \(1\):[\s\S]*@sleeper`\)\. Paused/,
     );
   });
 

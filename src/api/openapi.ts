@@ -35,6 +35,11 @@ export async function serveApiDescription(server: FastifyInstance): Promise<void
   await server.register(async (scope) => {
     scope.authDefault = "local_or_operator";
     scope.get("/openapi.json", LOCAL, async () => server.swagger());
-    await scope.register(swaggerUi, { routePrefix: "/docs", staticCSP: false, logLevel: "silent" });
+    await scope.register(swaggerUi, {
+      routePrefix: "/docs",
+      staticCSP: false,
+      theme: { title: "Parley API" },
+      uiConfig: { layout: "BaseLayout" },
+    });
   });
 }

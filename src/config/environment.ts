@@ -32,7 +32,7 @@ const variable = (
 
 const SECRET = { secret: true } as const;
 
-/** Every environment variable Parley reads; nothing else of the environment has any effect. README's table is checked against it. */
+/** Every environment variable Parley reads; nothing else of the environment has any effect. */
 export const ENVIRONMENT: readonly Variable[] = [
   variable(
     "PARLEY_CONFIG",

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ENVIRONMENT } from "../../../src/config/environment.ts";
 import { mergeSettings } from "../../../src/config/merge.ts";
-import { ConfigSchema } from "../../../src/config/schema.ts";
+import { ConfigSchema, DEFAULT_PORT } from "../../../src/config/schema.ts";
 import { Secret } from "../../../src/config/secret.ts";
 import { deriveKey } from "../../../src/config/secret-key.ts";
 import { nearestName } from "../../../src/config/suggestion.ts";
@@ -19,6 +19,18 @@ describe("the environment catalogue", () => {
     const issues = ConfigSchema.safeParse(values).error?.issues ?? [];
     expect(issues.filter((issue) => issue.code === "unrecognized_keys")).toEqual([]);
   });
+
+  test.each(ENVIRONMENT.filter((row) => row.kind === "integer" && /^\d/.test(row.default)))(
+    "$name tells the default that holds",
+    ({ path = [], default: told }) => {
+      const defaults: unknown = ConfigSchema.parse({});
+      const held = path.reduce<unknown>(
+        (value, key) => (value instanceof Object ? Reflect.get(value, key) : undefined),
+        defaults,
+      );
+      expect(told.startsWith(String(held ?? DEFAULT_PORT))).toBe(true);
+    },
+  );
 
   test.each(ENVIRONMENT.filter((row) => row.secret))("$name is held in a Secret", (variable) => {
     const { values } = mergeSettings({}, [{ variable, label: variable.name, value: "some value" }]);

@@ -10,7 +10,7 @@ export function App() {
     return (
       <main className="center-fill">
         <h1 className="visually-hidden">Parley</h1>
-        <output>Opening Parley…</output>
+        <output>{session.notice === undefined ? "Opening Parley…" : `${session.notice} Trying again…`}</output>
       </main>
     );
   }

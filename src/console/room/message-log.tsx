@@ -32,6 +32,7 @@ export function MessageLog({ roomId, threadRootId, label, editingId, onEdit }: L
   const windows = useConsole((state) => state.windows);
   const allPending = useConsole((state) => state.pending);
   const unreadAfterSeq = useConsole((state) => (threadRootId === null ? state.unreadAfter[roomId] : undefined));
+  const unread = useConsole((state) => (threadRootId === null ? (state.rooms[roomId]?.unread ?? 0) : 0));
   const names = useMentionNames(roomId);
   const { scroller, content, atEnd, toEnd } = useScrollPlace(() => void rooms.loadOlder(roomId, threadRootId));
   const window = windows[windowKey(roomId, threadRootId)];
@@ -119,7 +120,7 @@ export function MessageLog({ roomId, threadRootId, label, editingId, onEdit }: L
       {!atEnd && (
         <button type="button" className="button jump" onClick={toEnd}>
           <Icon name="down" />
-          Jump to the newest
+          {unread > 0 ? `${unread} new below` : "Jump to the newest"}
         </button>
       )}
     </div>

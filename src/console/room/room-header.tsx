@@ -22,6 +22,7 @@ export function RoomHeader({ room, onOpenRoster }: { room: WebRoom | undefined; 
       <button
         type="button"
         className="icon-button drawer-toggle"
+        id="roster-toggle"
         aria-label="Open the list of rooms"
         onClick={onOpenRoster}
       >
@@ -38,6 +39,7 @@ export function RoomHeader({ room, onOpenRoster }: { room: WebRoom | undefined; 
       <button
         type="button"
         className="icon-button"
+        id="pane-toggle"
         aria-label="Workspace pane"
         title="Workspace pane"
         aria-pressed={paneOpen}

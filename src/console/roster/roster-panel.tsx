@@ -1,8 +1,9 @@
-import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { type ReactNode, useMemo, useRef, useState } from "react";
 import type { WebRoom } from "../api/protocol.ts";
 import { useConsole } from "../state/context.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { MenuButton } from "../ui/menu-button.tsx";
+import { useDrawerFocus } from "../ui/use-drawer-focus.ts";
 import { BrowseRoomsDialog } from "./browse-rooms-dialog.tsx";
 import { CreateRoomDialog } from "./create-room-dialog.tsx";
 import { DirectDialog } from "./direct-dialog.tsx";
@@ -16,16 +17,18 @@ type OpenDialog = "create" | "browse" | "direct" | null;
 export function RosterPanel({ open, onClose }: { open: boolean; onClose: () => void }) {
   const rooms = useConsole((state) => state.rooms);
   const [dialog, setDialog] = useState<OpenDialog>(null);
-  const closeButton = useRef<HTMLButtonElement>(null);
+  const panel = useRef<HTMLElement>(null);
   const joined = useMemo(() => sortRooms(Object.values(rooms).filter((room) => room.joined)), [rooms]);
   const close = () => setDialog(null);
 
-  useEffect(() => {
-    if (open) closeButton.current?.focus();
-  }, [open]);
+  useDrawerFocus({ panel, open, toggleId: "roster-toggle" });
 
   return (
-    <nav className={open ? "panel roster-panel panel-open" : "panel roster-panel"} aria-label="Rooms and members">
+    <nav
+      ref={panel}
+      className={open ? "panel roster-panel panel-open" : "panel roster-panel"}
+      aria-label="Rooms and members"
+    >
       <div className="panel-header">
         <span className="panel-title">Parley</span>
         <span className="spacer" />
@@ -39,7 +42,6 @@ export function RosterPanel({ open, onClose }: { open: boolean; onClose: () => v
           ]}
         />
         <button
-          ref={closeButton}
           type="button"
           className="icon-button drawer-toggle"
           aria-label="Close the list of rooms"

@@ -22,6 +22,7 @@ interface Place {
 export type Action =
   | { readonly type: "signed_in"; readonly me: MeAnswer }
   | { readonly type: "signed_out"; readonly notice?: string }
+  | { readonly type: "unreachable"; readonly notice: string }
   | { readonly type: "connection"; readonly state: ConnectionState }
   | { readonly type: "notice"; readonly kind: "error" | "ok"; readonly text: string }
   | { readonly type: "notice_dismissed" }

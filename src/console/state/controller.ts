@@ -1,6 +1,7 @@
 import type { MeAnswer } from "../api/protocol.ts";
 import { openRoomSocket, type RoomSocket } from "../api/socket.ts";
 import { type WebApi, webApi } from "../api/web-api.ts";
+import { clearDrafts } from "../composer/drafts.ts";
 import { createAttempt, failureText, isSessionOver, signInFailure } from "./failures.ts";
 import { createPostCommands, type PostCommands } from "./post-commands.ts";
 import { createRoomCommands, type RoomCommands } from "./room-commands.ts";
@@ -9,6 +10,7 @@ import { createSync } from "./sync.ts";
 
 const SESSION_OVER = "Your session has ended. Sign in again with a new link.";
 const TYPING_PAUSE_MS = 3_000;
+const START_RETRY_MS = 3_000;
 
 export interface Controller {
   readonly store: Store;
@@ -40,7 +42,10 @@ export function createController(): Controller {
     socket = undefined;
     store.dispatch(notice === undefined ? { type: "signed_out" } : { type: "signed_out", notice });
   };
-  const onSessionOver = () => end(SESSION_OVER);
+  const onSessionOver = () => {
+    clearDrafts();
+    end(SESSION_OVER);
+  };
   const attempt = createAttempt(store, onSessionOver);
   const posts = createPostCommands({ store, api, attempt, onSessionOver });
   const rooms = createRoomCommands({ store, api, attempt, onSessionOver, catchUp: (roomId) => sync.catchUp(roomId) });
@@ -96,23 +101,32 @@ export function createController(): Controller {
     });
   };
 
+  const start = async (code?: string): Promise<void> => {
+    try {
+      begin(await (code === undefined ? api.me() : api.signIn(code)));
+    } catch (error) {
+      if (code !== undefined) end(signInFailure(error));
+      else if (isSessionOver(error)) end();
+      else {
+        // Whether there is a session is not known, so nobody is asked to sign in again for want of a connection.
+        store.dispatch({ type: "unreachable", notice: failureText(error) });
+        window.setTimeout(() => void start(), START_RETRY_MS);
+      }
+    }
+  };
+
   return {
     store,
     api,
     rooms,
     posts,
-    start: async (code) => {
-      try {
-        begin(await (code === undefined ? api.me() : api.signIn(code)));
-      } catch (error) {
-        if (code === undefined && isSessionOver(error)) end();
-        else end(code === undefined ? failureText(error) : signInFailure(error));
-      }
-    },
+    start,
     signIn: async (code) => begin(await api.signIn(code)),
     signOut: async () => {
       const done = await attempt("Signing out failed", () => api.signOut().then(() => true));
-      if (done) end();
+      if (!done) return;
+      clearDrafts();
+      end();
     },
     rename: async (name) => store.dispatch({ type: "signed_in", me: await api.renameMe(name) }),
     typing: (roomId, threadRootId) => {

@@ -12,7 +12,7 @@ import type { ConnectionState } from "../api/socket.ts";
 
 /** Who looks at the page: not known yet, nobody, or a person with a session. */
 export type Session =
-  | { readonly phase: "checking" }
+  | { readonly phase: "checking"; readonly notice?: string }
   | { readonly phase: "signed_out"; readonly notice?: string }
   | { readonly phase: "signed_in"; readonly me: MeAnswer };
 

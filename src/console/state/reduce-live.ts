@@ -10,6 +10,7 @@ export const liveHandlers: Handlers = {
     ...initialState,
     session: notice === undefined ? { phase: "signed_out" } : { phase: "signed_out", notice },
   }),
+  unreachable: (state, { notice }) => ({ ...state, session: { phase: "checking", notice } }),
   connection: (state, action) => ({ ...state, connection: action.state }),
   notice: (state, { kind, text }) => ({ ...state, notice: { kind, text } }),
   notice_dismissed: (state) => ({ ...state, notice: null }),

@@ -2,6 +2,8 @@ import { type KeyboardEvent, useEffect, useRef } from "react";
 import { useConsole, useController } from "../state/context.tsx";
 import { PANE_TABS, type PaneTab } from "../state/model.ts";
 import { Icon } from "../ui/icon.tsx";
+import { useDrawerFocus } from "../ui/use-drawer-focus.ts";
+import { useNarrow } from "../ui/use-narrow.ts";
 import { FilesTab } from "./files-tab.tsx";
 import { MembersTab } from "./members-tab.tsx";
 import { ThreadTab } from "./thread-tab.tsx";
@@ -16,6 +18,8 @@ export function WorkspacePanel() {
   const roomId = useConsole((state) => state.activeRoomId);
   const working = useConsole((state) => state.turns.filter((turn) => turn.roomId === roomId).length);
   const tabs = useRef<HTMLDivElement>(null);
+  const panel = useRef<HTMLElement>(null);
+  useDrawerFocus({ panel, open: useNarrow(), toggleId: "pane-toggle" });
 
   useEffect(() => {
     if (roomId !== null && (pane.tab === "work" || pane.tab === "files")) void rooms.refreshWork(roomId);
@@ -35,7 +39,7 @@ export function WorkspacePanel() {
   };
 
   return (
-    <aside className="panel workspace-panel panel-open" aria-label="Workspace">
+    <aside ref={panel} className="panel workspace-panel panel-open" aria-label="Workspace">
       <div className="panel-header">
         <div ref={tabs} className="tabs" role="tablist" aria-label="Workspace">
           {PANE_TABS.map((tab) => (

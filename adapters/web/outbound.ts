@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { z } from "zod";
 import type { OutboundPost, Receipt, ReconcileOutcome, ReconcileQuery, Target } from "../../src/contracts/adapter.ts";
 import type { JsonValue } from "../../src/contracts/json.ts";
@@ -110,7 +111,7 @@ export class Outbound {
       const upload = await storeUpload(
         this.#store.uploads,
         { ...place, name, mediaType, maxBytes: MAX_ARTIFACT_BYTES },
-        toChunks(bytes),
+        Readable.from([bytes]),
       );
       stored.push(upload);
       result.push({ ...(reference as { readonly [key: string]: JsonValue }), uploadId: upload.uploadId });
@@ -151,8 +152,4 @@ export function placeOf(target: Target): WebPlace {
 
 export function receiptOf(post: WebPostRecord): Receipt {
   return { messageId: post.postId, occurredAt: post.createdAt, platformOrder: seqToOrder(post.seq) };
-}
-
-async function* toChunks(bytes: Buffer): AsyncGenerator<Buffer> {
-  yield bytes;
 }

@@ -1,4 +1,5 @@
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import type { WebUploadRecord } from "../../src/contracts/web-room-records.ts";
 import type { WebUploadsStore } from "../../src/contracts/web-room-store.ts";
 import { toSafeText } from "../../src/envelope/content.ts";
@@ -22,22 +23,12 @@ export interface NewUpload {
 export async function storeUpload(
   uploads: WebUploadsStore,
   upload: NewUpload,
-  bytes: AsyncIterable<Buffer>,
+  bytes: Readable,
 ): Promise<WebUploadRecord> {
-  const head: Buffer[] = [];
-  let headBytes = 0;
-  const withHead = async function* () {
-    for await (const chunk of bytes) {
-      if (headBytes < IMAGE_HEAD_BYTES) {
-        head.push(chunk);
-        headBytes += chunk.length;
-      }
-      yield chunk;
-    }
-  };
   const storedName = newStoredName();
-  const sizeBytes = await uploads.write(storedName, Readable.from(withHead(), { objectMode: false }), upload.maxBytes);
-  const format = readImageFormat(Buffer.concat(head));
+  const sizeBytes = await uploads.write(storedName, bytes, upload.maxBytes);
+  const head = await buffer(await uploads.read(storedName, { start: 0, end: IMAGE_HEAD_BYTES - 1 }));
+  const format = readImageFormat(head);
   const image = format !== undefined && isShowable(format) ? format : undefined;
   const { organizationId, roomId, personId } = upload;
   return {

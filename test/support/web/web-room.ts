@@ -47,6 +47,8 @@ export interface TestRoom extends WebProcess {
   readonly store: WebRoomStore;
   readonly database: Database;
   readonly uploadsFolder: string;
+  /** Absent on PGlite. */
+  readonly databaseUrl?: string;
   /** Starts another process on the same ledger; only PostgreSQL takes more than one. */
   another(options?: { sink?: RecordingSink }): Promise<WebProcess>;
   signIn(name: string, role?: WebRole, url?: string): Promise<SignedIn>;
@@ -85,6 +87,7 @@ export async function startTestRoom({ backend, config = {} }: TestRoomOptions): 
     store,
     database,
     uploadsFolder,
+    ...(databaseUrl === undefined ? {} : { databaseUrl }),
     another: async (options = {}) => {
       const own = createWebRoomStore({ database: await open(), uploadsFolder });
       return await startProcess(own, config, options.sink ?? recordingSink());
@@ -105,7 +108,8 @@ async function startProcess(
   sink: RecordingSink,
 ): Promise<WebProcess> {
   const adapter = createWebAdapter({ organizationId: ORGANIZATION, ...config }, { store, agents: () => [GUIDE] });
-  const server = fastify();
+  // A kept-alive connection of a test's client must not hold up the end of the test.
+  const server = fastify({ forceCloseConnections: true });
   await adapter.mount?.(server);
   const url = await server.listen({ host: "127.0.0.1", port: 0 });
   await adapter.start(sink, new AbortController().signal);

@@ -124,7 +124,7 @@ function describeSelf({ request, agents, sources }: LookUp): string {
       "",
       `For anything else ask ${others
         .slice(0, 8)
-        .map((agent) => `@${agent.handle}`)
+        .map((agent) => `\`@${agent.handle}\``)
         .join(", ")}.`,
     );
   return lines.join("\n");

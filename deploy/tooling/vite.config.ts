@@ -13,6 +13,10 @@ function sourceFingerprint(): Plugin {
   };
 }
 
+// Vite believes a NODE_ENV that is already set: under a test runner, or in a developer's shell, it would build React's
+// development version with this machine's paths in it, and the fingerprint would keep that build.
+process.env["NODE_ENV"] = "production";
+
 export default defineConfig({
   root: pageSourceFolder,
   base: "/",

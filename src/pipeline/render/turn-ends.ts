@@ -137,7 +137,7 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
   return {
     commit: (turn, end) => add(rowsOf(turn, end)),
     commitFailure(turn, error, consumed) {
-      const message = `${turn.agent.identity.name} ${error.row.fault === "agent" ? error.row.userText : "could not answer because something went wrong inside Parley."}`;
+      const message = noticeOf(turn, error);
       const part: ReplyPart = { type: "error", code: error.code, message, retryable: error.row.retry !== "never" };
       const item = rowsOf(turn, {
         outcome: "dead_lettered",
@@ -168,4 +168,12 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
 /** The reply as the ledger keeps it for explanations; the bytes of artifacts are in the outbox alone. */
 function withoutBytes(part: ReplyPart): unknown {
   return part.type === "artifact" ? { ...part, base64: "" } : part;
+}
+
+/** What people read: never the detail of a failure, except what is missing from the set-up, which somebody there may be able to mend. */
+function noticeOf(turn: RunnableTurn, error: ParleyError): string {
+  const { name } = turn.agent.identity;
+  if (error.row.fault !== "agent") return `${name} could not answer because something went wrong inside Parley.`;
+  const hint = error.code === "AGENT_NOT_CONFIGURED" && error.detail !== undefined ? ` (${error.detail})` : "";
+  return `${name} ${error.row.userText}${hint}`;
 }

@@ -10,6 +10,8 @@ import type { Directory } from "../directory.ts";
 
 /** Pause between two read-backs of one delivery, in ms: growing, so that a platform in trouble is not asked all the time. */
 const READ_BACK_PAUSES_MS = [1_500, 3_000, 10_000, 30_000] as const;
+/** An attempt is fresh for this long, in ms. */
+const FRESH_MS = 5_000;
 /** Read-backs in a row that must find nothing before the write counts as not sent. */
 const PROOF_OF_ABSENCE = 2;
 
@@ -87,5 +89,7 @@ export function settleReconciled(
   }
   if (at.nowMs - delivery.first_attempt_at.getTime() > UNKNOWN_TTL_MS)
     return row("parked", "the platform never said whether it arrived", 0, false);
-  return row("unknown", "undetermined" in outcome ? outcome.undetermined : "undetermined", 5_000, false);
+  // Soon after an attempt the platform cannot know yet; later on it is in trouble, and asking often does not help it.
+  const waitMs = at.nowMs - delivery.first_attempt_at.getTime() < FRESH_MS ? 1_000 : 5_000;
+  return row("unknown", "undetermined" in outcome ? outcome.undetermined : "undetermined", waitMs, false);
 }

@@ -50,6 +50,7 @@ export function createSweep(options: SweepOptions): Sweep {
   let running: Promise<void> | undefined;
   let suspects = new Set<string>();
   let healthy = true;
+  let readBack: NodeJS.Timeout | undefined;
 
   async function look(): Promise<void> {
     await beat(database, worker);
@@ -106,9 +107,22 @@ export function createSweep(options: SweepOptions): Sweep {
         deadLetterId: options.newId("x"),
         nowMs: Date.now(),
       })
-        .then((row) => options.deliverer.record(row))
+        .then(async (row) => {
+          await options.deliverer.record(row);
+          // The next look of the sweep may be seconds away, and a conversation waits behind this write.
+          if (row.state === "unknown") readBackIn(row.wait_ms);
+        })
         .catch((error: unknown) => logger.error({ err: error, deliveryId: delivery.id }, "reconciliation failed"));
     }
+  }
+
+  function readBackIn(waitMs: number): void {
+    if (waitMs >= options.everyMs || timer === undefined) return;
+    readBack ??= setTimeout(() => {
+      readBack = undefined;
+      // Only the deliveries: what counts looks (turns missing at two in a row) must not be hurried.
+      lookAfterDeliveries().catch((error: unknown) => logger.warn({ err: error }, "read-back failed; trying again"));
+    }, waitMs + READ_BACK_SLACK_MS);
   }
 
   async function run(): Promise<void> {
@@ -135,6 +149,8 @@ export function createSweep(options: SweepOptions): Sweep {
     run,
     async stop() {
       clearInterval(timer);
+      timer = undefined;
+      clearTimeout(readBack);
       await running;
       await leave(database, worker.id).catch(() => undefined);
     },

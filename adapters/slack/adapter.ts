@@ -89,7 +89,7 @@ export class SlackAdapter implements ChatAdapter {
     const client = new SlackClient({ apiUrl: this.#config.apiUrl });
     const workspaces = new Workspaces(this.#config, sink, client);
     const ingress = new Ingress(this.#config, sink, workspaces);
-    const socket = this.#createSocket(ingress, sink);
+    const socket = this.#createSocket(ingress, workspaces, sink);
     this.#running = { client, workspaces, ingress, socket, sink };
     const onAbort = (): void => void this.stop();
     signal.addEventListener("abort", onAbort, { once: true });
@@ -112,7 +112,7 @@ export class SlackAdapter implements ChatAdapter {
     running.socket?.refuseNew();
     await running.ingress.drained();
     await running.socket?.stop();
-    running.workspaces.close();
+    await running.workspaces.close();
     await running.client.close();
     if (this.#running === running) this.#running = undefined;
   }
@@ -140,10 +140,17 @@ export class SlackAdapter implements ChatAdapter {
     return running.workspaces.health(running.socket?.health() ?? { connected: true });
   }
 
-  #createSocket(ingress: Ingress, sink: AdapterSink): SocketReceiver | undefined {
+  #createSocket(ingress: Ingress, workspaces: Workspaces, sink: AdapterSink): SocketReceiver | undefined {
     const { mode, appToken, apiUrl, receive, socketConnections } = this.#config;
     if (mode !== "socket" || appToken === undefined || !receive) return undefined;
-    return new SocketReceiver({ appToken, apiUrl, connections: socketConnections, ingress, logger: sink.logger });
+    return new SocketReceiver({
+      appToken,
+      apiUrl,
+      connections: socketConnections,
+      ingress,
+      sdkFetch: workspaces.sdkFetch,
+      logger: sink.logger,
+    });
   }
 
   #need(installationId: string): Promise<Workspace> {

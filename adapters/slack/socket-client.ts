@@ -1,5 +1,6 @@
 import { SocketModeClient } from "@slack/socket-mode";
 import { asRecord } from "./raw.ts";
+import type { SdkFetch } from "./sdk-connections.ts";
 import { quietLogger } from "./sdk-logger.ts";
 
 /** The SDK pings every third of this and takes a missing answer for a dead connection. */
@@ -21,7 +22,7 @@ export interface SocketEnvelope {
  * and an envelope that the SDK cannot read is passed on as `unreadable` instead of rejecting unhandled.
  */
 export class GuardedSocketClient extends SocketModeClient {
-  constructor(options: { readonly appToken: string; readonly apiUrl: string }) {
+  constructor(options: { readonly appToken: string; readonly apiUrl: string; readonly sdkFetch: SdkFetch }) {
     super({
       appToken: options.appToken,
       logger: quietLogger,
@@ -32,6 +33,7 @@ export class GuardedSocketClient extends SocketModeClient {
         retryConfig: { retries: 0 },
         rejectRateLimitedCalls: true,
         timeout: OPEN_TIMEOUT_MS,
+        fetch: options.sdkFetch,
       },
     });
   }

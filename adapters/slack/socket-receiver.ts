@@ -3,6 +3,7 @@ import { toParleyError } from "../../src/errors/parley-error.ts";
 import { fromSdkError } from "./errors.ts";
 import type { Ingress } from "./ingress.ts";
 import { asRecord } from "./raw.ts";
+import type { SdkFetch } from "./sdk-connections.ts";
 import { GuardedSocketClient, type SocketEnvelope } from "./socket-client.ts";
 
 const CONNECT_TIMEOUT_MS = 15_000;
@@ -17,6 +18,7 @@ export interface SocketReceiverOptions {
   readonly apiUrl: string;
   readonly connections: number;
   readonly ingress: Ingress;
+  readonly sdkFetch: SdkFetch;
   readonly logger: Logger;
 }
 
@@ -170,10 +172,11 @@ export class SocketReceiver {
     const { ingress } = this.#options;
     const raw = (): string => JSON.stringify(envelope.body) ?? "null";
     const body = asRecord(envelope.body);
-    if (body === undefined || envelope.type === "unreadable")
-      return ingress.malformed("envelope without a readable payload", raw);
+    if (body === undefined) return ingress.malformed("envelope without a readable payload", raw);
     switch (envelope.type) {
       case "events_api":
+      // The SDK reads the event inside before it hands an envelope out; payloads such as app_rate_limited hold none.
+      case "unreadable":
         return ingress.event(body, raw);
       case "slash_commands":
         return ingress.command(body, raw);

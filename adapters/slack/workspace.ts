@@ -9,6 +9,7 @@ import { Directory } from "./directory.ts";
 import { fromSdkError } from "./errors.ts";
 import { type AgentIndex, agentIndex, type InboundContext, newTraceId } from "./inbound-context.ts";
 import { POST_PER_WORKSPACE } from "./rate-rules.ts";
+import type { SdkFetch } from "./sdk-connections.ts";
 import { quietLogger } from "./sdk-logger.ts";
 
 const READ_TIMEOUT_MS = 10_000;
@@ -17,6 +18,7 @@ const READ_TIMEOUT_MS = 10_000;
 export interface WorkspaceTools {
   readonly apiUrl: string;
   readonly client: SlackClient;
+  readonly sdkFetch: SdkFetch;
   readonly limiter: SendLimiter;
   readonly sink: AdapterSink;
   /** Called when Slack refuses the workspace's token. */
@@ -61,7 +63,7 @@ export class Workspace {
     this.app = { id: settingOf(record, "appId") };
     const scopes = record.settings["scopes"];
     this.canCustomize = !Array.isArray(scopes) || scopes.length === 0 || scopes.includes("chat:write.customize");
-    this.web = createWebClient(this.token, tools.apiUrl);
+    this.web = createWebClient(this.token, tools.apiUrl, tools.sdkFetch);
     this.directory = new Directory(this.web, this.teamId);
     this.#context = this.#createContext(this.teamId);
   }
@@ -185,12 +187,13 @@ export function settingOf(record: Pick<Installation, "settings">, name: string):
 }
 
 /** The SDK's client for everything that is no hot path: no retries, no silent waiting, a timeout. */
-export function createWebClient(token: string | undefined, apiUrl: string): WebClient {
+export function createWebClient(token: string | undefined, apiUrl: string, fetch: SdkFetch): WebClient {
   return new WebClient(token, {
     slackApiUrl: apiUrl.endsWith("/") ? apiUrl : `${apiUrl}/`,
     retryConfig: { retries: 0 },
     rejectRateLimitedCalls: true,
     timeout: READ_TIMEOUT_MS,
+    fetch,
     allowAbsoluteUrls: false,
     logger: quietLogger,
   });

@@ -7,6 +7,7 @@ import type { SlackConfig } from "./config.ts";
 import { fromSdkError } from "./errors.ts";
 import { RATE_RULES } from "./rate-rules.ts";
 import { asRecord, asString } from "./raw.ts";
+import { SdkConnections, type SdkFetch } from "./sdk-connections.ts";
 import { createWebClient, Workspace, type WorkspaceTools } from "./workspace.ts";
 
 const PLATFORM = "slack";
@@ -27,6 +28,7 @@ export class Workspaces {
   readonly #config: SlackConfig;
   readonly #sink: AdapterSink;
   readonly #tools: WorkspaceTools;
+  readonly #connections = new SdkConnections();
   readonly #byInstallation = new Map<string, Workspace>();
   readonly #byExternal = new Map<string, Workspace>();
   #reloading: Promise<void> | undefined;
@@ -43,6 +45,7 @@ export class Workspaces {
     this.#tools = {
       apiUrl: config.apiUrl,
       client,
+      sdkFetch: this.#connections.fetch,
       limiter: new SendLimiter({ rules: RATE_RULES, pacing: config.pacing }),
       sink,
       onUnauthorized: (workspace, reason) => this.#unauthorized(workspace, reason),
@@ -61,11 +64,17 @@ export class Workspaces {
     }, REFRESH_MS).unref();
   }
 
-  close(): void {
+  /** How calls of the SDK reach Slack; they end with `close`. */
+  get sdkFetch(): SdkFetch {
+    return this.#connections.fetch;
+  }
+
+  async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#refreshTimer);
     clearTimeout(this.#tokenTimer);
     for (const workspace of this.#byInstallation.values()) workspace.directory.close();
+    await this.#connections.close();
   }
 
   list(): readonly Workspace[] {
@@ -146,7 +155,7 @@ export class Workspaces {
 
   async #connectToken(token: string, attempt: number): Promise<void> {
     try {
-      await this.save(await describeToken(token, this.#config));
+      await this.save(await describeToken(token, this.#config, this.#connections.fetch));
       this.#tokenFault = undefined;
       this.#tokenPending = false;
     } catch (error) {
@@ -242,8 +251,9 @@ function sameRecord(a: Installation, b: Installation): boolean {
 async function describeToken(
   token: string,
   config: SlackConfig,
+  fetch: SdkFetch,
 ): Promise<Omit<Installation, "installationId" | "status">> {
-  const answer = asRecord(await createWebClient(token, config.apiUrl).auth.test()) ?? {};
+  const answer = asRecord(await createWebClient(token, config.apiUrl, fetch).auth.test()) ?? {};
   const enterpriseWide = answer["is_enterprise_install"] === true;
   const teamId = asString(answer["team_id"]);
   const externalId = (enterpriseWide ? asString(answer["enterprise_id"]) : undefined) ?? teamId;

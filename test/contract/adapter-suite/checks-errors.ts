@@ -10,7 +10,7 @@ import { failureOf, marker, outcomeOf, postFor, text, within } from "./probe.ts"
 const CONVERSATIONS = 10;
 const SENDS_EACH = 5;
 /** A platform that does not answer is given up at last, in ms. */
-const TIMEOUT_MS = 15_000;
+const TIMEOUT_MS = 10_000;
 
 export const errorChecks: readonly AdapterCheck[] = [
   ...(Object.keys(FAILURES) as FailureMode[]) // the object is the list of modes

@@ -42,7 +42,9 @@ export const sendChecks: readonly AdapterCheck[] = [
     alone: true,
     async run(rig) {
       const target = await rig.conversation();
-      const parts = deepFrozen([...everyPart(`words **of** ${marker()}`), ...extremeReplies().flat()]);
+      const parts = deepFrozen(
+        everyPart(`words **of** ${marker()}, <!here> https://example.org ${"and more ".repeat(1_500)}`),
+      );
       const context: RenderContext = deepFrozen({
         identity: IDENTITY,
         conversation: target.conversation,
@@ -70,7 +72,7 @@ export const sendChecks: readonly AdapterCheck[] = [
     title: "text around and beyond the limit arrives whole, in order, in messages that the platform takes",
     async run(rig) {
       const limit = rig.adapter.limits.maxTextChars;
-      for (const chars of [limit - 1, limit, limit + 1, Math.floor(limit * 2.5)]) {
+      for (const chars of [limit - 1, limit, limit + 1, Math.floor(limit * 2.2)]) {
         const target = await rig.conversation();
         for (const [name, markdown] of Object.entries(longTexts(chars))) {
           const receipts = await say(rig, target, text(markdown));

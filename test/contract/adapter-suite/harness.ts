@@ -145,7 +145,7 @@ export interface AdapterRig {
 }
 
 /** What not every platform has. */
-export type Ability = "other_bot" | "rate_limit" | "transport_timeout";
+export type Ability = "other_bot" | "rate_limit";
 
 export interface Skip {
   readonly id: string;

@@ -68,14 +68,14 @@ export function extremeReplies(): readonly (readonly ReplyPart[])[] {
       {
         type: "approval_request",
         approvalId: "a".repeat(128),
-        prompt: long(60_000),
-        subject: long(60_000),
+        prompt: long(20_000),
+        subject: long(20_000),
         options: Array.from({ length: 10 }, (_, index) => ({ id: `${index}`.padStart(64, "o"), label: long(75) })),
       },
       {
         type: "input_request",
         inputId: "i".repeat(128),
-        prompt: long(60_000),
+        prompt: long(20_000),
         fields: Array.from({ length: 20 }, (_, index) => ({
           id: `${index}`.padStart(64, "f"),
           label: long(150),
@@ -83,8 +83,8 @@ export function extremeReplies(): readonly (readonly ReplyPart[])[] {
           options: Array.from({ length: 100 }, (_unused, option) => ({ id: `c${option}`, label: long(75) })),
         })),
       },
-      { type: "error", code: "E".repeat(64), message: long(60_000) },
-      { type: "handoff", agent: "assistant", note: long(60_000) },
+      { type: "error", code: "E".repeat(64), message: long(20_000) },
+      { type: "handoff", agent: "assistant", note: long(20_000) },
     ]),
   ];
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { Readable } from "node:stream";
 import { request } from "undici";
 import { signature } from "../../../support/slack/index.ts";
 import type { Answer, MadeUp } from "../harness.ts";
@@ -179,7 +180,7 @@ export class SlackMadeUp {
           const answer = await request(target, {
             method: "POST",
             headers: { ...headers, "content-type": type },
-            body: chunked ? piecesOf(body) : body,
+            body: chunked ? Readable.from(piecesOf(body)) : body,
           });
           await answer.body.dump();
           return answer.statusCode === 200 ? "acknowledged" : "refused";

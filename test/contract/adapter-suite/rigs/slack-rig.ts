@@ -15,6 +15,7 @@ import { SlackPeople } from "./slack-people.ts";
 
 export const ORGANIZATION = "acme";
 const DAWDLE_MS = 40;
+const CALL_TIMEOUT_MS = 1_500;
 
 export interface SlackHarnessOptions {
   readonly create: (config: SlackAdapterConfig) => ChatAdapter;
@@ -155,6 +156,7 @@ function configFor(
     apiUrl: slack.apiUrl,
     pacing: false,
     reconcileSettleMs: 100,
+    callTimeoutMs: CALL_TIMEOUT_MS,
   };
 }
 

@@ -117,7 +117,8 @@ export const PACKAGE_OWNERS: readonly PackageOwner[] = [
   { packages: /^matrix-/, files: sdkFiles("matrix") },
   {
     packages: /^(fastify$|fastify-|@fastify\/)/,
-    files: /^src\/(api\/|app\.ts$)/,
+    // The web room is a platform of its own, and HTTP is what it speaks: one of its files brings the plugins.
+    files: /^(src\/(api\/|app\.ts$)|adapters\/web\/server-plugins\.ts$)/,
     typeFiles: /^(src\/contracts\/|adapters\/)/,
   },
   { packages: /^react(-|$)/, files: /^src\/console\// },

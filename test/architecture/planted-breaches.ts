@@ -105,6 +105,7 @@ export const PERMITTED: readonly Planted[] = [
   { path: "src/cli/parley.ts", source: `import { x } from "../app.ts"; import { Command } from "commander";` },
   { path: "src/console/main.tsx", source: `import { x } from "react"; import "./styles/page.css";` },
   { path: "adapters/web/adapter.ts", source: `import type { FastifyRequest } from "fastify";` },
+  { path: "adapters/web/server-plugins.ts", source: `import cookie from "@fastify/cookie";` },
   { path: "adapters/slack/client.ts", source: `import { WebClient } from "@slack/web-api";` },
   { path: "adapters/slack/http-receiver.ts", source: `import type { Receiver } from "@slack/bolt";` },
   { path: "adapters/slack/inbound/messages.ts", source: `import type { X } from "@slack/bolt";` },

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { ChangesAnswer, PostAnswer, type WebRoom } from "../../../adapters/web/protocol.ts";
-import { LiveSocket } from "../../support/web/web-client.ts";
 import { BACKENDS, startTestRoom } from "../../support/web/web-room.ts";
 
 describe.each(BACKENDS)("live changes on %s", (backend) => {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { type FastifyInstance, fastify } from "fastify";
 import { onTestFinished } from "vitest";
 import {
@@ -15,14 +16,15 @@ import type { WebRole } from "../../../src/contracts/web-room-records.ts";
 import type { WebRoomStore } from "../../../src/contracts/web-room-store.ts";
 import type { ReplyPart } from "../../../src/envelope/reply.ts";
 import type { Database } from "../../../src/ledger/connection/database.ts";
+import { migrate } from "../../../src/ledger/connection/migrate.ts";
 import { openDatabase } from "../../../src/ledger/connection/open-database.ts";
 import { createWebRoomStore } from "../../../src/ledger/web/index.ts";
 import { embeddedDataFolder } from "../embedded/data-folder.ts";
 import { createTestDatabase } from "../servers/shared-servers.ts";
-import { applyWebSchema } from "./apply-schema.ts";
 import { type RecordingSink, recordingSink } from "./recording-sink.ts";
 import { WebClient } from "./web-client.ts";
 
+const MIGRATIONS = fileURLToPath(new URL("../../../src/ledger/migrations", import.meta.url));
 export const BACKENDS = ["pglite", "postgres"] as const;
 export const ORGANIZATION = "acme";
 
@@ -78,7 +80,7 @@ export async function startTestRoom({ backend, config = {} }: TestRoomOptions): 
     return database;
   };
   const database = await open();
-  await applyWebSchema(database);
+  await migrate(database, MIGRATIONS);
   const uploadsFolder = path.join(folder, "uploads");
   const store = createWebRoomStore({ database, uploadsFolder });
   const first = await startProcess(store, config, recordingSink());

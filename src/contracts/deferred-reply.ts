@@ -1,10 +1,6 @@
 import { z } from "zod";
 import { Reply } from "../envelope/reply.ts";
-import { ReplyEvent } from "../envelope/reply-event.ts";
 
 /** The body of a deferred reply: a whole reply, or `{ "text": "…" }` for short. */
 export const DeferredReply = z.union([Reply, z.strictObject({ text: z.string().min(1).max(262_144) })]);
 export type DeferredReply = z.infer<typeof DeferredReply>;
-
-/** One line of a streamed answer (NDJSON or SSE). */
-export const StreamedReplyLine = ReplyEvent;

@@ -3,7 +3,7 @@ import type { Logger } from "../../contracts/logger.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
-import { loadTurns } from "../../ledger/turns.ts";
+import { loadTurns, writeJournal } from "../../ledger/turns.ts";
 import {
   beat,
   hasDueWork,
@@ -109,6 +109,14 @@ export function createSweep(options: SweepOptions): Sweep {
       })
         .then(async (row) => {
           await options.deliverer.record(row);
+          await writeJournal(database, {
+            organizationId: delivery.organization_id,
+            turnId: delivery.turn_id,
+            verb: "deliver",
+            outcome: row.state,
+            rule: "read_back",
+            detail: { deliveryId: delivery.id, found: row.message_id !== null, reason: row.reason },
+          });
           // The next look of the sweep may be seconds away, and a conversation waits behind this write.
           if (row.state === "unknown") readBackIn(row.wait_ms);
         })

@@ -86,7 +86,7 @@ export class SlackAdapter implements ChatAdapter {
 
   async start(sink: AdapterSink, signal: AbortSignal): Promise<void> {
     if (this.#running !== undefined) return;
-    const client = new SlackClient({ apiUrl: this.#config.apiUrl });
+    const client = new SlackClient({ apiUrl: this.#config.apiUrl, timeoutMs: this.#config.callTimeoutMs });
     const workspaces = new Workspaces(this.#config, sink, client);
     const ingress = new Ingress(this.#config, sink, workspaces);
     const socket = this.#createSocket(ingress, workspaces, sink);

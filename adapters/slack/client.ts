@@ -6,7 +6,6 @@ import { httpError, slackError, transportError } from "./errors.ts";
 /** Where the Web API of Slack's commercial cloud lives. */
 export const DEFAULT_API_URL = "https://slack.com/api/";
 const CONNECT_TIMEOUT_MS = 5_000;
-const CALL_TIMEOUT_MS = 10_000;
 /** A page of 200 messages with blocks stays below 2 MB; more than this is not Slack. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 
@@ -15,7 +14,7 @@ export interface SlackCall {
   readonly token: string;
   readonly body: { readonly [argument: string]: JsonValue | undefined };
   readonly signal?: AbortSignal;
-  /** Longest time of the whole call, in ms. Default 10 000. */
+  /** Longest time of the whole call, in ms. Default: that of the client. */
   readonly timeoutMs?: number;
   /** A few methods take forms only (files.getUploadURLExternal). Default json. */
   readonly encoding?: "json" | "form";
@@ -35,11 +34,11 @@ export class SlackClient {
   readonly #path: string;
   readonly #timeoutMs: number;
 
-  constructor(options: { apiUrl: string; timeoutMs?: number; connections?: number }) {
+  constructor(options: { apiUrl: string; timeoutMs: number; connections?: number }) {
     const url = new URL(options.apiUrl.endsWith("/") ? options.apiUrl : `${options.apiUrl}/`);
     this.#origin = url.origin;
     this.#path = url.pathname;
-    this.#timeoutMs = options.timeoutMs ?? CALL_TIMEOUT_MS;
+    this.#timeoutMs = options.timeoutMs;
     this.#agent = new Agent({
       connections: options.connections ?? 64,
       connect: { timeout: CONNECT_TIMEOUT_MS },

@@ -32,6 +32,8 @@ export const SlackConfig = z.strictObject({
   pacing: z.boolean().default(true),
   /** Sockets in Socket Mode, 1 to 5; with one, events wait during each refresh. Default 2. */
   socketConnections: z.int().min(1).max(5).default(DEFAULT_SOCKET_CONNECTIONS),
+  /** Longest time of one write, in ms; afterwards its outcome is unknown. Default 10 000. */
+  callTimeoutMs: z.int().min(100).max(120_000).default(10_000),
   /** The slash command of the app. Default /parley. */
   command: z
     .string()

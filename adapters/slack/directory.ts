@@ -64,7 +64,7 @@ export class Directory {
     return this.#channels.get(channelId);
   }
 
-  noteChannel(channelId: string, facts: ChannelFacts): void {
+  #noteChannel(channelId: string, facts: ChannelFacts): void {
     const known = this.#channels.get(channelId);
     const name = facts.name ?? known?.name;
     this.#channels.set(channelId, {
@@ -74,9 +74,16 @@ export class Directory {
     });
   }
 
-  forgetChannel(channelId: string): void {
-    this.#channels.delete(channelId);
-    this.#misses.delete(channelId);
+  /** Corrects what is known of a channel; what is not known yet will be read as it is by then. */
+  changeChannel(
+    channelId: string,
+    change: { readonly [Fact in keyof ChannelFacts]?: ChannelFacts[Fact] | undefined },
+  ): void {
+    const known = this.#channels.get(channelId);
+    if (known === undefined) return;
+    const name = change.name ?? known.name;
+    const facts = { kind: change.kind ?? known.kind, external: change.external ?? known.external };
+    this.#channels.set(channelId, { ...facts, ...(name === undefined ? {} : { name }) });
   }
 
   /** Resolves when the channel is known, or when waiting longer would endanger the answer to Slack. Never rejects. */
@@ -141,7 +148,7 @@ export class Directory {
           : channel["is_private"] === true || channel["is_group"] === true
             ? "private"
             : "public";
-    this.noteChannel(id, {
+    this.#noteChannel(id, {
       kind,
       external: channel["is_ext_shared"] === true,
       ...(name === undefined ? {} : { name }),

@@ -111,9 +111,11 @@ export class Ingress {
     const channelId =
       asId(event["channel"]) ?? asId(asRecord(event["item"])?.["channel"]) ?? asId(asRecord(event["channel"])?.["id"]);
     if (channelId === undefined) return;
-    const changesKind =
-      type === "channel_shared" || type === "channel_unshared" || type === "channel_rename" || type === "group_rename";
-    if (changesKind || event["subtype"] === "channel_convert_to_private") directory.forgetChannel(channelId);
+    if (type === "channel_rename" || type === "group_rename")
+      directory.changeChannel(channelId, { name: asString(asRecord(event["channel"])?.["name"])?.slice(0, 256) });
+    if (type === "channel_shared") directory.changeChannel(channelId, { external: true });
+    if (type === "channel_unshared") directory.changeChannel(channelId, { external: event["is_ext_shared"] === true });
+    if (event["subtype"] === "channel_convert_to_private") directory.changeChannel(channelId, { kind: "private" });
     await directory.ensureChannel(channelId);
   }
 

@@ -10,7 +10,8 @@ export const POST_PER_WORKSPACE = "chat.postMessage of the workspace";
 
 /** What Slack's documents allow. https://docs.slack.dev/apis/web-api/rate-limits */
 export const RATE_RULES: Readonly<Record<string, PacingRule>> = {
-  "chat.postMessage": { perMinute: 60, burst: 3, scope: "channel" },
+  // One a second; a little less, because a call that is a moment early is refused.
+  "chat.postMessage": { perMinute: 55, burst: 3, scope: "channel" },
   [POST_PER_WORKSPACE]: perMinute(300, 60),
   "chat.update": TIER_3,
   "chat.delete": TIER_3,

@@ -202,7 +202,7 @@ describe("a stream", () => {
       shown += increment;
       expect(effects(shown)).toEqual({
         notified: [],
-        unfurled: [...(shown.includes("https://docs.example/a") ? ["https://docs.example/a"] : [])],
+        unfurled: shown.includes("https://docs.example/a") ? ["https://docs.example/a"] : [],
       });
     }
     expect(safe(text).startsWith(shown)).toBe(true);

@@ -17,8 +17,8 @@ const EVERYONE = ["everyone", "here", "channel"];
 /** Bounds the blocks of one post (the envelope takes 500) and the cost of one person's shouting. */
 const MAX_MENTIONS = 100;
 /** An `@` inside a word is an address, not a mention. */
-const AT = /(?<![\p{L}\p{N}_.@/])@/gu;
-const WORD = /[\p{L}\p{N}_]/u;
+const AT = /(?<![\p{L}\p{N}.@/]|[\p{L}\p{N}]_)@/gu;
+const WORD = /[\p{L}\p{N}]/u;
 
 type Named = { readonly key: string; readonly block: Extract<ContentBlock, { type: "mention" }> };
 
@@ -65,8 +65,8 @@ function nameAt(text: string, at: number, known: ReadonlyMap<string, readonly Na
   return known.get(text.charAt(at))?.find(({ key }) => {
     if (!text.startsWith(key, at)) return false;
     const next = text.slice(at + key.length, at + key.length + 2);
-    // `@guide-2` names no `guide`, but `@guide - hello` does.
-    return !WORD.test(next.charAt(0)) && !(next.startsWith("-") && WORD.test(next.charAt(1)));
+    // `@guide-2` names no `guide`, but `@guide - hello` and `_@guide_` do.
+    return !WORD.test(next.charAt(0)) && !(/^[-_]/.test(next) && WORD.test(next.charAt(1)));
   });
 }
 

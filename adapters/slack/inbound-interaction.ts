@@ -1,3 +1,4 @@
+import { contentToText } from "../../src/envelope/content.ts";
 import { readActionId } from "./actions.ts";
 import { answerText, type FormOrigin, readFields, readOrigin } from "./forms.ts";
 import { ContentBuilder } from "./inbound-content.ts";
@@ -33,6 +34,7 @@ export function translateCommand(command: Raw, context: InboundContext, ownComma
   const [word, rest] = splitCommand(name, (asString(command["text"]) ?? "").trim(), ownCommand);
   const into = new ContentBuilder(context);
   readMrkdwn(rest, into);
+  const { content, mentions } = into.finish();
   const responseUrl = asString(command["response_url"]);
   const place: Place = { channelId, ...placeOfCommand(asString(command["channel_name"])) };
   const sender = personSender(context, userId, asString(command["user_name"]));
@@ -43,8 +45,8 @@ export function translateCommand(command: Raw, context: InboundContext, ownComma
       kind: "command_invoked",
       body: {
         command: word,
-        text: rest,
-        mentions: into.finish().mentions,
+        text: contentToText(content).trim(),
+        mentions,
         ...(responseUrl === undefined || responseUrl.length > MAX_RESPONSE_URL_CHARS
           ? {}
           : { responseToken: responseUrl }),

@@ -150,6 +150,12 @@ describe("slash commands", () => {
     ["agents", "agents", "", []],
     ["", "help", "", []],
     ["STOP now", "stop", "now", []],
+    [
+      "ask <@U0BOB|bob> &amp; @guide about <https://x.example|x>",
+      "ask",
+      "@bob & @guide about [x](https://x.example)",
+      ["guide"],
+    ],
   ])("/parley %s", (text, word, rest, agents) => {
     const { body } = envelopeOf(command(text), "command_invoked");
     expect(body).toMatchObject({

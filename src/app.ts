@@ -308,6 +308,8 @@ function createAdapters(
             channelId: room.roomId,
             channelName: room.name ?? undefined,
             channelKind: room.kind,
+            channelAgents: undefined,
+            agentHandle: agent.handle,
             archived: false,
             identityInChannel: true,
           }).member,

@@ -45,7 +45,13 @@ interface Placed {
   readonly seq: number;
 }
 
-function place(what: Placed, room: Pick<WebRoomRecord, "name" | "kind">, installationId: string) {
+/** A direct message has the one agent that it is with, and between people none; rooms have all that inherit membership. */
+function membersOf(room: Pick<WebRoomRecord, "kind" | "agentHandle">): { agents?: string[] } {
+  if (room.kind !== "direct") return {};
+  return { agents: room.agentHandle === undefined ? [] : [room.agentHandle] };
+}
+
+function place(what: Placed, room: Pick<WebRoomRecord, "name" | "kind" | "agentHandle">, installationId: string) {
   return {
     version: ENVELOPE_VERSION,
     organizationId: what.organizationId,
@@ -53,7 +59,7 @@ function place(what: Placed, room: Pick<WebRoomRecord, "name" | "kind">, install
     platform: "web",
     conversation: {
       space: { id: WEB_SPACE_ID },
-      channel: { id: what.roomId, name: room.name, kind: room.kind },
+      channel: { id: what.roomId, name: room.name, kind: room.kind, ...membersOf(room) },
       ...(what.threadRootId === undefined ? {} : { thread: { id: what.threadRootId } }),
     },
     platformOrder: seqToOrder(what.seq),

@@ -10,6 +10,9 @@ export interface ChannelGrantFacts {
   readonly channelName: string | undefined;
   readonly channelKind: "public" | "private" | "direct" | "group_direct";
   readonly archived: boolean;
+  readonly agentHandle: string;
+  /** Handles of the agents that the platform itself says are in the channel; undefined where it does not keep them apart. */
+  readonly channelAgents: readonly string[] | undefined;
   /** False once the installation's own identity was removed from the channel. */
   readonly identityInChannel: boolean;
 }
@@ -17,11 +20,16 @@ export interface ChannelGrantFacts {
 /**
  * An agent inherits the membership of its installation's identity, narrowed to the channels its definition names.
  *
- * Direct messages belong to whoever is addressed in them, so name patterns do not narrow those.
+ * Where the platform says which agents are in a channel, that decides alone. Other direct messages belong to whoever is addressed in
+ * them, so name patterns do not narrow those.
  */
 export function decideChannelGrant(facts: ChannelGrantFacts): ChannelGrant {
   if (facts.archived) return { member: false, rule: "channel_archived" };
   if (!facts.identityInChannel) return { member: false, rule: "identity_not_in_channel" };
+  if (facts.channelAgents !== undefined) {
+    const named = facts.channelAgents.includes(facts.agentHandle);
+    return { member: named, rule: named ? "agent_in_channel" : "agent_not_in_channel" };
+  }
   const direct = facts.channelKind === "direct" || facts.channelKind === "group_direct";
   if (direct || facts.agentChannels.some((pattern) => matchesChannel(pattern, facts)))
     return { member: true, rule: "agent_in_channel" };

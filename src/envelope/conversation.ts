@@ -12,6 +12,8 @@ export const ConversationPath = z.object({
     kind: z.enum(["public", "private", "direct", "group_direct"]),
     /** People of other organizations can read it (Slack Connect, federated rooms). */
     external: z.boolean().default(false),
+    /** Handles of the agents that are in it, where the platform keeps them apart (a direct message with one of them); absent: all that inherit the installation's membership. */
+    agents: z.array(z.string().max(64)).max(50).optional(),
   }),
   /** The id of the thread's first message, or of the thread itself where it has its own. */
   thread: Place.optional(),

@@ -8,8 +8,8 @@ CREATE TABLE "agents" (
 	"source" text NOT NULL,
 	"status" text DEFAULT 'active' NOT NULL,
 	"revision" integer DEFAULT 1 NOT NULL,
-	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"removed_at" timestamp (3) with time zone
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"removed_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "channels" (
@@ -22,7 +22,7 @@ CREATE TABLE "channels" (
 	"archived" boolean DEFAULT false NOT NULL,
 	"self_member" boolean,
 	"membership_epoch" integer DEFAULT 0 NOT NULL,
-	"updated_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "channels_installation_id_channel_id_pk" PRIMARY KEY("installation_id","channel_id")
 );
 --> statement-breakpoint
@@ -36,8 +36,8 @@ CREATE TABLE "installations" (
 	"status_reason" text,
 	"settings" jsonb DEFAULT '{}'::jsonb NOT NULL,
 	"secrets" text,
-	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"updated_at" timestamp (3) with time zone DEFAULT now() NOT NULL
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "memberships" (
@@ -48,14 +48,14 @@ CREATE TABLE "memberships" (
 	"state" text NOT NULL,
 	"source" text NOT NULL,
 	"version" text NOT NULL,
-	"updated_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "memberships_installation_id_channel_id_member_id_pk" PRIMARY KEY("installation_id","channel_id","member_id")
 );
 --> statement-breakpoint
 CREATE TABLE "organizations" (
 	"id" text PRIMARY KEY NOT NULL,
 	"name" text NOT NULL,
-	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "people" (
@@ -65,15 +65,15 @@ CREATE TABLE "people" (
 	"kind" text NOT NULL,
 	"name" text,
 	"avatar_url" text,
-	"updated_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "people_installation_id_person_id_pk" PRIMARY KEY("installation_id","person_id")
 );
 --> statement-breakpoint
 CREATE TABLE "workers" (
 	"id" text PRIMARY KEY NOT NULL,
 	"roles" text NOT NULL,
-	"started_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"heartbeat_at" timestamp (3) with time zone DEFAULT now() NOT NULL
+	"started_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"heartbeat_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "conversations" (
@@ -84,14 +84,14 @@ CREATE TABLE "conversations" (
 	"channel_id" text NOT NULL,
 	"thread_id" text,
 	"path" jsonb NOT NULL,
-	"due_at" timestamp (3) with time zone,
-	"outbox_due_at" timestamp (3) with time zone,
+	"due_at" timestamp with time zone,
+	"outbox_due_at" timestamp with time zone,
 	"rings" bigint DEFAULT 0 NOT NULL,
 	"lease_owner" text,
 	"lease_epoch" bigint DEFAULT 0 NOT NULL,
-	"lease_until" timestamp (3) with time zone,
+	"lease_until" timestamp with time zone,
 	"routed_order" text,
-	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "decisions" (
@@ -102,7 +102,7 @@ CREATE TABLE "decisions" (
 	"rule" text NOT NULL,
 	"turn_id" text,
 	"detail" jsonb,
-	"decided_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"decided_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "decisions_event_id_agent_id_pk" PRIMARY KEY("event_id","agent_id")
 );
 --> statement-breakpoint
@@ -119,10 +119,10 @@ CREATE TABLE "events" (
 	"state_reason" text,
 	"open_turns" integer DEFAULT 0 NOT NULL,
 	"steered_turn_id" text,
-	"not_before" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"occurred_at" timestamp (3) with time zone NOT NULL,
-	"received_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"finished_at" timestamp (3) with time zone
+	"not_before" timestamp with time zone DEFAULT now() NOT NULL,
+	"occurred_at" timestamp with time zone NOT NULL,
+	"received_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"finished_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "messages" (
@@ -139,8 +139,8 @@ CREATE TABLE "messages" (
 	"text" text NOT NULL,
 	"platform_order" text NOT NULL,
 	"revision" bigint DEFAULT 0 NOT NULL,
-	"occurred_at" timestamp (3) with time zone NOT NULL,
-	"deleted_at" timestamp (3) with time zone,
+	"occurred_at" timestamp with time zone NOT NULL,
+	"deleted_at" timestamp with time zone,
 	CONSTRAINT "messages_installation_id_channel_id_message_id_pk" PRIMARY KEY("installation_id","channel_id","message_id")
 );
 --> statement-breakpoint
@@ -157,15 +157,15 @@ CREATE TABLE "dead_letters" (
 	"delivery_id" text,
 	"conversation_id" text,
 	"raw" text,
-	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"resolved_at" timestamp (3) with time zone
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"resolved_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "deferred_replies" (
 	"turn_id" text PRIMARY KEY NOT NULL,
 	"organization_id" text NOT NULL,
 	"reply" jsonb NOT NULL,
-	"received_at" timestamp (3) with time zone DEFAULT now() NOT NULL
+	"received_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "deliveries" (
@@ -187,13 +187,13 @@ CREATE TABLE "deliveries" (
 	"epoch" integer DEFAULT 1 NOT NULL,
 	"attempt" integer DEFAULT 0 NOT NULL,
 	"absences" integer DEFAULT 0 NOT NULL,
-	"not_before" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"first_attempt_at" timestamp (3) with time zone,
+	"not_before" timestamp with time zone DEFAULT now() NOT NULL,
+	"first_attempt_at" timestamp with time zone,
 	"message_id" text,
 	"code" text,
 	"reason" text,
-	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"delivered_at" timestamp (3) with time zone
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"delivered_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "journal" (
@@ -205,7 +205,7 @@ CREATE TABLE "journal" (
 	"outcome" text NOT NULL,
 	"rule" text NOT NULL,
 	"detail" jsonb,
-	"at" timestamp (3) with time zone DEFAULT now() NOT NULL
+	"at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "turns" (
@@ -225,8 +225,8 @@ CREATE TABLE "turns" (
 	"owner" text,
 	"attempt" integer DEFAULT 1 NOT NULL,
 	"restarts" integer DEFAULT 0 NOT NULL,
-	"not_before" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"deadline_at" timestamp (3) with time zone,
+	"not_before" timestamp with time zone DEFAULT now() NOT NULL,
+	"deadline_at" timestamp with time zone,
 	"cancel_requested" text,
 	"hop_count" integer DEFAULT 0 NOT NULL,
 	"root_event_id" text NOT NULL,
@@ -235,10 +235,10 @@ CREATE TABLE "turns" (
 	"reply" jsonb,
 	"follow_up" jsonb,
 	"usage" jsonb,
-	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"started_at" timestamp (3) with time zone,
-	"replied_at" timestamp (3) with time zone,
-	"finished_at" timestamp (3) with time zone
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"started_at" timestamp with time zone,
+	"replied_at" timestamp with time zone,
+	"finished_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "web_agent_status" (
@@ -248,7 +248,7 @@ CREATE TABLE "web_agent_status" (
 	"organization_id" text NOT NULL,
 	"identity" jsonb NOT NULL,
 	"line" text NOT NULL,
-	"updated_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "web_agent_status_room_id_thread_root_id_agent_id_pk" PRIMARY KEY("room_id","thread_root_id","agent_id")
 );
 --> statement-breakpoint
@@ -258,7 +258,7 @@ CREATE TABLE "web_answers" (
 	"person_id" text NOT NULL,
 	"organization_id" text NOT NULL,
 	"value" text,
-	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "web_answers_post_id_action_id_person_id_pk" PRIMARY KEY("post_id","action_id","person_id")
 );
 --> statement-breakpoint
@@ -273,8 +273,8 @@ CREATE TABLE "web_events" (
 	"person_id" text,
 	"client_key" text,
 	"trace_id" text NOT NULL,
-	"occurred_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"ingested_at" timestamp (3) with time zone,
+	"occurred_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"ingested_at" timestamp with time zone,
 	CONSTRAINT "web_events_room_id_seq_pk" PRIMARY KEY("room_id","seq")
 );
 --> statement-breakpoint
@@ -284,7 +284,7 @@ CREATE TABLE "web_people" (
 	"name" text NOT NULL,
 	"role" text NOT NULL,
 	"active" boolean DEFAULT true NOT NULL,
-	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "web_posts" (
@@ -307,18 +307,18 @@ CREATE TABLE "web_posts" (
 	"idempotency_key" text,
 	"mentions" jsonb NOT NULL,
 	"reply_count" integer DEFAULT 0 NOT NULL,
-	"last_reply_at" timestamp (3) with time zone,
+	"last_reply_at" timestamp with time zone,
 	"revision" integer DEFAULT 0 NOT NULL,
-	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"edited_at" timestamp (3) with time zone,
-	"deleted_at" timestamp (3) with time zone
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"edited_at" timestamp with time zone,
+	"deleted_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "web_presence" (
 	"process_id" text NOT NULL,
 	"person_id" text NOT NULL,
 	"organization_id" text NOT NULL,
-	"seen_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"seen_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "web_presence_process_id_person_id_pk" PRIMARY KEY("process_id","person_id")
 );
 --> statement-breakpoint
@@ -328,7 +328,7 @@ CREATE TABLE "web_reactions" (
 	"actor_kind" text NOT NULL,
 	"actor_id" text NOT NULL,
 	"organization_id" text NOT NULL,
-	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "web_reactions_post_id_reaction_actor_kind_actor_id_pk" PRIMARY KEY("post_id","reaction","actor_kind","actor_id")
 );
 --> statement-breakpoint
@@ -337,7 +337,7 @@ CREATE TABLE "web_read_marks" (
 	"person_id" text NOT NULL,
 	"organization_id" text NOT NULL,
 	"seq" bigint NOT NULL,
-	"updated_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "web_read_marks_room_id_person_id_pk" PRIMARY KEY("room_id","person_id")
 );
 --> statement-breakpoint
@@ -345,7 +345,7 @@ CREATE TABLE "web_room_members" (
 	"room_id" text NOT NULL,
 	"person_id" text NOT NULL,
 	"organization_id" text NOT NULL,
-	"joined_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"joined_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "web_room_members_room_id_person_id_pk" PRIMARY KEY("room_id","person_id")
 );
 --> statement-breakpoint
@@ -360,8 +360,8 @@ CREATE TABLE "web_rooms" (
 	"agent_id" text,
 	"agent_handle" text,
 	"created_by" text,
-	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"archived_at" timestamp (3) with time zone,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"archived_at" timestamp with time zone,
 	"last_seq" bigint DEFAULT 0 NOT NULL
 );
 --> statement-breakpoint
@@ -371,10 +371,10 @@ CREATE TABLE "web_sessions" (
 	"person_id" text NOT NULL,
 	"token_hash" text NOT NULL,
 	"user_agent" text NOT NULL,
-	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"last_seen_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"expires_at" timestamp (3) with time zone NOT NULL,
-	"revoked_at" timestamp (3) with time zone
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"last_seen_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	"revoked_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "web_sign_in_links" (
@@ -384,9 +384,9 @@ CREATE TABLE "web_sign_in_links" (
 	"person_name" text NOT NULL,
 	"role" text NOT NULL,
 	"reuse_name" boolean DEFAULT false NOT NULL,
-	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"expires_at" timestamp (3) with time zone NOT NULL,
-	"used_at" timestamp (3) with time zone
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	"used_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "web_uploads" (
@@ -400,7 +400,7 @@ CREATE TABLE "web_uploads" (
 	"kind" text NOT NULL,
 	"size_bytes" integer NOT NULL,
 	"stored_name" text NOT NULL,
-	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX "agents_handle" ON "agents" USING btree ("organization_id","handle");--> statement-breakpoint

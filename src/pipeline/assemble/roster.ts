@@ -40,6 +40,8 @@ export function createRosters(sql: SqlRunner, directory: Directory): Rosters {
             channelId: path.channel.id,
             channelName: path.channel.name,
             channelKind: path.channel.kind,
+            channelAgents: path.channel.agents,
+            agentHandle: agent.handle,
             archived: false,
             identityInChannel: true,
           }).member,

@@ -59,6 +59,8 @@ export function createOperations(options: OperationsOptions): Operations {
         channelId: place.channel_id,
         channelName: place.name ?? undefined,
         channelKind: path.channel.kind,
+        channelAgents: path.channel.agents,
+        agentHandle: agent.handle,
         archived: false,
         identityInChannel: true,
       });
@@ -181,6 +183,8 @@ export function createOperations(options: OperationsOptions): Operations {
                   channelId: room.channel_id,
                   channelName: room.name ?? undefined,
                   channelKind: room.kind,
+                  channelAgents: undefined,
+                  agentHandle: agent.handle,
                   archived: room.archived,
                   identityInChannel: room.self_member !== false,
                 }).member,

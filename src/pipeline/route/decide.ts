@@ -44,6 +44,8 @@ export function decide(envelope: RoutableEnvelope, agent: DirectoryAgent, facts:
     channelId: channel.id,
     channelName: channel.name,
     channelKind: channel.kind,
+    channelAgents: channel.agents,
+    agentHandle: agent.handle,
     archived: facts.archived,
     identityInChannel: facts.identityInChannel,
   });
@@ -75,6 +77,7 @@ function addressedBy(envelope: RoutableEnvelope, agent: DirectoryAgent, facts: R
   if (facts.targetAgent !== undefined) return undefined;
   if (mentions.bot && facts.participants.size === 0)
     return facts.defaultAgent === agent.agentId ? "mention" : undefined;
+  if (envelope.conversation.channel.agents?.length === 1) return "direct_message";
   if (envelope.conversation.channel.kind === "direct" && facts.participants.size === 0) {
     return facts.defaultAgent === agent.agentId ? "direct_message" : undefined;
   }

@@ -43,6 +43,9 @@ export interface SweepOptions {
   readonly everyMs: number;
 }
 
+/** A read-back that comes a moment early finds nothing due, so it comes a moment late. */
+const READ_BACK_SLACK_MS = 20;
+
 /** Keeps the ledger moving whatever was lost: heartbeat, stop requests, orphans of dead workers, writes of unknown outcome. */
 export function createSweep(options: SweepOptions): Sweep {
   const { database, worker, logger, runner } = options;

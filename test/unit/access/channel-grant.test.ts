@@ -8,6 +8,8 @@ const facts = {
   channelName: "general",
   channelKind: "public",
   archived: false,
+  agentHandle: "guide",
+  channelAgents: undefined,
   identityInChannel: true,
 } as const;
 
@@ -20,6 +22,9 @@ describe("decideChannelGrant", () => {
     ["agent_not_in_channel", { agentChannels: [] }],
     ["agent_not_in_channel", { agentChannels: ["general"], channelName: undefined }],
     ["agent_in_channel", { agentChannels: [], channelKind: "direct" as const }],
+    ["agent_in_channel", { channelKind: "direct" as const, channelAgents: ["guide"] }],
+    ["agent_not_in_channel", { channelKind: "direct" as const, channelAgents: ["assistant"] }],
+    ["agent_not_in_channel", { channelKind: "direct" as const, channelAgents: [] }],
   ])("decides %s", (rule, change) => {
     expect(decideChannelGrant({ ...facts, ...change })).toEqual({ member: rule === "agent_in_channel", rule });
   });

@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { issueSignInLink } from "../../../adapters/web/index.ts";
-import { MembersAnswer, PeopleAnswer, SignInLinkAnswer, type WebRoom } from "../../../adapters/web/protocol.ts";
+import {
+  AgentsAnswer,
+  MembersAnswer,
+  PeopleAnswer,
+  SignInLinkAnswer,
+  type WebRoom,
+} from "../../../adapters/web/protocol.ts";
 import { WebClient } from "../../support/web/web-client.ts";
 import { BACKENDS, ORGANIZATION, startTestRoom } from "../../support/web/web-room.ts";
 
@@ -129,7 +135,9 @@ describe.each(BACKENDS)("access on %s", (backend) => {
     expect(people.find(({ name }) => name === "Mara")?.active).toBe(false);
     const members = MembersAnswer.parse(await owner.client.ok("GET", `/rooms/${owner.general.id}/members`));
     expect(members.people.map(({ name }) => name)).toEqual(["Olga"]);
-    expect(members.agents.map(({ handle }) => handle)).toEqual(["guide"]);
+    const { agents } = AgentsAnswer.parse(await owner.client.ok("GET", "/agents"));
+    expect(members.agents).toEqual(agents);
+    expect(agents).toMatchObject([{ handle: "guide", description: "Knows Parley.", status: "active" }]);
   });
 
   it("shows a private room and a direct message to their members alone", async () => {

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { type FastifyInstance, fastify } from "fastify";
 import { onTestFinished } from "vitest";
 import {
@@ -10,21 +9,20 @@ import {
   type WebAdapterConfig,
   type WebRoomAgent,
 } from "../../../adapters/web/index.ts";
-import type { MeAnswer, WebRoom } from "../../../adapters/web/protocol.ts";
+import { type MeAnswer, RoomsAnswer, type WebRoom } from "../../../adapters/web/protocol.ts";
 import type { ChatAdapter, OutboundPost, Target } from "../../../src/contracts/adapter.ts";
 import type { WebRole } from "../../../src/contracts/web-room-records.ts";
 import type { WebRoomStore } from "../../../src/contracts/web-room-store.ts";
 import type { ReplyPart } from "../../../src/envelope/reply.ts";
 import type { Database } from "../../../src/ledger/connection/database.ts";
-import { migrate } from "../../../src/ledger/connection/migrate.ts";
 import { openDatabase } from "../../../src/ledger/connection/open-database.ts";
 import { createWebRoomStore } from "../../../src/ledger/web/index.ts";
 import { embeddedDataFolder } from "../embedded/data-folder.ts";
 import { createTestDatabase } from "../servers/shared-servers.ts";
+import { applyWebSchema } from "./apply-schema.ts";
 import { type RecordingSink, recordingSink } from "./recording-sink.ts";
 import { WebClient } from "./web-client.ts";
 
-const MIGRATIONS = fileURLToPath(new URL("../../../src/ledger/migrations", import.meta.url));
 export const BACKENDS = ["pglite", "postgres"] as const;
 export const ORGANIZATION = "acme";
 
@@ -80,7 +78,7 @@ export async function startTestRoom({ backend, config = {} }: TestRoomOptions): 
     return database;
   };
   const database = await open();
-  await migrate(database, MIGRATIONS);
+  await applyWebSchema(database);
   const uploadsFolder = path.join(folder, "uploads");
   const store = createWebRoomStore({ database, uploadsFolder });
   const first = await startProcess(store, config, recordingSink());
@@ -126,7 +124,7 @@ async function signIn(store: WebRoomStore, url: string, personName: string, role
   const link = await issueSignInLink({ store, baseUrl: url, organizationId: ORGANIZATION, personName, role });
   const client = new WebClient(url);
   const me = await client.signIn(link.url);
-  const { rooms } = await client.ok<{ rooms: WebRoom[] }>("GET", "/rooms");
+  const { rooms } = RoomsAnswer.parse(await client.ok("GET", "/rooms"));
   const general = rooms.find((room) => room.name === "general");
   if (general === undefined) throw new Error("there is no room general");
   return { client, me, general };

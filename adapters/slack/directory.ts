@@ -1,6 +1,6 @@
-import type { WebClient } from "@slack/web-api";
 import { BoundedMap } from "../shared/bounded-map.ts";
 import { SendLimiter } from "../shared/send-limiter.ts";
+import type { WebClient } from "./client-sdk.ts";
 import type { ChannelFacts, PersonFacts } from "./inbound-context.ts";
 import { RATE_RULES } from "./rate-rules.ts";
 import { asId, asList, asRecord, asString, type Raw } from "./raw.ts";

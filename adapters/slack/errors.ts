@@ -1,4 +1,3 @@
-import { WebAPIHTTPError, WebAPIPlatformError, WebAPIRateLimitedError, WebAPIRequestError } from "@slack/web-api";
 import type { ErrorCode } from "../../src/errors/codes.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { DEFAULT_RETRY_AFTER_MS, parseRetryAfterMs } from "../shared/retry-after.ts";
@@ -157,47 +156,14 @@ export function transportError(method: string, cause: unknown, dispatched: boole
     : new ParleyError("PLATFORM_UNAVAILABLE", { detail: `${method} could not be sent (${reason})`, facts, cause });
 }
 
-/** Translates what the Slack SDK throws; see the other functions for the meaning. */
-export function fromSdkError(method: string, thrown: unknown): ParleyError {
-  if (thrown instanceof ParleyError) return thrown;
-  if (thrown instanceof WebAPIRateLimitedError)
-    return new ParleyError("PLATFORM_RATE_LIMITED", {
-      detail: `Slack limits ${method}`,
-      retryAfterMs: thrown.retryAfter * 1000,
-      facts: { method },
-    });
-  if (thrown instanceof WebAPIPlatformError) return slackError(method, thrown.data.error);
-  if (thrown instanceof WebAPIHTTPError)
-    return httpError(method, thrown.statusCode, thrown.headers["retry-after"], Date.now());
-  if (thrown instanceof WebAPIRequestError)
-    return transportError(method, thrown.original, !isConnectFailure(thrown.original));
-  return transportError(method, thrown, true);
-}
-
 /** The name Slack gave to the failure, when it was Slack that refused. */
 export function slackErrorName(error: unknown): string | undefined {
   const name = error instanceof ParleyError ? error.facts["slackError"] : undefined;
   return typeof name === "string" ? name : undefined;
 }
 
-const CONNECT_FAILURES = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-  "ERR_TLS_CERT_ALTNAME_INVALID",
-]);
-
-function isConnectFailure(error: unknown): boolean {
-  return (
-    CONNECT_FAILURES.has(errorCodeOf(error)) ||
-    (error instanceof Error && error.cause !== undefined && CONNECT_FAILURES.has(errorCodeOf(error.cause)))
-  );
-}
-
-function errorCodeOf(error: unknown): string {
+/** The system's or undici's code of a failure, else its name. */
+export function errorCodeOf(error: unknown): string {
   if (!(error instanceof Error)) return "unknown";
   const code = "code" in error ? error.code : undefined;
   return typeof code === "string" ? code : error.name;

@@ -1,5 +1,5 @@
-import type { AdapterFeatures, MemberProfile } from "../../src/contracts/adapter-features.ts";
 import type { Target } from "../../src/contracts/adapter.ts";
+import type { AdapterFeatures, MemberProfile } from "../../src/contracts/adapter-features.ts";
 import { asAgent } from "./as-agent.ts";
 import { slackErrorName } from "./errors.ts";
 import { readHistory } from "./history.ts";

@@ -1,6 +1,6 @@
 import type { Sender } from "../../src/envelope/conversation.ts";
 import { type InboundContext, ignored, malformed, type Translation } from "./inbound-context.ts";
-import { envelopeBase, personSender, type Place } from "./inbound-envelope.ts";
+import { envelopeBase, type Place, personSender } from "./inbound-envelope.ts";
 import { translateMessage } from "./inbound-message.ts";
 import { asId, asList, asRecord, asString, type Raw } from "./raw.ts";
 import { asTs, msToTs } from "./timestamps.ts";

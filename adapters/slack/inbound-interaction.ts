@@ -3,7 +3,7 @@ import { readActionId } from "./actions.ts";
 import { answerText, type FormOrigin, readFields, readOrigin } from "./forms.ts";
 import { ContentBuilder } from "./inbound-content.ts";
 import { type InboundContext, ignored, malformed, type Translation } from "./inbound-context.ts";
-import { envelopeBase, personSender, type Place } from "./inbound-envelope.ts";
+import { envelopeBase, type Place, personSender } from "./inbound-envelope.ts";
 import { readMrkdwn } from "./inbound-mrkdwn.ts";
 import { asId, asList, asRecord, asString, type Raw } from "./raw.ts";
 import { asTs, msToTs } from "./timestamps.ts";

@@ -1,11 +1,11 @@
-import { type Installation as SlackInstallation, InstallProvider } from "@slack/oauth";
+import { InstallProvider, type Installation as SlackInstallation } from "@slack/oauth";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Installation } from "../../src/contracts/adapter-sink.ts";
-import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import type { Logger } from "../../src/contracts/logger.ts";
+import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
+import { quietLogger } from "./client-logger.ts";
 import type { SlackConfig } from "./config.ts";
 import { BOT_SCOPES } from "./manifest.ts";
-import { quietLogger } from "./sdk-logger.ts";
 import { settingOf } from "./workspace.ts";
 import type { Workspaces } from "./workspaces.ts";
 

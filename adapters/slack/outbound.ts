@@ -3,10 +3,10 @@ import type { AgentIdentity, OutboundPost, Receipt, Target } from "../../src/con
 import type { JsonValue } from "../../src/contracts/json.ts";
 import { conversationKey } from "../../src/envelope/conversation.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
-import { asAgent } from "./as-agent.ts";
 import { cancelled } from "../shared/abortable-sleep.ts";
 import { BoundedMap } from "../shared/bounded-map.ts";
 import { KeyedQueue } from "../shared/keyed-queue.ts";
+import { asAgent } from "./as-agent.ts";
 import type { SlackAnswer } from "./client.ts";
 import { slackErrorName } from "./errors.ts";
 import { type Block, readPostBody } from "./post-body.ts";

@@ -1,5 +1,5 @@
-import type { LivePreview, PreviewOptions } from "../../src/contracts/adapter-features.ts";
 import type { Receipt } from "../../src/contracts/adapter.ts";
+import type { LivePreview, PreviewOptions } from "../../src/contracts/adapter-features.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { asAgent } from "./as-agent.ts";
 import { markdownBlock, stopBlock } from "./blocks.ts";

@@ -1,7 +1,7 @@
 import type { ReconcileOutcome, ReconcileQuery } from "../../src/contracts/adapter.ts";
 import { toParleyError } from "../../src/errors/parley-error.ts";
-import { isOwn, markOf, readSince } from "./read-back.ts";
 import { asString, type Raw } from "./raw.ts";
+import { isOwn, markOf, readSince } from "./read-back.ts";
 import { asTs, tsToIso, tsToOrder } from "./timestamps.ts";
 import type { Workspace } from "./workspace.ts";
 

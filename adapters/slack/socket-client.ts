@@ -1,7 +1,7 @@
 import { SocketModeClient } from "@slack/socket-mode";
+import { quietLogger } from "./client-logger.ts";
 import { asRecord } from "./raw.ts";
 import type { SdkFetch } from "./sdk-connections.ts";
-import { quietLogger } from "./sdk-logger.ts";
 
 /** The SDK pings every third of this and takes a missing answer for a dead connection. */
 const CLIENT_PING_TIMEOUT_MS = 3_000;

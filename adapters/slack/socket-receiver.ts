@@ -1,6 +1,6 @@
 import type { Logger } from "../../src/contracts/logger.ts";
 import { toParleyError } from "../../src/errors/parley-error.ts";
-import { fromSdkError } from "./errors.ts";
+import { fromSdkError } from "./client-errors.ts";
 import type { Ingress } from "./ingress.ts";
 import { asRecord } from "./raw.ts";
 import type { SdkFetch } from "./sdk-connections.ts";

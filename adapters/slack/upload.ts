@@ -4,8 +4,8 @@ import { abortableSleep } from "../shared/abortable-sleep.ts";
 import { asAgent } from "./as-agent.ts";
 import { requirePlatformUrl } from "./hosts.ts";
 import type { PostBody } from "./post-body.ts";
-import { isOwn, MARK_BLOCK_PREFIX, markOf, readSince } from "./read-back.ts";
 import { asId, asList, asRecord, asString, type Raw } from "./raw.ts";
+import { isOwn, MARK_BLOCK_PREFIX, markOf, readSince } from "./read-back.ts";
 import { asTs, tsToIso, tsToOrder } from "./timestamps.ts";
 import type { Workspace } from "./workspace.ts";
 

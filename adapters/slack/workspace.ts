@@ -1,18 +1,15 @@
-import { WebClient } from "@slack/web-api";
 import type { AdapterSink, Installation } from "../../src/contracts/adapter-sink.ts";
 import type { JsonValue } from "../../src/contracts/json.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { cancelled } from "../shared/abortable-sleep.ts";
 import type { CallKey, SendLimiter } from "../shared/send-limiter.ts";
 import type { SlackAnswer, SlackClient } from "./client.ts";
+import { fromSdkError } from "./client-errors.ts";
+import { createWebClient, type WebClient } from "./client-sdk.ts";
 import { Directory } from "./directory.ts";
-import { fromSdkError } from "./errors.ts";
 import { type AgentIndex, agentIndex, type InboundContext, newTraceId } from "./inbound-context.ts";
 import { POST_PER_WORKSPACE } from "./rate-rules.ts";
 import type { SdkFetch } from "./sdk-connections.ts";
-import { quietLogger } from "./sdk-logger.ts";
-
-const READ_TIMEOUT_MS = 10_000;
 
 /** What all workspaces of an adapter share. */
 export interface WorkspaceTools {
@@ -184,19 +181,6 @@ export class Workspace {
 export function settingOf(record: Pick<Installation, "settings">, name: string): string | undefined {
   const value = record.settings[name];
   return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-/** The SDK's client for everything that is no hot path: no retries, no silent waiting, a timeout. */
-export function createWebClient(token: string | undefined, apiUrl: string, fetch: SdkFetch): WebClient {
-  return new WebClient(token, {
-    slackApiUrl: apiUrl.endsWith("/") ? apiUrl : `${apiUrl}/`,
-    retryConfig: { retries: 0 },
-    rejectRateLimitedCalls: true,
-    timeout: READ_TIMEOUT_MS,
-    fetch,
-    allowAbsoluteUrls: false,
-    logger: quietLogger,
-  });
 }
 
 function untilAborted<Answer>(work: Promise<Answer>, signal: AbortSignal | undefined): Promise<Answer> {

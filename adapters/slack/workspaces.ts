@@ -3,12 +3,13 @@ import type { AdapterSink, Installation } from "../../src/contracts/adapter-sink
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import { SendLimiter } from "../shared/send-limiter.ts";
 import type { SlackClient } from "./client.ts";
+import { fromSdkError } from "./client-errors.ts";
+import { createWebClient } from "./client-sdk.ts";
 import type { SlackConfig } from "./config.ts";
-import { fromSdkError } from "./errors.ts";
 import { RATE_RULES } from "./rate-rules.ts";
 import { asRecord, asString } from "./raw.ts";
 import { SdkConnections, type SdkFetch } from "./sdk-connections.ts";
-import { createWebClient, Workspace, type WorkspaceTools } from "./workspace.ts";
+import { Workspace, type WorkspaceTools } from "./workspace.ts";
 
 const PLATFORM = "slack";
 /** Installs, pauses and new tokens of other processes are seen within this time. */

@@ -1,7 +1,8 @@
 import { createHmac } from "node:crypto";
 import { WebAPIHTTPError, WebAPIPlatformError, WebAPIRateLimitedError, WebAPIRequestError } from "@slack/web-api";
 import { describe, expect, test } from "vitest";
-import { fromSdkError, httpError, slackError } from "../../../adapters/slack/errors.ts";
+import { fromSdkError } from "../../../adapters/slack/client-errors.ts";
+import { httpError, slackError } from "../../../adapters/slack/errors.ts";
 import { requirePlatformUrl } from "../../../adapters/slack/hosts.ts";
 import { createSlackAdapter, slackConfigFragment, slackManifest } from "../../../adapters/slack/index.ts";
 import { msToTs, tsToIso, tsToOrder } from "../../../adapters/slack/timestamps.ts";

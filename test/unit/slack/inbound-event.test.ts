@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { translateCommand, translateInteraction } from "../../../adapters/slack/inbound-interaction.ts";
 import type { Raw } from "../../../adapters/slack/raw.ts";
 import { Envelope } from "../../../src/envelope/envelope.ts";
-import { BOT, CHANNEL, context, envelopeOf, translate, TS } from "./fixtures.ts";
+import { BOT, CHANNEL, context, envelopeOf, TS, translate } from "./fixtures.ts";
 
 const event_ts = "1762000030.000200";
 

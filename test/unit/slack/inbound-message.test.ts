@@ -13,8 +13,8 @@ import {
   richText,
   section,
   TEAM,
-  translate,
   TS,
+  translate,
 } from "./fixtures.ts";
 
 describe("a posted message", () => {

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { escapeMrkdwn, toFallback, toSlackMarkdown, toSlackPieces } from "../../../adapters/slack/markup.ts";
-import { editablePreview, nextIncrement } from "../../../adapters/slack/preview-text.ts";
 import { WORD_JOINER } from "../../../adapters/shared/markdown-safety.ts";
 import { markdownToPlainText } from "../../../adapters/shared/markdown-tree.ts";
+import { escapeMrkdwn, toFallback, toSlackMarkdown, toSlackPieces } from "../../../adapters/slack/markup.ts";
+import { editablePreview, nextIncrement } from "../../../adapters/slack/preview-text.ts";
 import { notifiedBy, unfurledBy } from "../../support/slack/model/markup.ts";
 
 const OPTIONS = { mentionable: ["U0ASKER"], linkHosts: ["docs.example", "*.trusted.example"] };

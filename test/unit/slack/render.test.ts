@@ -4,7 +4,7 @@ import { readActionId } from "../../../adapters/slack/actions.ts";
 import { formView } from "../../../adapters/slack/forms.ts";
 import { readPostBody } from "../../../adapters/slack/post-body.ts";
 import { renderReply } from "../../../adapters/slack/render.ts";
-import { type ReplyPartInput, ReplyPart } from "../../../src/envelope/reply.ts";
+import { ReplyPart, type ReplyPartInput } from "../../../src/envelope/reply.ts";
 import { checkBlocks } from "../../support/slack/web-api/block-limits.ts";
 import { BOT, CHANNEL, TEAM } from "./fixtures.ts";
 

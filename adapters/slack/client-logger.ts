@@ -1,4 +1,4 @@
-import { LogLevel, type Logger } from "@slack/web-api";
+import { type Logger, LogLevel } from "@slack/web-api";
 
 function nothing(): void {}
 

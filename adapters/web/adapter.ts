@@ -58,6 +58,8 @@ class WebRoomAdapter implements WebAdapter {
     this.limits = {
       maxTextChars: MAX_AGENT_POST_CHARS,
       minEditIntervalMs: MIN_PREVIEW_INTERVAL_MS,
+      // The room has no write rates: people see an answer from its first words.
+      previewAfterMs: 0,
       maxUploadBytes: this.#context.config.maxUploadBytes,
     };
     this.#outbound = new Outbound(store, people);

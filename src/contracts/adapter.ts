@@ -61,6 +61,8 @@ export interface AdapterLimits {
   readonly maxUploadBytes: number;
   /** Answers to a message outside a thread open one under it, unless the agent says otherwise. Default false. */
   readonly answersInThread?: boolean;
+  /** How long a turn may last before its text is shown live, in ms; quicker answers are posted whole. Default 700. */
+  readonly previewAfterMs?: number;
   /** How long events are held so that ones the platform delivers late still come in order, in ms. Default 0. */
   readonly orderingHoldMs?: number;
 }

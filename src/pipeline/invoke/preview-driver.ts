@@ -5,8 +5,8 @@ import { toParleyError } from "../../errors/parley-error.ts";
 import type { SqlRunner } from "../../ledger/connection/database.ts";
 import { beginPreview, recordPreview } from "../../ledger/previews.ts";
 
-/** How long a turn may stay silent before its text is shown live, in ms; quicker answers are posted whole. */
-export const PREVIEW_AFTER_MS = 700;
+/** Where the adapter names no time after which a turn's text is shown live: on a platform with write rates a quick answer is one write. */
+const DEFAULT_PREVIEW_AFTER_MS = 700;
 
 export interface PreviewDriver {
   /** Offers the text so far; opens the preview once the turn has lasted long enough. */
@@ -90,7 +90,8 @@ export function createPreviewDriver(options: PreviewDriverOptions): PreviewDrive
       if (feature === undefined || ended) return;
       latest = text;
       if (live !== undefined) return live.offer(text());
-      const waitMs = options.startedAtMs + PREVIEW_AFTER_MS - performance.now();
+      const waitMs =
+        options.startedAtMs + (options.adapter.limits.previewAfterMs ?? DEFAULT_PREVIEW_AFTER_MS) - performance.now();
       if (waitMs <= 0) tryOpen();
       else timer ??= setTimeout(tryOpen, waitMs);
     },

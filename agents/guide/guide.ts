@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { TurnIo, TurnRequest } from "../../src/contracts/connector.ts";
 import type { Operations, SystemStatus } from "../../src/contracts/operations.ts";
 import type { AgentYield } from "../shared/agent-function.ts";
@@ -58,10 +59,20 @@ export async function* answerAsGuide(
     if (fact === undefined) continue;
     facts.push(fact);
     // Without a writer each finding is shown as soon as it is there.
-    if (sources.writer === undefined) yield facts.length > 1 ? `\n\n${fact}` : fact;
+    if (sources.writer === undefined) yield* lineByLine(facts.length > 1 ? `\n\n${fact}` : fact);
   }
   if (facts.length === 0) yield nothingFound(sources.search);
   else if (sources.writer !== undefined) yield* write(sources.writer, question, facts.join("\n\n"), io.signal);
+}
+
+/** Between two lines, in ms: a page of facts grows on the screen instead of jumping in. */
+const LINE_PAUSE_MS = 15;
+
+async function* lineByLine(text: string): AsyncGenerator<string> {
+  for (const line of text.split(/(?<=\n)/)) {
+    yield line;
+    await setTimeout(LINE_PAUSE_MS);
+  }
 }
 
 interface LookUp {

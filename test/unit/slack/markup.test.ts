@@ -110,7 +110,7 @@ describe("what an agent writes", () => {
       }),
       { numRuns: 10_000, seed: 11 },
     );
-  });
+  }, 90_000);
 
   test("is as harmless in a preview, in its pieces and in its fallback", () => {
     fc.assert(
@@ -126,9 +126,9 @@ describe("what an agent writes", () => {
           expect(effects(text).unfurled).toEqual([]);
         }
       }),
-      { numRuns: 1_000, seed: 12 },
+      { numRuns: 250, seed: 12 },
     );
-  });
+  }, 60_000);
 
   test("stays harmless when it is made safe again", () => {
     fc.assert(
@@ -137,7 +137,7 @@ describe("what an agent writes", () => {
         expect(notified.filter((who) => who !== "U0ASKER")).toEqual([]);
         expect(unfurled).toEqual([]);
       }),
-      { numRuns: 1_000, seed: 13 },
+      { numRuns: 500, seed: 13 },
     );
   });
 });

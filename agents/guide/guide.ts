@@ -67,12 +67,16 @@ export async function* answerAsGuide(
 
 /** Between two lines, in ms: a page of facts grows on the screen instead of jumping in. */
 const LINE_PAUSE_MS = 15;
+/** Lines beyond these come at once. */
+const MAX_PACED_LINES = 40;
 
 async function* lineByLine(text: string): AsyncGenerator<string> {
-  for (const line of text.split(/(?<=\n)/)) {
+  const lines = text.split(/(?<=\n)/);
+  for (const line of lines.slice(0, MAX_PACED_LINES)) {
     yield line;
     await setTimeout(LINE_PAUSE_MS);
   }
+  yield lines.slice(MAX_PACED_LINES).join("");
 }
 
 interface LookUp {

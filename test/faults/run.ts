@@ -1,11 +1,23 @@
+import { createEmbeddedTemplate } from "./embedded-template.ts";
 import { HELP, type RunOptions, readOptions } from "./options.ts";
 import type { Outcome, Scenario, StoreKind } from "./scenario.ts";
+import { agentFaults } from "./scenarios/agents.ts";
 import { crashPoints } from "./scenarios/crash-points.ts";
 import { deliveryFaults } from "./scenarios/deliveries.ts";
+import { platformFaults } from "./scenarios/platform.ts";
+import { storesAway } from "./scenarios/stores-away.ts";
+import { twins } from "./scenarios/twins.ts";
 import { createServerPool, type ServerPool } from "./servers.ts";
 import { createStage } from "./stage.ts";
 
-const SCENARIOS: readonly Scenario[] = [...crashPoints, ...deliveryFaults];
+const SCENARIOS: readonly Scenario[] = [
+  ...crashPoints,
+  ...deliveryFaults,
+  ...storesAway,
+  ...platformFaults,
+  ...agentFaults,
+  ...twins,
+];
 
 interface Job {
   readonly scenario: Scenario;
@@ -32,20 +44,28 @@ function plan(options: RunOptions): Job[] {
   return jobs;
 }
 
-async function perform(job: Job, options: RunOptions, pool: ServerPool): Promise<Result> {
+async function perform(
+  job: Job,
+  options: RunOptions,
+  pool: ServerPool,
+  embeddedTemplate: () => Promise<string>,
+): Promise<Result> {
   const { scenario, store } = job;
   const startedAt = performance.now();
   const servers = await pool.open(store, scenario.ownServers === true);
   const say = (text: string): void => console.log(`  ${scenario.name} on ${store}: ${text}`);
-  const { stage, close, logs } = createStage({ store, reduced: options.reduced, servers, say });
+  const { stage, close, logs } = createStage({ store, reduced: options.reduced, servers, say, embeddedTemplate });
   let outcome: Outcome;
+  let broke = false;
   try {
     outcome = await scenario.run(stage);
   } catch (error) {
+    // A twin that could not even run has not been caught.
+    broke = true;
     outcome = { findings: [error instanceof Error ? (error.stack ?? error.message) : String(error)], figures: {} };
   }
   const caught = outcome.findings.length > 0;
-  const passed = scenario.mustFail === true ? caught : !caught;
+  const passed = !broke && caught === (scenario.mustFail === true);
   if (!passed) console.log(logs());
   await close();
   await servers.close();
@@ -74,11 +94,12 @@ async function main(): Promise<number> {
     return 0;
   }
   const pool = createServerPool();
+  const template = createEmbeddedTemplate();
   const results: Result[] = [];
   const waiting = [...jobs];
   const work = async (): Promise<void> => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
-      const result = await perform(job, options, pool);
+      const result = await perform(job, options, pool, template.path);
       results.push(result);
       report(result, `[${results.length}/${jobs.length}]`);
     }
@@ -86,6 +107,7 @@ async function main(): Promise<number> {
   try {
     await Promise.all(Array.from({ length: options.parallel }, work));
   } finally {
+    await template.remove();
     await pool.close();
   }
   if (options.json) console.log(JSON.stringify(results));

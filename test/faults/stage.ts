@@ -1,3 +1,4 @@
+import { cp } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   createRunFolder,
@@ -67,6 +68,8 @@ export function createStage(options: {
   reduced: boolean;
   servers: RunServers;
   say: (text: string) => void;
+  /** A data folder that was started once: initialising one takes longer than many a scenario. */
+  embeddedTemplate: () => Promise<string>;
 }): { stage: Stage; close: () => Promise<void>; logs: () => string } {
   const { store, servers } = options;
   const closers: (() => Promise<void>)[] = [];
@@ -78,6 +81,7 @@ export function createStage(options: {
       ...(scene.echo === undefined ? {} : { echo: scene.echo }),
     });
     closers.push(() => folder.remove());
+    if (store === "pglite") await cp(await options.embeddedTemplate(), folder.dataFolder, { recursive: true });
     // Slack's pauses, shortened: at once, 2 s and 10 s.
     const slack = await spawnSlackStandIn({ delivery: { retryDelaysMs: [0, 2_000, 10_000] }, ...scene.slack });
     closers.push(() => slack.close());
@@ -153,7 +157,11 @@ export function createStage(options: {
 
   return {
     stage: { store, reduced: options.reduced, servers, say: options.say, open },
-    logs: () => processes.map((one) => one.logTail()).join("\n--\n"),
+    logs: () =>
+      processes
+        .map((one) => one.logTail())
+        .filter((text) => text !== "")
+        .join("\n--\n"),
     async close() {
       await Promise.all(processes.map((one) => one.kill9()));
       for (const close of closers.toReversed()) await close();

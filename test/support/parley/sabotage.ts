@@ -58,12 +58,16 @@ function forgetSome(): Interception {
   };
 }
 
-/** Hands the events of each claimed conversation out from the newest to the oldest. */
+/** Hands out the waiting turns of each claimed conversation, and its events, from the newest to the oldest. */
 const newestFirst: Interception = async <Row>(
   statement: Statement,
   values: readonly unknown[] | undefined,
   query: SqlRunner["query"],
 ) => {
-  const rows = await query<Row & { events: unknown[] | null }>(statement, values);
-  return rows.map((row) => ({ ...row, events: row.events?.toReversed() ?? null }));
+  const rows = await query<Row & { events: unknown[] | null; open_turns: unknown[] | null }>(statement, values);
+  return rows.map((row) => ({
+    ...row,
+    events: row.events?.toReversed() ?? null,
+    open_turns: row.open_turns?.toReversed() ?? null,
+  }));
 };

@@ -12,7 +12,7 @@ import type { StoppedProcessOptions } from "./stop-point.ts";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const COMMAND_LINE = join(ROOT, "src/cli/parley.ts");
 const COMPOSED = fileURLToPath(new URL("./main.ts", import.meta.url));
-const LOG_TAIL_LINES = 30;
+const LOG_TAIL_LINES = 12;
 
 export interface ParleyOptions extends StoppedProcessOptions {
   readonly folder: RunFolder;
@@ -33,7 +33,7 @@ export interface ParleyOptions extends StoppedProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Flags of Node, such as `--cpu-prof`. */
   readonly nodeFlags?: readonly string[];
-  /** How long it may take until it is ready. Default 30 000. */
+  /** How long it may take until it is ready. Default 90 000: the first start of an embedded ledger is work, on a busy machine a lot. */
   readonly readyWithinMs?: number;
 }
 
@@ -51,7 +51,7 @@ export interface ParleyProcess {
   kill9(): Promise<void>;
   /** SIGTERM and what a drain takes; SIGKILL after 15 s. */
   stop(): Promise<void>;
-  /** The last lines of its log. */
+  /** The last lines of its log, but for those of level info. */
   logTail(): string;
 }
 
@@ -80,9 +80,16 @@ export async function startParley(options: ParleyOptions): Promise<ParleyProcess
   process.once("exit", killWithUs);
   void ended.then(() => process.off("exit", killWithUs));
   const logTail = (): string =>
-    existsSync(logFile) ? readFileSync(logFile, "utf8").trimEnd().split("\n").slice(-LOG_TAIL_LINES).join("\n") : "";
+    existsSync(logFile)
+      ? readFileSync(logFile, "utf8")
+          .trimEnd()
+          .split("\n")
+          .filter((line) => !line.includes('"level":"info"'))
+          .slice(-LOG_TAIL_LINES)
+          .join("\n")
+      : "";
 
-  const withinMs = options.readyWithinMs ?? 30_000;
+  const withinMs = options.readyWithinMs ?? 90_000;
   try {
     await untilReady(child, port, ended, withinMs);
   } catch (error) {

@@ -17,7 +17,7 @@ export type Sabotage =
   | "acknowledge_unstored"
   /** A write of unknown outcome is sent again at once. */
   | "resend_unknown"
-  /** Events of a conversation are handled in the order in which they came in, and turns start side by side. */
+  /** Waiting turns of a conversation start from the newest to the oldest. */
   | "ignore_order";
 
 export interface StoppedProcessOptions {

@@ -333,6 +333,7 @@ function createAdapters(
       mode: slack.mode,
       receive: config.roles.includes("ingest"),
       apiUrl: slack.apiUrl,
+      orderingHoldMs: slack.orderingHoldMs,
       pacing: slack.pacing,
       command: slack.command,
       linkHosts: [...slack.linkHosts],

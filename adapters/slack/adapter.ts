@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type {
+  AdapterLimits,
   ChatAdapter,
   InstallationHealth,
   OutboundPost,
@@ -41,12 +42,7 @@ interface Running {
 /** The adapter for Slack: one instance serves every connected workspace. */
 export class SlackAdapter implements ChatAdapter {
   readonly platform = "slack";
-  readonly limits = {
-    maxTextChars: MAX_MARKDOWN_CHARS,
-    minEditIntervalMs: EDIT_INTERVAL_MS,
-    maxUploadBytes: MAX_ARTIFACT_BYTES,
-    answersInThread: true,
-  };
+  readonly limits: AdapterLimits;
   readonly features: AdapterFeatures;
   readonly #config: SlackConfig;
   readonly #outbound: Outbound;
@@ -56,6 +52,13 @@ export class SlackAdapter implements ChatAdapter {
 
   constructor(config: SlackConfig) {
     this.#config = config;
+    this.limits = {
+      maxTextChars: MAX_MARKDOWN_CHARS,
+      minEditIntervalMs: EDIT_INTERVAL_MS,
+      maxUploadBytes: MAX_ARTIFACT_BYTES,
+      answersInThread: true,
+      orderingHoldMs: config.orderingHoldMs,
+    };
     const need = (installationId: string): Promise<Workspace> => this.#need(installationId);
     const secret =
       config.deliverySecret ?? config.signingSecret ?? config.clientSecret ?? config.appToken ?? config.botToken ?? "";

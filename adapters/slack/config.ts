@@ -41,6 +41,8 @@ export const SlackConfig = z.strictObject({
     .default("/parley"),
   /** Key of the marks by which own messages are recognised after a lost answer. Default: the signing secret, else a token. */
   deliverySecret: text.optional(),
+  /** How long events are held so that ones Slack delivers late still come in order, in ms; every answer comes that much later. Default 0. */
+  orderingHoldMs: z.int().min(0).max(60_000).default(0),
   /** Age that the last attempt must have before its absence is believed, in ms. Default 2 000. */
   reconcileSettleMs: z.int().min(0).max(600_000).default(2_000),
 });
@@ -93,6 +95,12 @@ export const slackConfigFragment = {
       description: "Base address of the Web API (GovSlack, a proxy, a local stand-in)",
     },
     { name: "SLACK_MODE", key: "mode", secret: false, description: "How events arrive: http or socket" },
+    {
+      name: "SLACK_ORDERING_HOLD_MS",
+      key: "orderingHoldMs",
+      secret: false,
+      description: "How long events wait for earlier ones that Slack delivers late, in ms",
+    },
     {
       name: "SLACK_PACING",
       key: "pacing",

@@ -18,6 +18,7 @@ export interface SlackConfig {
   readonly linkHosts: readonly string[];
   readonly socketConnections: number;
   readonly command: string;
+  readonly orderingHoldMs: number;
   readonly pacing: boolean;
 }
 

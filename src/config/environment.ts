@@ -154,6 +154,13 @@ export const ENVIRONMENT: readonly Variable[] = [
     "Base address of the Web API (GovSlack, a proxy)",
   ),
   variable("SLACK_MODE", "slack.mode", "socket when SLACK_APP_TOKEN is set, else http", "http or socket"),
+  variable(
+    "SLACK_ORDERING_HOLD_MS",
+    "slack.orderingHoldMs",
+    "0",
+    "How long events wait for earlier ones that Slack delivers late, in ms; every answer comes that much later",
+    { kind: "integer" },
+  ),
   variable("SLACK_PACING", "slack.pacing", "on", "off writes as fast as it can, for tests against a stand-in only"),
   variable(
     "OPENAI_API_KEY",

@@ -175,6 +175,7 @@ function slackOf({ slack }: ConfigValues): SlackConfig | undefined {
     linkHosts: slack.linkHosts,
     socketConnections: slack.socketConnections,
     command: slack.command,
+    orderingHoldMs: slack.orderingHoldMs,
     pacing: slack.pacing === "on",
   };
 }

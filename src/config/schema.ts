@@ -88,6 +88,7 @@ const Slack = z.strictObject({
     .regex(/^\/[a-z0-9_-]{1,31}$/, "must be a slash and 1-31 of a-z, 0-9, - and _")
     .default("/parley")
     .describe("slash command of the app; default /parley"),
+  orderingHoldMs: whole(0, 60_000, 0, "time events wait for earlier ones that Slack delivers late, in ms"),
   pacing: z
     .enum(["on", "off"], { error: 'must be "on" or "off"' })
     .default("on")

@@ -84,14 +84,19 @@ export function createFeatures(dependencies: FeatureDependencies): AdapterFeatur
         }),
     },
     media: {
-      fetch: async ({ installationId, mediaId, maxBytes, signal }) =>
-        await withAbort(signal, async () => {
+      fetch: async ({ installationId, mediaId, maxBytes, signal }) => {
+        const found = await withAbort(signal, async () => {
           const upload = await store.uploads.get(await dependencies.organizationOf(installationId), mediaId);
           if (upload === undefined) throw new ParleyError("NOT_FOUND", { detail: "The file is gone." });
-          if (upload.sizeBytes > maxBytes)
-            throw new ParleyError("PAYLOAD_TOO_LARGE", { detail: `The file has ${upload.sizeBytes} bytes.` });
-          return { bytes: await buffer(await store.uploads.read(upload.storedName)), mediaType: upload.mediaType };
-        }),
+          const { mediaType, sizeBytes } = upload;
+          if (sizeBytes > maxBytes) return { tooLarge: sizeBytes };
+          return { bytes: await buffer(await store.uploads.read(upload.storedName)), mediaType };
+        });
+        // Outside, where it is not taken for a refusal of something that was written.
+        if ("tooLarge" in found)
+          throw new ParleyError("PAYLOAD_TOO_LARGE", { detail: `The file has ${found.tooLarge} bytes.` });
+        return found;
+      },
     },
   };
 }

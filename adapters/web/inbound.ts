@@ -1,6 +1,6 @@
 import type { WebEventRecord, WebPostRecord, WebRoomRecord } from "../../src/contracts/web-room-records.ts";
 import { conversationKey } from "../../src/envelope/conversation.ts";
-import { ENVELOPE_VERSION, Envelope, type EnvelopeInput } from "../../src/envelope/envelope.ts";
+import { ENVELOPE_VERSION, Envelope, type EnvelopeInput, EVENT_KINDS } from "../../src/envelope/envelope.ts";
 import { WEB_SELF_ID, WEB_SPACE_ID } from "./ids.ts";
 
 /** Change numbers are padded to this width, so that they sort as strings. */
@@ -11,10 +11,15 @@ export function seqToOrder(seq: number): string {
   return String(seq).padStart(ORDER_DIGITS, "0");
 }
 
-export type Translation = { readonly envelope: Envelope } | { readonly malformed: string };
+export type Translation =
+  | { readonly envelope: Envelope }
+  | { readonly malformed: string }
+  /** Written by a newer version, for readers of its own. */
+  | { readonly ignored: string };
 
 /** Translates an entry of the platform log; pure, so each attempt at the same entry gives the same envelope. */
 export function eventToEnvelope(event: WebEventRecord, installationId: string): Translation {
+  if (!EVENT_KINDS.includes(event.kind)) return { ignored: "unknown kind of entry" };
   const bySelf = event.personId === undefined;
   const candidate = {
     ...place(event, event.room, installationId),

@@ -128,6 +128,10 @@ async function ingestOne(sink: AdapterSink, event: PendingEvent, installationId:
     await sink.ingest(translation.envelope);
     return;
   }
+  if ("ignored" in translation) {
+    sink.ignored({ platform: "web", installationId, eventType: event.kind, reason: translation.ignored });
+    return;
+  }
   await sink.ingestMalformed({
     platform: "web",
     installationId,

@@ -7,6 +7,8 @@ import type { WebRoomStore } from "../../src/contracts/web-room-store.ts";
 import { toSafeText } from "../../src/envelope/content.ts";
 import { MAX_ARTIFACT_BYTES, ReplyPart } from "../../src/envelope/reply.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
+import { cancelled } from "../shared/abortable-sleep.ts";
+import { KeyedQueue } from "../shared/keyed-queue.ts";
 import { newId } from "./ids.ts";
 import { seqToOrder } from "./inbound.ts";
 import { readMentions } from "./mentions.ts";
@@ -23,14 +25,24 @@ export const NO_MENTIONS: WebMentions = { personIds: [], agentHandles: [], every
 export class Outbound {
   readonly #store: WebRoomStore;
   readonly #people: PeopleDirectory;
+  readonly #order = new KeyedQueue();
 
   constructor(store: WebRoomStore, people: PeopleDirectory) {
     this.#store = store;
     this.#people = people;
   }
 
+  /** One after another within a conversation, as they were sent; side by side between conversations. */
   async send(post: OutboundPost): Promise<Receipt> {
-    return await withAbort(post.signal, async () => receiptOf(await this.#write(post)));
+    const { roomId, threadRootId = "" } = placeOf(post.target);
+    let isWriting = false;
+    const write = async (): Promise<Receipt> =>
+      await this.#order.run(`${roomId}\n${threadRootId}`, async () => {
+        if (post.signal.aborted) throw cancelled();
+        isWriting = true;
+        return receiptOf(await this.#write(post));
+      });
+    return await withAbort(post.signal, write, () => isWriting);
   }
 
   async #write(post: OutboundPost): Promise<WebPostRecord> {

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../../src/errors/codes.ts";
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
+import { cancelled } from "../shared/abortable-sleep.ts";
 
 /** Guarantees the errors table's code and delivery certainty for whatever a write to the room's log ended in. */
 export function toSendError(thrown: unknown): ParleyError {
@@ -19,17 +20,20 @@ function codeOf({ code, facts }: ParleyError): ErrorCode {
   return code === "INVARIANT_BROKEN" ? "PLATFORM_OUTCOME_UNKNOWN" : code;
 }
 
-/** Ends with the signal, whatever the write does; what then became of it is for `reconcile` to say. */
-export async function withAbort<T>(signal: AbortSignal, write: () => Promise<T>): Promise<T> {
-  if (signal.aborted) throw new ParleyError("TURN_CANCELLED", { delivery: "not_sent", cause: signal.reason });
+/**
+ * Ends with the signal, whatever the write does. Before `hasBegun` says so, nothing can have been written; after that, what became of
+ * it is for `reconcile` to say.
+ */
+export async function withAbort<T>(
+  signal: AbortSignal,
+  write: () => Promise<T>,
+  hasBegun: () => boolean = () => true,
+): Promise<T> {
+  if (signal.aborted) throw cancelled();
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => {
-    aborted.reject(
-      new ParleyError("PLATFORM_OUTCOME_UNKNOWN", {
-        detail: "stopped while the message was written",
-        cause: signal.reason,
-      }),
-    );
+    const unknown = { detail: "stopped while the message was written", cause: signal.reason };
+    aborted.reject(hasBegun() ? new ParleyError("PLATFORM_OUTCOME_UNKNOWN", unknown) : cancelled());
   };
   signal.addEventListener("abort", onAbort, { once: true });
   try {

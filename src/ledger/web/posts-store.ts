@@ -4,78 +4,79 @@ import { ParleyError } from "../../errors/parley-error.ts";
 import type { Database, SqlRunner } from "../connection/database.ts";
 import { publish } from "./notices.ts";
 import { answer, editByPerson, react, removePost, replaceByAgent } from "./posts-change.ts";
-import { byClientMessageId, byIdempotencyKey, createByAgent, createByPerson } from "./posts-create.ts";
+import { byClientMessageId, byIdempotencyKey, type Created, createByAgent, createByPerson } from "./posts-create.ts";
 import { byIds, changes, page, recentByAgents, since } from "./posts-read.ts";
 import { lockRoom } from "./room-log.ts";
 
 /** Posts, reactions and answers over the ledger's database. */
 export function createPostsStore(database: Database): WebPostsStore {
-  const load = async (organizationId: string, postId: string): Promise<WebPostRecord> => {
-    const [post] = await byIds(database, organizationId, [postId]);
-    if (post === undefined)
-      throw new ParleyError("INVARIANT_BROKEN", { detail: "a post that was just written is not there" });
-    return post;
-  };
-  const loadIf = async (changed: boolean, organizationId: string, postId: string) =>
-    changed ? await load(organizationId, postId) : undefined;
-
   return {
     createByPerson: async (post) => {
       const { organizationId } = post;
       const earlier = await byClientMessageId(database, organizationId, post.personId, post.clientMessageId);
-      if (earlier !== undefined) return { post: await load(organizationId, earlier), duplicate: true };
-      const result = await database.transaction((tx) => createByPerson(tx, post));
-      if (result === undefined) return undefined;
-      return "created" in result
-        ? { post: await load(organizationId, result.created), duplicate: false }
-        : { post: await load(organizationId, result.existing), duplicate: true };
+      if (earlier !== undefined) return { post: await load(database, organizationId, earlier), duplicate: true };
+      return await database.transaction(async (tx) => {
+        const result = await createByPerson(tx, post);
+        return result === undefined ? undefined : await loadCreated(tx, organizationId, result);
+      });
     },
-    createByAgent: async (post) => {
-      const result = await database.transaction((tx) => createByAgent(tx, post));
-      return "created" in result
-        ? { post: await load(post.organizationId, result.created), duplicate: false }
-        : { post: await load(post.organizationId, result.existing), duplicate: true };
-    },
-    replaceByAgent: async (edit) => {
-      const unusedFiles = await database.transaction((tx) => replaceByAgent(tx, edit));
-      return { post: await load(edit.organizationId, edit.postId), unusedFiles };
-    },
+    createByAgent: async (post) =>
+      await database.transaction(
+        async (tx) => await loadCreated(tx, post.organizationId, await createByAgent(tx, post)),
+      ),
+    replaceByAgent: async (edit) =>
+      await database.transaction(async (tx) => {
+        const unusedFiles = await replaceByAgent(tx, edit);
+        return { post: await load(tx, edit.organizationId, edit.postId), unusedFiles };
+      }),
     storePreview: async (preview) => await database.transaction((tx) => storePreview(tx, preview)),
-    createAnswer: async (given) => {
-      await database.transaction((tx) => createAnswer(tx, given));
-      return await load(given.organizationId, given.postId);
-    },
-    editByPerson: async (edit) => {
-      const changed = await database.transaction((tx) => editByPerson(tx, edit));
-      return await loadIf(changed, edit.organizationId, edit.postId);
-    },
-    remove: async (removal) => {
-      const unusedFiles = await database.transaction((tx) => removePost(tx, removal));
-      if (unusedFiles === undefined) return undefined;
-      return { post: await load(removal.organizationId, removal.postId), unusedFiles };
-    },
-    react: async (change) => {
-      const changed = await database.transaction((tx) => react(tx, change));
-      return await loadIf(changed, change.organizationId, change.postId);
-    },
-    answer: async (given) => {
-      const changed = await database.transaction((tx) => answer(tx, given));
-      return await loadIf(changed, given.organizationId, given.postId);
-    },
+    createAnswer: async (given) =>
+      await database.transaction(async (tx) => {
+        await createAnswer(tx, given);
+        return await load(tx, given.organizationId, given.postId);
+      }),
+    editByPerson: async (edit) =>
+      await database.transaction(async (tx) => await loadIf(await editByPerson(tx, edit), tx, edit)),
+    remove: async (removal) =>
+      await database.transaction(async (tx) => {
+        const unusedFiles = await removePost(tx, removal);
+        if (unusedFiles === undefined) return undefined;
+        return { post: await load(tx, removal.organizationId, removal.postId), unusedFiles };
+      }),
+    react: async (change) =>
+      await database.transaction(async (tx) => await loadIf(await react(tx, change), tx, change)),
+    answer: async (given) => await database.transaction(async (tx) => await loadIf(await answer(tx, given), tx, given)),
     byIds: async (organizationId, postIds) => await byIds(database, organizationId, postIds),
     byIdempotencyKey: async ({ organizationId, roomId, idempotencyKey }) => {
-      const postId = await database.transaction(async (tx) => {
+      return await database.transaction(async (tx) => {
         // Whoever writes holds the room's lock: an attempt whose connection was lost may still be about to commit.
         await tx.query({ text: "select 1 from web_rooms where id = $1 for update" }, [roomId]);
-        return await byIdempotencyKey(tx, organizationId, idempotencyKey);
+        const postId = await byIdempotencyKey(tx, organizationId, idempotencyKey);
+        return postId === undefined ? undefined : await load(tx, organizationId, postId);
       });
-      return postId === undefined ? undefined : await load(organizationId, postId);
     },
     page: async (query) => await page(database, query),
     changes: async (query) => await changes(database, query),
     recentByAgents: async (query) => await recentByAgents(database, query),
     since: async (query) => await since(database, query),
   };
+}
+
+/** Read in the transaction that wrote it: when the read fails, nothing was written, and that is certain. */
+async function load(sql: SqlRunner, organizationId: string, postId: string): Promise<WebPostRecord> {
+  const [post] = await byIds(sql, organizationId, [postId]);
+  if (post === undefined)
+    throw new ParleyError("INVARIANT_BROKEN", { detail: "a post that was just written is not there" });
+  return post;
+}
+
+async function loadIf(changed: boolean, tx: SqlRunner, of: { organizationId: string; postId: string }) {
+  return changed ? await load(tx, of.organizationId, of.postId) : undefined;
+}
+
+async function loadCreated(tx: SqlRunner, organizationId: string, result: Created) {
+  const duplicate = "existing" in result;
+  return { post: await load(tx, organizationId, duplicate ? result.existing : result.created), duplicate };
 }
 
 type Preview = Parameters<WebPostsStore["storePreview"]>[0];

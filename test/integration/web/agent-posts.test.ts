@@ -262,7 +262,7 @@ describe.each(BACKENDS)("agents' posts on %s", (backend) => {
     });
     expect(new TextDecoder().decode(file?.bytes)).toBe("the notes");
     const tooSmall = room.adapter.features.media?.fetch({ installationId, mediaId: upload.id, maxBytes: 8, signal });
-    await expect(tooSmall).rejects.toMatchObject({ code: "CONTENT_REJECTED" });
+    await expect(tooSmall).rejects.toMatchObject({ code: "PAYLOAD_TOO_LARGE" });
     await room.adapter.features.react?.add(
       target,
       live?.kind === "message_created" ? live.body.messageId : "",

@@ -16,11 +16,15 @@ const RELAUNCHED = "parley-node";
 const [major, minor] = process.versions.node.split(".").map(Number);
 
 if (major > 22 || (major === 22 && minor >= 18)) {
+  if (process.argv0 === RELAUNCHED && process.connected) endWithLauncher();
   // Halves the time to load; a folder that cannot be written to only means that nothing is kept.
   nodeModule.enableCompileCache(join(root, "node_modules", ".cache", "parley"));
   await import("./parley.ts");
 } else if (existsSync(bundled) && process.argv0 !== RELAUNCHED) {
-  const child = spawn(bundled, [launcher, ...process.argv.slice(2)], { stdio: "inherit", argv0: RELAUNCHED });
+  const child = spawn(bundled, [launcher, ...process.argv.slice(2)], {
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
+    argv0: RELAUNCHED,
+  });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {
     console.error(`parley: ${bundled} cannot be started: ${error.message}`);
@@ -41,4 +45,11 @@ if (major > 22 || (major === 22 && minor >= 18)) {
       `Run "npm install" in ${root}, which brings one along, and start again.`,
   );
   process.exitCode = 1;
+}
+
+/** A launcher that was killed cannot pass that on; a Parley left behind would keep the data folder and the port from the next one. */
+function endWithLauncher() {
+  process.on("disconnect", () => process.exit(1));
+  // The channel carries nothing and must not keep a command alive that is done.
+  process.channel?.unref();
 }

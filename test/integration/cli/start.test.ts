@@ -108,4 +108,16 @@ describe("the launcher", () => {
     child.kill("SIGINT");
     expect((await child.ended).code).toBe(0);
   });
+
+  test("leaves no Parley behind when it is killed", { timeout: START_TIMEOUT_MS }, async () => {
+    const child = spawnParley(["start", "--json", "--port", "0"], { cwd, nodeArgs: [pretend("18.20.0")] });
+    if (child.stdout === null) throw new Error("the process has no standard output");
+    const [line] = await once(createInterface(child.stdout), "line");
+    const { pid }: { pid: number } = JSON.parse(String(line));
+    expect(pid).not.toBe(child.pid);
+    child.kill("SIGKILL");
+    // Its output is closed only once the last process that writes to it has ended.
+    await child.ended;
+    expect((await runParley(["status"], { cwd })).code).toBe(69);
+  });
 });

@@ -74,7 +74,10 @@ export const lifeChecks: readonly AdapterCheck[] = [
       const target = await rig.conversation();
       const release = rig.sink.hold();
       const inbound = await rig.inbound("message_created", { target });
-      await until(() => rig.sink.offered.length > 0, "the event did not reach the sink");
+      await until(
+        () => rig.sink.offered.some((one) => one.kind === "message_created"),
+        "the event did not reach the sink",
+      );
       const stopping = rig.adapter.stop();
       assert.ok(await staysOpen(stopping), "stop resolved while an event was being ingested");
       release();

@@ -20,8 +20,6 @@ export const parseChecks: readonly AdapterCheck[] = [
         assert.equal(envelope.platform, rig.adapter.platform);
         assert.equal(envelope.installationId, rig.installationId);
         assert.equal(envelope.organizationId, rig.organizationId);
-        if (inbound.actorId !== undefined)
-          assert.equal(envelope.sender.id, inbound.actorId, `${kind} of somebody else`);
         assertNow(envelope);
       }
       assert.deepEqual(rig.sink.malformed, []);
@@ -52,7 +50,7 @@ export const parseChecks: readonly AdapterCheck[] = [
     id: "AD-PARSE-02",
     title: "an unknown kind of event is ignored with a reason, and acknowledged",
     async run(rig) {
-      const events = rig.unknownEvents();
+      const events = await rig.unknownEvents();
       assert.ok(events.length > 0);
       for (const event of events) {
         const before = { ignored: rig.sink.ignoredEvents.length, calls: rig.sink.calls() };
@@ -70,7 +68,7 @@ export const parseChecks: readonly AdapterCheck[] = [
     id: "AD-PARSE-03",
     title: "an event that fits no schema is handed in as malformed with its reason, once, and acknowledged",
     async run(rig) {
-      const events = rig.malformedEvents();
+      const events = await rig.malformedEvents();
       assert.ok(events.length > 0);
       const keys = new Set<string>();
       for (const event of events) {

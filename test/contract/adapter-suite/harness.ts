@@ -17,8 +17,8 @@ export const FAILURES = {
   lost_before: { code: "PLATFORM_OUTCOME_UNKNOWN", delivery: "unknown" },
   /** The message is written, and the answer gets lost on its way back. */
   lost_after: { code: "PLATFORM_OUTCOME_UNKNOWN", delivery: "unknown" },
-  /** The message is written, and what the platform still had to look up fails. */
-  broken_after: { code: "PLATFORM_OUTCOME_UNKNOWN", delivery: "unknown" },
+  /** The connection is lost after the write and before its commit. */
+  lost_midway: { code: "PLATFORM_UNAVAILABLE", delivery: "not_sent" },
   /** The platform fails with an error of its own, and does not say before or after what. */
   error_before: { code: "PLATFORM_OUTCOME_UNKNOWN", delivery: "unknown" },
   error_after: { code: "PLATFORM_OUTCOME_UNKNOWN", delivery: "unknown" },
@@ -131,8 +131,8 @@ export interface AdapterRig {
   changeWithoutText(): Promise<Inbound>;
   /** Another bot says something; needs `other_bot`. */
   otherBotSpeaks(): Promise<Inbound>;
-  unknownEvents(): readonly MadeUp[];
-  malformedEvents(): readonly MadeUp[];
+  unknownEvents(): Promise<readonly MadeUp[]>;
+  malformedEvents(): Promise<readonly MadeUp[]>;
   /** Requests that are to be refused, each otherwise good. */
   forgeries(): Promise<readonly MadeUp[]>;
   /** Requests that are just good enough. */

@@ -165,8 +165,10 @@ export async function envelopeOf(rig: AdapterRig, kind: EnvelopeInput["kind"], a
   return found;
 }
 
-export function isAbout(envelope: EnvelopeInput, inbound: Pick<Inbound, "channelId" | "messageId">): boolean {
+/** Whether it is the envelope of this event: of its place, its doer and its message, as far as they are known. */
+export function isAbout(envelope: EnvelopeInput, inbound: Omit<Inbound, "answer">): boolean {
   if (envelope.conversation.channel.id !== inbound.channelId) return false;
+  if (inbound.actorId !== undefined && envelope.sender.id !== inbound.actorId) return false;
   return inbound.messageId === undefined || messageIdOf(envelope) === inbound.messageId;
 }
 

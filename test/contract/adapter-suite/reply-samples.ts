@@ -52,7 +52,7 @@ export function extremeReplies(): readonly (readonly ReplyPart[])[] {
         toolCallId: `t${index}`,
         name: long(256),
         outcome: "error" as const,
-        output: long(60_000),
+        output: long(4_000),
       })),
     ),
     partsOf(
@@ -61,7 +61,7 @@ export function extremeReplies(): readonly (readonly ReplyPart[])[] {
         taskId: `k${index}`,
         title: long(256),
         state: "failed" as const,
-        detail: long(60_000),
+        detail: long(4_000),
       })),
     ),
     partsOf([

@@ -125,8 +125,8 @@ async function startRig(options: SlackHarnessOptions, started: boolean): Promise
     },
     changeWithoutText: async () => people.unfurl(),
     otherBotSpeaks: () => people.otherBotSpeaks(),
-    unknownEvents: () => madeUp.unknownEvents(),
-    malformedEvents: () => madeUp.malformedEvents(),
+    unknownEvents: async () => madeUp.unknownEvents(),
+    malformedEvents: async () => madeUp.malformedEvents(),
     forgeries: async () => madeUp.forgeries(server.url),
     genuine: async () => madeUp.genuine(),
     fail: (mode, target) => fail(side, mode, target),
@@ -244,7 +244,7 @@ async function fail(side: SlackSide, mode: FailureMode, target: Target): Promise
       return strike({ kind: "hang_before" });
     case "silent_after":
       return strike({ kind: "hang_after" });
-    case "broken_after":
+    case "lost_midway":
       throw new Error("Slack has no such failure");
   }
 }

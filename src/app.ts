@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FastifyInstance } from "fastify";
 import { createSlackAdapter } from "../adapters/slack/index.ts";
-import { createWebAdapter, issueSignInLink, type WebRoomAgent } from "../adapters/web/index.ts";
+import { createWebAdapter, issueSignInLink, type WebAdapter, type WebRoomAgent } from "../adapters/web/index.ts";
 import { createAssistantDefinition, isAssistantConfigured } from "../agents/assistant/index.ts";
 import { createGuideAgent } from "../agents/guide/index.ts";
 import { createModelWriter, ModelConfig } from "../agents/model/index.ts";
@@ -151,7 +151,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     await agents.sync(organizationId, "config", config.agents);
 
     const store = createWebRoomStore({ database, uploadsFolder: `${config.dataFolder}/uploads` });
-    const adapters = createAdapters(config, store, directory, ports.adapter ?? ((adapter) => adapter));
+    const { adapters, isOwner } = createAdapters(config, store, directory, ports.adapter ?? ((adapter) => adapter));
     const state = { url: config.web.publicUrl ?? "", draining: false };
     const pipeline = await createPipeline({
       database,
@@ -200,7 +200,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       operations,
       logger,
       metrics,
-      auth: { operator, createSignInLink: signInLink },
+      auth: { operator, ownerSession: isOwner, createSignInLink: signInLink },
       mounts: roles.ingest
         ? [...adapters.values()].flatMap((adapter) =>
             adapter.mount === undefined ? [] : [adapter.mount.bind(adapter)],
@@ -293,7 +293,7 @@ function createAdapters(
   store: WebRoomStore,
   directory: Directory,
   port: (created: ChatAdapter) => ChatAdapter,
-): ReadonlyMap<string, ChatAdapter> {
+): { adapters: ReadonlyMap<string, ChatAdapter>; isOwner: WebAdapter["isOwner"] } {
   const agentsOf = (
     organizationId: string,
     room?: { roomId: string; name: string | null; kind: "public" | "private" | "direct" },
@@ -353,7 +353,7 @@ function createAdapters(
     });
     adapters.set(adapter.platform, port(adapter));
   }
-  return adapters;
+  return { adapters, isOwner: (request) => web.isOwner(request) };
 }
 
 /** The agent that answers where nobody is named: the team's own first one, else the assistant when it has a model, else the guide. */

@@ -90,16 +90,19 @@ select l.*, ch.archived, ch.self_member as identity_in_channel,
         then (select t.agent_id from messages t where t.installation_id = l.installation_id and t.channel_id = l.channel_id
           and t.message_id = coalesce(e.envelope->'body'->>'replyToMessageId', e.envelope->'body'->>'messageId')) end as target_agent
     from events e
-    left join messages m on e.kind = 'message_created' and m.installation_id = l.installation_id and m.channel_id = l.channel_id
-      and m.message_id = e.envelope->'body'->>'messageId'
+    left join lateral (select n.* from messages n where e.kind = 'message_created' and n.installation_id = l.installation_id and n.channel_id = l.channel_id
+      and n.message_id = e.envelope->'body'->>'messageId' limit 1) m on true
     where e.conversation_id = l.id and e.state = 'pending'
       and e.platform_order <= (select max(r.platform_order) from events r where r.conversation_id = l.id and r.state = 'pending' and r.not_before <= now())
     order by e.platform_order, e.received_at limit ${MAX_EVENTS_PER_CLAIM}) x) as events,
   (select jsonb_agg(x) from (
     select t.id, t.agent_id, t.state, t.event_id, t.conversation_id, t.reply_conversation_id, t.trigger_message_id, t.restarts, t.not_before <= now() as due
-    from turns t where t.finished_at is null and (t.reply_conversation_id = l.id or t.conversation_id = l.id) order by t.order_no limit 200) x) as open_turns,
+    from (select * from turns a where a.finished_at is null and a.reply_conversation_id = l.id
+      union all select * from turns b where b.finished_at is null and b.conversation_id = l.id and b.reply_conversation_id <> l.id) t
+    order by t.order_no limit 200) x) as open_turns,
   case when l.thread_id is not null then
-    (select jsonb_agg(distinct t.agent_id) from turns t where t.reply_conversation_id = l.id) end as participants,
+    (select jsonb_agg(a.id) from agents a where a.organization_id = l.organization_id
+      and exists (select 1 from turns t where t.reply_conversation_id = l.id and t.agent_id = a.id)) end as participants,
   case when $3 > 0 then
     (select jsonb_agg(x order by x.platform_order) from (
       select m.message_id, m.conversation_id, m.sender, m.content, m.text, m.platform_order, m.occurred_at, m.revision

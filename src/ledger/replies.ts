@@ -71,7 +71,7 @@ with ended as materialized (
   from jsonb_to_recordset($3::jsonb) as d(id text, turn text, ord int, body jsonb, fallback text, key text) join ended e on e.id = d.turn
 ), blocked as materialized (
   select distinct p.reply_conversation_id as id from post p where exists (
-    select 1 from deliveries o where o.conversation_id = p.reply_conversation_id and (o.state = 'pending' or (o.state in ('sending', 'unknown') and o.message_id is null))
+    select 1 from deliveries o where o.conversation_id = p.reply_conversation_id and o.state in ('pending', 'sending', 'unknown') and (o.state = 'pending' or (o.state in ('sending', 'unknown') and o.message_id is null))
       and o.turn_id is distinct from p.turn)
 ), preview as (
   update deliveries d set body = p.body, fallback_text = p.fallback, final = true,

@@ -31,7 +31,8 @@ const LOAD_COLUMNS = `t.id, t.agent_id, t.organization_id, t.conversation_id, t.
 
 const LOAD_JOINS = `join events e on e.id = t.event_id join conversations c on c.id = t.reply_conversation_id
   left join deferred_replies r on r.turn_id = t.id
-  left join messages m on m.installation_id = c.installation_id and m.channel_id = c.channel_id and m.message_id = t.trigger_message_id and m.deleted_at is null
+  left join lateral (select n.content from messages n where n.installation_id = c.installation_id and n.channel_id = c.channel_id and n.message_id = t.trigger_message_id
+    and n.deleted_at is null limit 1) m on true
   left join lateral (select d.id, d.fallback_text from deliveries d where d.turn_id = t.id and d.preview and not d.final and d.state in ('open', 'unknown', 'sending', 'pending') limit 1) p on true`;
 
 export function loadTurns(sql: SqlRunner, ids: readonly string[]): Promise<LoadedTurn[]> {

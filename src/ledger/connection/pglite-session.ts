@@ -3,7 +3,7 @@ import type { QueryConfig, QueryResult } from "pg";
 import pg from "pg";
 import { ParleyError } from "../../errors/parley-error.ts";
 import { toLedgerError } from "./connection-errors.ts";
-import { IDLE_IN_TRANSACTION_MS } from "./connection-settings.ts";
+import { IDLE_IN_TRANSACTION_MS, PLANNER_SETTINGS } from "./connection-settings.ts";
 import { QUEUE_SCHEMA, type QueueNotification } from "./database.ts";
 import { ExclusiveGate } from "./exclusive-gate.ts";
 import { PgliteStream } from "./pglite-stream.ts";
@@ -48,7 +48,8 @@ export class PgliteSession {
     await client.connect();
     const session = new PgliteSession(client);
     // The queue names its tables without a schema. The ledger's come first and share no name with them.
-    await session.run((turn) => turn.query({ text: `SET search_path TO public, ${QUEUE_SCHEMA}` }));
+    const settings = PLANNER_SETTINGS.map(([name, value]) => `; SET ${name} TO ${value}`).join("");
+    await session.run((turn) => turn.query({ text: `SET search_path TO public, ${QUEUE_SCHEMA}${settings}` }));
     return session;
   }
 

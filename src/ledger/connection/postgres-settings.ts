@@ -5,6 +5,7 @@ import {
   APPLICATION_NAME,
   CONNECT_TIMEOUT_MS,
   IDLE_IN_TRANSACTION_MS,
+  PLANNER_SETTINGS,
   STATEMENT_TIMEOUT_MS,
 } from "./connection-settings.ts";
 import { rowParsers } from "./row-parsers.ts";
@@ -31,12 +32,14 @@ export function poolConfig(databaseUrl: string, max: number, searchPath?: string
  * The name is set again after a connection that BullMQ had named comes back: it sets it per connection.
  */
 export async function prepareSession(client: ClientBase, searchPath?: string): Promise<void> {
-  const settings: [string, string][] = [
+  const settings: (readonly [string, string])[] = [
     ["statement_timeout", String(STATEMENT_TIMEOUT_MS)],
     ["idle_in_transaction_session_timeout", String(IDLE_IN_TRANSACTION_MS)],
     ["application_name", APPLICATION_NAME],
   ];
-  if (searchPath !== undefined) settings.push(["search_path", searchPath]);
+  // A search path of its own is the queue's, whose statements are BullMQ's to plan.
+  if (searchPath === undefined) settings.push(...PLANNER_SETTINGS);
+  else settings.push(["search_path", searchPath]);
   const calls = settings.map((_, index) => `set_config($${2 * index + 1}, $${2 * index + 2}, false)`);
   await client.query(`SELECT ${calls.join(", ")}`, settings.flat());
 }

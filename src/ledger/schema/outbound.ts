@@ -48,9 +48,14 @@ export const turns = pgTable(
       .on(table.replyConversationId, table.agentId)
       .where(sql`state in ('running', 'waiting', 'delivering')`),
     uniqueIndex("turns_event_agent").on(table.eventId, table.agentId),
-    index("turns_open").on(table.replyConversationId).where(sql`finished_at is null`),
-    index("turns_open_trigger").on(table.conversationId).where(sql`finished_at is null`),
-    index("turns_owner").on(table.owner).where(sql`finished_at is null`),
+    // The second half keeps the planner from reading all open turns through the index of another column.
+    index("turns_open")
+      .on(table.replyConversationId)
+      .where(sql`finished_at is null and reply_conversation_id is not null`),
+    index("turns_open_trigger")
+      .on(table.conversationId)
+      .where(sql`finished_at is null and conversation_id is not null`),
+    index("turns_owner").on(table.owner).where(sql`finished_at is null and owner is not null`),
     index("turns_participants").on(table.replyConversationId, table.agentId),
     index("turns_root").on(table.rootEventId),
     index("turns_pair").on(table.triggerActor, table.agentId, table.createdAt).where(sql`trigger_actor is not null`),

@@ -1,0 +1,35 @@
+/** One aim with what was measured. Ratios and differences are of the same run. */
+export interface Finding {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly aim: "at least" | "at most";
+  readonly target: number;
+  /** The next mark, where there is one. */
+  readonly then?: number;
+  /** In a line: what holds it where it is. */
+  readonly boundBy: string;
+}
+
+export function isReached(finding: Pick<Finding, "value" | "aim">, target: number): boolean {
+  return finding.aim === "at least" ? finding.value >= target : finding.value <= target;
+}
+
+/** One line for a person: the figure, its target and whether it is reached. */
+export function describe(finding: Finding): string {
+  const reached = isReached(finding, finding.target);
+  const verdict = reached ? "reached    " : "falls short";
+  const then =
+    finding.then === undefined
+      ? ""
+      : `, then ${finding.then}${isReached(finding, finding.then) ? " (reached)" : " (not yet)"}`;
+  const bound =
+    reached && (finding.then === undefined || isReached(finding, finding.then))
+      ? ""
+      : `\n              bound by ${finding.boundBy}`;
+  return `${verdict}   ${finding.name}: ${round(finding.value)} ${finding.unit}; ${finding.aim} ${finding.target}${then}${bound}`;
+}
+
+export function round(value: number): string {
+  return Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2);
+}

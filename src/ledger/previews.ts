@@ -19,17 +19,16 @@ export async function beginPreview(
   return rows.length > 0;
 }
 
+export interface PreviewRecord {
+  readonly id: string;
+  readonly owner: string;
+  readonly state: "open" | "unknown" | "cancelled";
+  readonly messageId: string | null;
+  readonly reason: string | null;
+}
+
 /** Records what became of the opening. */
-export async function recordPreview(
-  sql: SqlRunner,
-  preview: {
-    id: string;
-    owner: string;
-    state: "open" | "unknown" | "cancelled";
-    messageId: string | null;
-    reason: string | null;
-  },
-): Promise<void> {
+export async function recordPreview(sql: SqlRunner, preview: PreviewRecord): Promise<void> {
   await sql.query(
     {
       name: "record_preview",

@@ -75,8 +75,8 @@ with ended as materialized (
       and o.turn_id is distinct from p.turn)
 ), preview as (
   update deliveries d set body = p.body, fallback_text = p.fallback, final = true,
-    state = case when d.state = 'open' then 'sending' else d.state end, owner = case when d.state = 'open' then $1 else d.owner end,
-    epoch = d.epoch + 1, attempt = d.attempt + 1
+    state = case d.state when 'open' then case when $5::boolean then 'sending' else 'pending' end when 'sending' then 'unknown' else d.state end,
+    owner = case when d.state = 'open' and $5::boolean then $1 end, not_before = now(), epoch = d.epoch + 1, attempt = d.attempt + 1
   from post p where d.turn_id = p.turn and d.ordinal = p.ord and d.preview and not d.final and d.state in ('open', 'unknown', 'sending', 'pending')
   returning d.*
 ), dropped_preview as (
@@ -119,6 +119,7 @@ with ended as materialized (
       select conversation_id as id, true as route, false as outbox from unconsumed
       union all select id, false, true from blocked
       union all select conversation_id, false, true from inserted where not $5::boolean
+      union all select conversation_id, false, true from preview where state = 'pending'
       union all select reply_conversation_id, true, false from ended e where state <> 'delivering'
         and exists (select 1 from turns q where q.reply_conversation_id = e.reply_conversation_id and q.finished_at is null and q.state = 'queued')
     ) u group by id) r
@@ -134,7 +135,8 @@ left join conversations c on c.id = d.conversation_id`,
  * Commits the replies of turns together with their outbox rows, fenced by (turn, epoch, owner); the first write of each comes back as sending.
  *
  * A turn that is missing from `ended` was taken over or cancelled: nothing of it was stored and nothing may be sent.
- * With `deliver` false (a process without the delivery role) every write is left pending for others.
+ * With `deliver` false (a process without the delivery role) every write is left pending for others. A preview whose opening nobody
+ * recorded, or that is being read back just now, becomes of unknown outcome with its final text: the epoch shuts out what comes late.
  */
 export async function commitReplies(
   sql: SqlRunner,

@@ -87,23 +87,35 @@ export function takeOrphans(sql: SqlRunner, owner: string, lost: readonly string
   );
 }
 
-/** Deliveries that a dead worker was sending: edits are simply due again, new posts are of unknown outcome. Finished turns' forgotten previews are closed. */
-export async function orphanDeliveries(sql: SqlRunner, owner: string): Promise<number> {
+/** The writes with their final text that this worker is said to be sending or reading back. */
+export async function listOwnSending(sql: SqlRunner, owner: string): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    {
+      name: "own_sending",
+      text: "select id from deliveries where state = 'sending' and owner = $1 and final",
+    },
+    [owner],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Deliveries that a dead worker was sending, or that `lost` names: edits are simply due again, new posts are of unknown outcome. */
+export async function orphanDeliveries(sql: SqlRunner, owner: string, lost: readonly string[]): Promise<number> {
   const rows = await sql.query(
     {
       name: "orphan_deliveries",
       text: `with orphan as (
-        select d.id from deliveries d where d.state = 'sending' and d.owner <> $1 and ${DEAD_OWNER("d.owner")} order by d.id limit 500 for update skip locked
+        select d.id from deliveries d where d.state = 'sending' and (d.id = any($2::text[]) or (d.owner <> $1 and ${DEAD_OWNER("d.owner")})) order by d.id limit 500 for update skip locked
       ), changed as (
         update deliveries d set state = case when d.message_id is not null and not d.final then 'open' when d.message_id is not null then 'pending' else 'unknown' end,
-          owner = null, not_before = now(), code = 'PLATFORM_OUTCOME_UNKNOWN', reason = 'the worker that was sending it ended'
+          owner = null, not_before = now(), code = 'PLATFORM_OUTCOME_UNKNOWN', reason = 'whoever was sending it ended or lost the ledger'
         from orphan o where d.id = o.id returning d.conversation_id
       ), rung as (
         update conversations c set outbox_due_at = now() where c.id in (select conversation_id from changed)
       )
       select conversation_id from changed`,
     },
-    [owner],
+    [owner, lost],
   );
   return rows.length;
 }

@@ -93,7 +93,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     directory,
     adapter,
     deliver: roles.delivery,
-    dispatch: (deliveries) => deliverer.dispatch(deliveries),
+    dispatch: (deliveries, markedAtMs) => deliverer.dispatch(deliveries, markedAtMs),
     wake,
   });
   const runner = createTurnRunner({

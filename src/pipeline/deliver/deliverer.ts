@@ -14,12 +14,17 @@ import type { Directory } from "../directory.ts";
 import { settleFailure } from "./settle-failure.ts";
 
 export interface Deliverer {
-  /** Sends deliveries that were just marked as sending by this process; never throws. */
-  dispatch(deliveries: readonly SendingDelivery[]): void;
+  /**
+   * Sends deliveries that were just marked as sending by this process; never throws.
+   * `markedAtMs` is what `performance.now()` said before the statement that marked them was sent.
+   */
+  dispatch(deliveries: readonly SendingDelivery[], markedAtMs: number): void;
   /** Records the outcome of a delivery that was resolved otherwise (reconciled), and goes on with its conversation. */
   record(row: ReceiptRow): Promise<void>;
   /** Resolves when nothing is being sent or recorded. */
   settle(): Promise<void>;
+  /** The deliveries that are being sent, or whose outcome is being recorded. */
+  inHand(): ReadonlySet<string>;
   readonly sending: number;
 }
 
@@ -36,13 +41,13 @@ export interface DelivererOptions {
 }
 
 /** A process that slept longer than this between marking and sending may have been taken for dead: it does not send. */
-const MAX_MARK_AGE_MS = 2_500;
+export const MAX_MARK_AGE_MS = 2_500;
 const MAX_BATCH = 200;
 
 /** Creates the part that performs marked platform writes and records what became of them, the next write of a conversation with the receipt of the last. */
 export function createDeliverer(options: DelivererOptions): Deliverer {
   const { database, owner, logger } = options;
-  const inFlight = new Set<Promise<void>>();
+  const inFlight = new Map<Promise<void>, string>();
 
   const receipts = createBatcher<ReceiptRow, void>({
     maxItems: MAX_BATCH,
@@ -52,7 +57,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
       const { sending, rung } = await retryDeadlocks(() =>
         recordReceipts(database, { owner, receipts: rows, deliver: options.deliver }),
       );
-      dispatchAt(sending, markedAtMs);
+      dispatch(sending, markedAtMs);
       if (rung) options.wake();
       return rows.map(() => undefined);
     },
@@ -63,7 +68,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
       try {
         return await receipts.add(row);
       } catch (error) {
-        // Without its receipt the delivery counts as unknown and is reconciled: losing it costs a read-back, not a message.
+        // Without its receipt the sweep finds the delivery unattended and reconciles it: losing it costs a read-back, not a message.
         if (!(error instanceof ParleyError) || error.code !== "LEDGER_UNAVAILABLE" || attempt >= 20) {
           logger.error({ err: error, deliveryId: row.id }, "a receipt could not be recorded");
           return;
@@ -107,22 +112,23 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
     return plain === undefined ? row : { ...row, state: "pending", body: plain.body, dead_letter: null };
   }
 
-  function dispatchAt(deliveries: readonly SendingDelivery[], markedAtMs: number): void {
+  function dispatch(deliveries: readonly SendingDelivery[], markedAtMs: number): void {
     for (const delivery of deliveries) {
       const work: Promise<void> = deliver(delivery, markedAtMs)
         .catch((error: unknown) => logger.error({ err: error, deliveryId: delivery.id }, "delivery failed"))
         .finally(() => inFlight.delete(work));
-      inFlight.add(work);
+      inFlight.set(work, delivery.id);
     }
   }
 
   return {
-    dispatch: (deliveries) => dispatchAt(deliveries, performance.now()),
+    dispatch,
     record: recordPatiently,
     async settle() {
-      while (inFlight.size > 0) await Promise.allSettled(inFlight);
+      while (inFlight.size > 0) await Promise.allSettled(inFlight.keys());
       await receipts.settle();
     },
+    inHand: () => new Set(inFlight.values()),
     get sending() {
       return inFlight.size;
     },

@@ -31,11 +31,12 @@ export function createOutboxLoop(options: {
     while (dirty && !stopped) {
       dirty = false;
       while (!stopped && options.deliverer.sending < MAX_SENDING) {
+        const markedAtMs = performance.now();
         const taken = await retryDeadlocks(() =>
           takeDeliveries(options.database, { owner: options.owner, limit: MAX_CONVERSATIONS }),
         );
         if (taken.length === 0) break;
-        options.deliverer.dispatch(taken);
+        options.deliverer.dispatch(taken, markedAtMs);
       }
     }
     const [next] = await options.database.query<{ waits: boolean }>({

@@ -1,12 +1,16 @@
 import type { AgentIdentity, ChatAdapter, Target } from "../../contracts/adapter.ts";
 import type { LivePreview } from "../../contracts/adapter-features.ts";
 import type { Logger } from "../../contracts/logger.ts";
-import { toParleyError } from "../../errors/parley-error.ts";
+import { ParleyError, toParleyError } from "../../errors/parley-error.ts";
 import type { SqlRunner } from "../../ledger/connection/database.ts";
-import { beginPreview, recordPreview } from "../../ledger/previews.ts";
+import { beginPreview, type PreviewRecord, recordPreview } from "../../ledger/previews.ts";
+import { MAX_MARK_AGE_MS } from "../deliver/deliverer.ts";
 
 /** Where the adapter names no time after which a turn's text is shown live: on a platform with write rates a quick answer is one write. */
 const DEFAULT_PREVIEW_AFTER_MS = 700;
+
+/** Pauses between attempts to record an opening while the ledger is away, in ms. */
+const RECORD_RETRY_MS = [200, 500, 1_000, 2_000, 4_000] as const;
 
 export interface PreviewDriver {
   /** Offers the text so far; opens the preview once the turn has lasted long enough. */
@@ -41,14 +45,18 @@ export function createPreviewDriver(options: PreviewDriverOptions): PreviewDrive
   async function open(): Promise<void> {
     const text = latest?.() ?? "";
     const { turnId, epoch } = options.turn;
+    const markedAtMs = performance.now();
     const key = `${turnId}:preview:${options.deliveryId}`;
     const row = { id: options.deliveryId, turn: turnId, epoch, owner: options.owner, key, text };
     if (feature === undefined || ended || text.trim().length === 0 || !(await beginPreview(options.sql, row))) {
       opening = undefined;
       return;
     }
+    let opened: LivePreview;
     try {
-      live = await feature.open({
+      if (performance.now() - markedAtMs > MAX_MARK_AGE_MS)
+        throw new ParleyError("LEASE_LOST", { detail: "the mark was too old when the preview was to be opened" });
+      opened = await feature.open({
         target: options.target,
         identity: options.identity,
         idempotencyKey: key,
@@ -56,26 +64,29 @@ export function createPreviewDriver(options: PreviewDriverOptions): PreviewDrive
         conversation: options.target.conversation,
         signal: options.signal,
       });
-      await recordPreview(options.sql, {
-        id: row.id,
-        owner: options.owner,
-        state: "open",
-        messageId: live.receipt.messageId,
-        reason: null,
-      });
-      if (latest !== undefined && !ended) live.offer(latest());
     } catch (thrown) {
       const error = toParleyError(thrown, "PLATFORM_OUTCOME_UNKNOWN");
       options.logger.info({ turnId, code: error.code }, "live preview could not be opened");
       const state = error.delivery === "not_sent" ? "cancelled" : "unknown";
-      await recordPreview(options.sql, {
-        id: row.id,
-        owner: options.owner,
-        state,
-        messageId: null,
-        reason: error.code,
-      });
+      await record({ state, messageId: null, reason: error.code });
+      return;
     }
+    live = opened;
+    await record({ state: "open", messageId: opened.receipt.messageId, reason: null });
+    if (latest !== undefined && !ended) live.offer(latest());
+  }
+
+  /** What was shown stays shown: the record is tried again, and one that never comes leaves an outcome that the turn's end calls unknown. */
+  async function record(outcome: Pick<PreviewRecord, "state" | "messageId" | "reason">): Promise<void> {
+    for (const pauseMs of RECORD_RETRY_MS) {
+      try {
+        return await recordPreview(options.sql, { id: options.deliveryId, owner: options.owner, ...outcome });
+      } catch (error) {
+        if (!(error instanceof ParleyError) || error.code !== "LEDGER_UNAVAILABLE") throw error;
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+    await recordPreview(options.sql, { id: options.deliveryId, owner: options.owner, ...outcome });
   }
 
   function tryOpen(): void {

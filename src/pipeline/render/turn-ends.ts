@@ -46,7 +46,7 @@ export interface TurnEndsOptions {
   readonly adapter: (platform: string) => ChatAdapter;
   /** Whether this process sends, or leaves that to processes with the delivery role. */
   readonly deliver: boolean;
-  readonly dispatch: (deliveries: readonly SendingDelivery[]) => void;
+  readonly dispatch: (deliveries: readonly SendingDelivery[], markedAtMs: number) => void;
   /** Called when a commit left work for routing. */
   readonly wake: () => void;
 }
@@ -66,6 +66,7 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
     maxItems: MAX_BATCH,
     isolate: (error) => !(error instanceof ParleyError),
     flush: async (items) => {
+      const markedAtMs = performance.now();
       const { ended, sending } = await retryDeadlocks(() =>
         commitReplies(database, {
           owner,
@@ -75,7 +76,7 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
           deliver: options.deliver,
         }),
       );
-      options.dispatch(sending);
+      options.dispatch(sending, markedAtMs);
       if (items.some((item) => item.turn.posts === 0 || item.turn.consumed.length > 0)) options.wake();
       return items.map((item) => ended.has(item.turn.id));
     },

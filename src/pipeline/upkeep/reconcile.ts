@@ -1,4 +1,4 @@
-import type { ChatAdapter, ReconcileOutcome } from "../../contracts/adapter.ts";
+import type { AgentIdentity, ChatAdapter, ReconcileOutcome } from "../../contracts/adapter.ts";
 import type { Logger } from "../../contracts/logger.ts";
 import type { ConversationPath } from "../../envelope/conversation.ts";
 import { toParleyError } from "../../errors/parley-error.ts";
@@ -18,7 +18,13 @@ const PROOF_OF_ABSENCE = 2;
 /** Asks the platform what became of a write of unknown outcome and decides what follows; never sends it blindly. */
 export async function reconcileDelivery(
   delivery: UnknownDelivery,
-  options: { adapter: ChatAdapter; directory: Directory; logger: Logger; deadLetterId: string; nowMs: number },
+  options: {
+    adapter: (platform: string) => ChatAdapter;
+    directory: Directory;
+    logger: Logger;
+    deadLetterId: string;
+    nowMs: number;
+  },
 ): Promise<ReceiptRow> {
   const identity = options.directory.get(delivery.agent_id)?.identity ?? {
     agentId: delivery.agent_id,
@@ -26,24 +32,9 @@ export async function reconcileDelivery(
     name: "Former agent",
     color: "#808080",
   };
-  const outcome = await options.adapter
-    .reconcile({
-      target: {
-        organizationId: delivery.organization_id,
-        installationId: delivery.installation_id,
-        conversation: delivery.path as ConversationPath, // written from a validated envelope
-        ...(delivery.asker_id === null ? {} : { askerId: delivery.asker_id }),
-      },
-      idempotencyKey: delivery.idempotency_key,
-      attemptedSince: delivery.first_attempt_at.toISOString(),
-      identity,
-      preview: delivery.preview,
-      knownMessageIds: delivery.known_message_ids ?? [],
-      signal: AbortSignal.timeout(15_000),
-    })
-    .catch(
-      (thrown: unknown): ReconcileOutcome => ({ undetermined: toParleyError(thrown, "PLATFORM_UNAVAILABLE").code }),
-    );
+  const outcome = await readBack(delivery, identity, options.adapter).catch(
+    (thrown: unknown): ReconcileOutcome => ({ undetermined: toParleyError(thrown, "PLATFORM_UNAVAILABLE").code }),
+  );
   options.logger.info(
     { deliveryId: delivery.id, found: "found" in outcome, absent: "absent" in outcome },
     "read back a delivery of unknown outcome",
@@ -51,6 +42,27 @@ export async function reconcileDelivery(
   return settleReconciled(delivery, outcome, {
     ...options,
     delivered: "found" in outcome ? deliveredRow(delivery, outcome.found, identity) : undefined,
+  });
+}
+
+async function readBack(
+  delivery: UnknownDelivery,
+  identity: AgentIdentity,
+  adapter: (platform: string) => ChatAdapter,
+): Promise<ReconcileOutcome> {
+  return await adapter(delivery.platform).reconcile({
+    target: {
+      organizationId: delivery.organization_id,
+      installationId: delivery.installation_id,
+      conversation: delivery.path as ConversationPath, // written from a validated envelope
+      ...(delivery.asker_id === null ? {} : { askerId: delivery.asker_id }),
+    },
+    idempotencyKey: delivery.idempotency_key,
+    attemptedSince: delivery.first_attempt_at.toISOString(),
+    identity,
+    preview: delivery.preview,
+    knownMessageIds: delivery.known_message_ids ?? [],
+    signal: AbortSignal.timeout(15_000),
   });
 }
 

@@ -8,12 +8,13 @@ import {
   beat,
   hasDueWork,
   leave,
+  listOwnSending,
   listOwnTurns,
   orphanDeliveries,
   takeOrphans,
   takeUnknown,
 } from "../../ledger/upkeep.ts";
-import type { Deliverer } from "../deliver/deliverer.ts";
+import { type Deliverer, MAX_MARK_AGE_MS } from "../deliver/deliverer.ts";
 import type { Directory } from "../directory.ts";
 import { fromLoaded } from "../invoke/runnable-turn.ts";
 import type { TurnRunner } from "../invoke/turn-runner.ts";
@@ -43,6 +44,8 @@ export interface SweepOptions {
   readonly everyMs: number;
 }
 
+/** A mark that nobody took up for this long, in ms, is too old to be sent even if its answer still came. */
+const UNATTENDED_AFTER_MS = MAX_MARK_AGE_MS + 500;
 /** A read-back that comes a moment early finds nothing due, so it comes a moment late. */
 const READ_BACK_SLACK_MS = 20;
 
@@ -52,13 +55,15 @@ export function createSweep(options: SweepOptions): Sweep {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
   let suspects = new Set<string>();
+  let unattended = new Map<string, number>();
+  const readingBack = new Set<string>();
   let healthy = true;
   let readBack: NodeJS.Timeout | undefined;
 
   async function look(): Promise<void> {
     await beat(database, worker);
     if (options.roles.worker) await lookAfterTurns();
-    if (options.roles.delivery) await lookAfterDeliveries();
+    if (options.roles.delivery) await lookAfterDeliveries(await lostDeliveries());
     const due = await hasDueWork(database);
     if (due.route) options.wake();
     if (due.outbox) options.wakeOutbox();
@@ -100,11 +105,22 @@ export function createSweep(options: SweepOptions): Sweep {
     }
   }
 
-  async function lookAfterDeliveries(): Promise<void> {
-    await orphanDeliveries(database, worker.id);
+  /** Marked as ours by a statement whose answer never came, or never recorded: nobody sends them. */
+  async function lostDeliveries(): Promise<string[]> {
+    const inHand = options.deliverer.inHand();
+    const own = await listOwnSending(database, worker.id);
+    const nowMs = performance.now();
+    const missing = own.filter((id) => !inHand.has(id) && !readingBack.has(id));
+    unattended = new Map(missing.map((id) => [id, unattended.get(id) ?? nowMs]));
+    return missing.filter((id) => nowMs - (unattended.get(id) ?? nowMs) > UNATTENDED_AFTER_MS);
+  }
+
+  async function lookAfterDeliveries(lost: readonly string[]): Promise<void> {
+    await orphanDeliveries(database, worker.id, lost);
     for (const delivery of await takeUnknown(database, worker.id)) {
+      readingBack.add(delivery.id);
       void reconcileDelivery(delivery, {
-        adapter: options.adapter(delivery.platform),
+        adapter: options.adapter,
         directory: options.directory,
         logger,
         deadLetterId: options.newId("x"),
@@ -123,7 +139,8 @@ export function createSweep(options: SweepOptions): Sweep {
           // The next look of the sweep may be seconds away, and a conversation waits behind this write.
           if (row.state === "unknown") readBackIn(row.wait_ms);
         })
-        .catch((error: unknown) => logger.error({ err: error, deliveryId: delivery.id }, "reconciliation failed"));
+        .catch((error: unknown) => logger.error({ err: error, deliveryId: delivery.id }, "reconciliation failed"))
+        .finally(() => readingBack.delete(delivery.id));
     }
   }
 
@@ -132,7 +149,7 @@ export function createSweep(options: SweepOptions): Sweep {
     readBack ??= setTimeout(() => {
       readBack = undefined;
       // Only the deliveries: what counts looks (turns missing at two in a row) must not be hurried.
-      lookAfterDeliveries().catch((error: unknown) => logger.warn({ err: error }, "read-back failed; trying again"));
+      lookAfterDeliveries([]).catch((error: unknown) => logger.warn({ err: error }, "read-back failed; trying again"));
     }, waitMs + READ_BACK_SLACK_MS);
   }
 

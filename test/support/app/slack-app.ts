@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type App, createApp } from "../../../src/app.ts";
+import { type App, type AppPorts, createApp } from "../../../src/app.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
 import type { ConfigInput } from "../../../src/config/schema.ts";
 import { AgentDefinition } from "../../../src/contracts/agent-definition.ts";
@@ -39,7 +39,12 @@ const silent: Logger = {
 /** A whole Parley in this process on a real PostgreSQL, in front of a Slack stand-in, with the given agents. */
 export async function startSlackApp(
   agents: readonly TestAgent[],
-  options: { env?: Record<string, string>; standIn?: Parameters<typeof createSlackStandIn>[0]; logger?: Logger } = {},
+  options: {
+    env?: Record<string, string>;
+    standIn?: Parameters<typeof createSlackStandIn>[0];
+    logger?: Logger;
+    ports?: AppPorts;
+  } = {},
 ): Promise<SlackApp> {
   const slack = await createSlackStandIn({ delivery: { retryScale: 0.001 }, ...options.standIn });
   const space = slack.setup.smallWorkspace({ channels: 3, users: 3, transport: "http" });
@@ -63,6 +68,7 @@ export async function startSlackApp(
   const app = await createApp(
     { ...config, agents: agents.map((agent) => AgentDefinition.parse(agent)) },
     options.logger ?? silent,
+    options.ports,
   );
   const { url } = await app.start();
   slack.setup.configureApp(space.app.appId, { requestUrl: `${url}/slack/events` });

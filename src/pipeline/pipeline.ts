@@ -82,7 +82,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     directory,
     adapter,
     deliver: roles.delivery,
-    wake,
+    wake: wakeRouting,
   });
   const outbox = createOutboxLoop({ database, owner, logger, deliverer });
   const ends = createTurnEnds({
@@ -94,7 +94,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     adapter,
     deliver: roles.delivery,
     dispatch: (deliveries, markedAtMs) => deliverer.dispatch(deliveries, markedAtMs),
-    wake,
+    wake: wakeRouting,
   });
   const runner = createTurnRunner({
     database,
@@ -180,11 +180,17 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     ring: (ids) => options.doorbell.ring(ids),
   });
   options.doorbell.onBell(async () => {
-    wake();
+    if (roles.worker) drain.wake();
+    // Replies are sent by whoever commits them; the outbox waits for others' only where turns run elsewhere.
+    if (roles.delivery) outbox.wakeSoon();
   });
 
-  function wake(): void {
+  function wakeRouting(): void {
     if (roles.worker) drain.wake();
+  }
+
+  function wake(): void {
+    wakeRouting();
     if (roles.delivery) outbox.wake();
   }
 

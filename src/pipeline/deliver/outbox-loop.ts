@@ -7,6 +7,8 @@ import type { Deliverer } from "./deliverer.ts";
 /** Takes the writes that no turn of this process leads to: retries, other processes' replies, what waited behind something. */
 export interface OutboxLoop {
   wake(): void;
+  /** As `wake`, within a quarter of a second: for bells, most of which are about something else. */
+  wakeSoon(): void;
   stop(): Promise<void>;
 }
 
@@ -30,20 +32,34 @@ export function createOutboxLoop(options: {
   async function run(): Promise<void> {
     while (dirty && !stopped) {
       dirty = false;
-      while (!stopped && options.deliverer.sending < MAX_SENDING) {
-        const markedAtMs = performance.now();
-        const taken = await retryDeadlocks(() =>
-          takeDeliveries(options.database, { owner: options.owner, limit: MAX_CONVERSATIONS }),
-        );
-        if (taken.length === 0) break;
-        options.deliverer.dispatch(taken, markedAtMs);
+      let outbox = await look();
+      // Most wake-ups are for routing: a look at an index tells, and taking costs several times as much.
+      if (outbox.due) {
+        await takeAll();
+        outbox = await look();
       }
+      if (outbox.waits && !stopped) timer ??= setTimeout(poll, POLL_MS);
     }
-    const [next] = await options.database.query<{ waits: boolean }>({
+  }
+
+  async function takeAll(): Promise<void> {
+    while (!stopped && options.deliverer.sending < MAX_SENDING) {
+      const markedAtMs = performance.now();
+      const taken = await retryDeadlocks(() =>
+        takeDeliveries(options.database, { owner: options.owner, limit: MAX_CONVERSATIONS }),
+      );
+      if (taken.length === 0) return;
+      options.deliverer.dispatch(taken, markedAtMs);
+    }
+  }
+
+  async function look(): Promise<{ due: boolean; waits: boolean }> {
+    const [found] = await options.database.query<{ due: boolean; waits: boolean }>({
       name: "outbox_waits",
-      text: "select exists (select 1 from conversations where outbox_due_at < now() + interval '1 second') as waits",
+      text: `select coalesce(next <= now(), false) as due, coalesce(next < now() + interval '1 second', false) as waits
+        from (select min(outbox_due_at) as next from conversations where outbox_due_at is not null) as outbox`,
     });
-    if (next?.waits === true && !stopped) timer ??= setTimeout(poll, POLL_MS);
+    return found ?? { due: false, waits: false };
   }
 
   function poll(): void {
@@ -64,6 +80,9 @@ export function createOutboxLoop(options: {
 
   return {
     wake,
+    wakeSoon() {
+      if (!stopped) timer ??= setTimeout(poll, POLL_MS);
+    },
     async stop() {
       stopped = true;
       clearTimeout(timer);

@@ -9,6 +9,7 @@ import { type IntakeResult, type IntakeRow, insertEvents, type MessageRow } from
 import type { NewId } from "../../ledger/row-ids.ts";
 import { retryDeadlocks } from "../../ledger/sql-states.ts";
 import { createBatcher } from "../batcher.ts";
+import { createIntakeMemory } from "./intake-memory.ts";
 import { foldMessages, toChannelRow, toIntakeRow, toMembershipRow, toMessageRow, toPersonRow } from "./intake-rows.ts";
 import { createMirrorMemory, type MirrorRows } from "./mirror-memory.ts";
 
@@ -41,6 +42,7 @@ interface Item {
 export function createIngest(options: IngestOptions): Ingest {
   const { database, newId, metrics } = options;
   const mirror = createMirrorMemory();
+  const memory = createIntakeMemory();
 
   const batcher = createBatcher<Item, IngestOutcome>({
     maxItems: MAX_BATCH,
@@ -105,7 +107,13 @@ export function createIngest(options: IngestOptions): Ingest {
         });
       }
       const envelope = parsed.data;
-      return await batcher.add({ envelope, row: toIntakeRow(newId("e"), envelope, options.holdMs(envelope.platform)) });
+      let isFirst = false;
+      const outcome = await memory.once(JSON.stringify([envelope.installationId, envelope.dedupeKey]), () => {
+        isFirst = true;
+        return batcher.add({ envelope, row: toIntakeRow(newId("e"), envelope, options.holdMs(envelope.platform)) });
+      });
+      if (!isFirst) metrics.eventIngested(envelope.platform, "duplicate");
+      return outcome;
     },
     async ingestMalformed(event) {
       metrics.eventIngested(event.platform, "malformed");

@@ -21,7 +21,8 @@ export function mentionedHandles(markdown: string, handles: ReadonlySet<string>)
 /**
  * The event that a reply is for the other agents of the conversation, one hop further from the person who began it.
  *
- * The platform's echo of the post is dropped by identity, so this is the only way one agent hears another; it is stored with the delivery.
+ * Null when the reply names none of them. The platform's echo of the post is dropped by identity, so this is the only way one
+ * agent hears another; it is stored with the delivery.
  */
 export function followUpOf(
   turn: RunnableTurn,
@@ -38,6 +39,9 @@ export function followUpOf(
   const handedOver = parts.flatMap((part) =>
     part.type === "handoff" && otherHandles.has(part.agent) ? [part.agent] : [],
   );
+  const agents = [...new Set([...mentionedHandles(text, otherHandles), ...handedOver])];
+  // Agents hear each other only by name (see `decide`): what names nobody can start nothing, and need not be routed.
+  if (agents.length === 0) return null;
   const { identity } = turn.agent;
   const envelope: EnvelopeInput = {
     version: ENVELOPE_VERSION,
@@ -58,7 +62,7 @@ export function followUpOf(
       content: [{ type: "text", markdown: text.slice(0, 60_000) }],
       mentions: {
         people: [],
-        agents: [...new Set([...mentionedHandles(text, otherHandles), ...handedOver])],
+        agents,
         everyone: false,
         bot: false,
       },

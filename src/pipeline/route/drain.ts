@@ -85,13 +85,17 @@ export function createDrain(options: DrainOptions): Drain {
     const plans = claimed.map((conversation) =>
       planConversation(conversation, envelopes.get(conversation.id) ?? [], { ...options.plan, loops, takeSlot }),
     );
-    await commit(plans);
-    return true;
+    const queued = await commit(plans);
+    // What comes meanwhile rings; another look is only for what this round is known to have left.
+    return queued || claimed.length >= limit || claimed.some(isHot);
   }
 
-  async function commit(plans: readonly ConversationPlan[]): Promise<void> {
+  /** True when turns were only queued although they could start, so that there is something to promote at once. */
+  async function commit(plans: readonly ConversationPlan[]): Promise<boolean> {
+    let queued = false;
     const result = await commitPlans(plans, true).catch((error: unknown) => {
       if (!isUniqueViolation(error)) throw error;
+      queued = true;
       // Another process started one of these agents in the same conversation: let every turn queue, the next round promotes.
       return commitPlans(plans, false);
     });
@@ -111,6 +115,7 @@ export function createDrain(options: DrainOptions): Drain {
     options.startTurns(fresh, promoted);
     options.afterCommit(held);
     scheduleNext(held);
+    return queued;
   }
 
   function commitPlans(plans: readonly ConversationPlan[], start: boolean): ReturnType<typeof commitRouting> {
@@ -162,12 +167,17 @@ export function createDrain(options: DrainOptions): Drain {
   };
 }
 
+/** It may have more events than one claim brings. */
+function isHot(claimed: ClaimedConversation): boolean {
+  return (claimed.events?.length ?? 0) >= MAX_EVENTS_PER_CLAIM;
+}
+
 function lastOrder(claimed: ClaimedConversation): string | null {
   const last = claimed.events?.at(-1)?.envelope as Envelope | undefined; // validated at ingest
   return last?.platformOrder ?? null;
 }
 
 function nextDue(claimed: ClaimedConversation, start: boolean): Date | undefined {
-  if (!start || (claimed.events?.length ?? 0) >= MAX_EVENTS_PER_CLAIM) return new Date();
+  if (!start || isHot(claimed)) return new Date();
   return claimed.next_due_at ?? undefined;
 }

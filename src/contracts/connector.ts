@@ -73,6 +73,7 @@ export type TurnReason =
   | "handoff";
 
 export interface TranscriptMessage {
+  /** The platform's id; of an action the id of the message that asked. */
   readonly messageId: string;
   readonly conversationId: string;
   readonly sender: {
@@ -85,6 +86,15 @@ export interface TranscriptMessage {
   readonly text: string;
   readonly occurredAt: string;
   readonly edited: boolean;
+  /** What a person chose or filled in, when the message stands for that; `text` says the same in words. */
+  readonly action?: ActionTaken;
+}
+
+/** `actionId` is the approvalId or inputId that the agent gave; `value` the id of the option; `fields` the answers by field id. */
+export interface ActionTaken {
+  readonly actionId: string;
+  readonly value?: string;
+  readonly fields: Readonly<Record<string, string>>;
 }
 
 export interface RosterEntry {

@@ -62,7 +62,15 @@ export function toTrigger(
     text: contentToText(content),
     occurredAt: envelope.occurredAt,
     edited: envelope.kind === "message_edited" || envelope.revision > 0,
+    ...actionOf(envelope),
   };
+}
+
+/** An agent that asked several questions must know which one was answered. */
+function actionOf(envelope: Envelope): Pick<TranscriptMessage, "action"> {
+  if (envelope.kind !== "action_submitted") return {};
+  const { actionId, value, fields } = envelope.body;
+  return { action: { actionId, ...(value === undefined ? {} : { value }), fields } };
 }
 
 function contentOf(envelope: Envelope): ContentBlock[] {

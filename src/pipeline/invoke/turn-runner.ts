@@ -156,7 +156,8 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       trigger,
       transcript: toTranscript(
         turn.context,
-        trigger.messageId,
+        // An action names the message with the question, which the agent must find among the earlier ones.
+        trigger.action === undefined ? trigger.messageId : undefined,
         turn.agent.definition.historyMessages,
         turn.envelope.platformOrder,
       ),

@@ -102,9 +102,9 @@ select l.*, ch.archived, ch.self_member as identity_in_channel,
     order by t.order_no limit 200) x) as open_turns,
   case when l.thread_id is not null then
     (select jsonb_agg(a.id) from agents a where a.organization_id = l.organization_id
-      and exists (select 1 from turns t where t.reply_conversation_id = l.id and t.agent_id = a.id)) end as participants,
+      and (select true from turns t where t.reply_conversation_id = l.id and t.agent_id = a.id limit 1)) end as participants,
   case when $3 > 0 then
-    (select jsonb_agg(x order by x.platform_order) from (
+    (select json_agg(x) from (
       select m.message_id, m.conversation_id, m.sender, m.content, m.text, m.platform_order, m.occurred_at, m.revision
       from messages m where m.deleted_at is null and m.conversation_id = l.id order by m.platform_order desc limit $3) x) end as history,
   case when $3 > 0 and l.thread_id is not null then
@@ -124,9 +124,11 @@ left join channels ch on ch.installation_id = l.installation_id and ch.channel_i
  *
  * A conversation is leased by one owner at a time; the lease's epoch is what the commit of the routing is fenced by.
  */
-export function claimDue(
+export async function claimDue(
   sql: SqlRunner,
   options: { owner: string; limit: number; historyMessages: number },
 ): Promise<ClaimedConversation[]> {
-  return sql.query<ClaimedConversation>(CLAIM, [options.owner, options.limit, options.historyMessages]);
+  const claimed = await sql.query<ClaimedConversation>(CLAIM, [options.owner, options.limit, options.historyMessages]);
+  // The newest come first, as their index gives them; sorting there costs more than turning them round here.
+  return claimed.map((one) => ({ ...one, history: one.history?.toReversed() ?? null }));
 }

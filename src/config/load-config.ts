@@ -7,6 +7,7 @@ import { crossFaults } from "./cross-checks.ts";
 import { variableOf } from "./environment.ts";
 import { type ConfigFault, configError } from "./fault.ts";
 import { isRecord, mergeSettings } from "./merge.ts";
+import { offerOwnPackage } from "./own-package.ts";
 import { ConfigSchema, type ConfigValues, DEFAULT_PORT } from "./schema.ts";
 import { schemaFaults } from "./schema-faults.ts";
 import { openKeyFile } from "./secret-key.ts";
@@ -104,6 +105,7 @@ async function readFile(
   }
   const name = path.basename(found);
   try {
+    offerOwnPackage();
     const module: unknown = await import(pathToFileURL(found).href);
     const value = isModule(module) ? module.default : undefined;
     if (isRecord(value)) return { path: found, value };

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -74,6 +74,25 @@ describe("parley start", () => {
     child.kill("SIGINT");
     expect((await child.ended).code).toBe(0);
   });
+});
+
+test("a configuration and its agents may lie anywhere", { timeout: START_TIMEOUT_MS }, async () => {
+  writeFileSync(
+    path.join(cwd, "parley.config.ts"),
+    `import { defineConfig } from "parley/config";
+    export default defineConfig({ agents: [{ handle: "mine", name: "Mine", connector: { kind: "function", module: "./mine.ts" } }] });`,
+  );
+  writeFileSync(
+    path.join(cwd, "mine.ts"),
+    `import { defineAgent } from "parley/agent";
+    export default defineAgent(async function* () { yield "hello"; });`,
+  );
+  const { child, started } = await startParley();
+  expect(started.agents).toContain("mine");
+  const check = await runParley(["agents", "check", "mine", "--json"], { cwd });
+  expect(JSON.parse(check.stdout)).toEqual({ checks: [{ handle: "mine", ok: true, detail: expect.any(String) }] });
+  child.kill("SIGTERM");
+  expect((await child.ended).code).toBe(0);
 });
 
 describe("the launcher", () => {

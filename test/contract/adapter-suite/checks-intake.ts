@@ -32,14 +32,14 @@ export const intakeChecks: readonly AdapterCheck[] = [
     title: "an event is acknowledged only after it was ingested",
     async run(rig) {
       const target = await rig.conversation();
-      const release = rig.sink.hold();
+      rig.sink.hold();
       const inbound = await rig.inbound("message_created", { target });
       await until(
         () => rig.sink.offered.some((one) => one.kind === "message_created"),
         "the event did not reach the sink",
       );
       assert.ok(await staysOpen(inbound.answer), "the event was acknowledged before it was ingested");
-      release();
+      rig.sink.release();
       assert.equal(await inbound.answer, "acknowledged");
     },
   },

@@ -4,7 +4,7 @@ import { contentToText } from "../../../src/envelope/content.ts";
 import { Envelope, type EnvelopeInput } from "../../../src/envelope/envelope.ts";
 import type { AdapterCheck } from "./checks.ts";
 import type { AdapterRig } from "./harness.ts";
-import { envelopeOf, isAbout, marker, messageIdOf, QUIET_MS, say, text, until } from "./probe.ts";
+import { envelopeOf, isAbout, marker, messageIdOf, QUIET_MS, say, text } from "./probe.ts";
 
 export const parseChecks: readonly AdapterCheck[] = [
   {
@@ -55,7 +55,6 @@ export const parseChecks: readonly AdapterCheck[] = [
       for (const event of events) {
         const before = { ignored: rig.sink.ignoredEvents.length, calls: rig.sink.calls() };
         assert.equal(await event.send(), "acknowledged", `${event.name} was not acknowledged`);
-        await until(() => rig.sink.calls() > before.calls, `nothing was said of ${event.name}`);
         await pause(QUIET_MS);
         const reasons = rig.sink.ignoredEvents.slice(before.ignored).map((one) => one.reason);
         assert.equal(rig.sink.calls(), before.calls + 1, `${event.name} was not ignored, or more than once`);
@@ -74,7 +73,6 @@ export const parseChecks: readonly AdapterCheck[] = [
       for (const event of events) {
         const before = { malformed: rig.sink.malformed.length, calls: rig.sink.calls() };
         assert.equal(await event.send(), "acknowledged", `${event.name} was not acknowledged`);
-        await until(() => rig.sink.calls() > before.calls, `nothing was said of ${event.name}`);
         assert.equal(rig.sink.calls(), before.calls + 1, `of ${event.name} more was said than that it is malformed`);
         const [found] = rig.sink.malformed.slice(before.malformed);
         assert.ok(found !== undefined, `${event.name} was not handed in as malformed`);

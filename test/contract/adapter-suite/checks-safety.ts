@@ -109,6 +109,7 @@ export const safetyChecks: readonly AdapterCheck[] = [
       const printed = await whilePrinting(async () => {
         const told: string[] = [];
         const target = await rig.conversation();
+        await say(rig, target, everyPart(words));
         rig.sink.rejectNext(1);
         await (await rig.inbound("message_created", { target, text: words })).answer;
         const inbound = await rig.inbound("message_created", { target, text: `${words} @guide` });

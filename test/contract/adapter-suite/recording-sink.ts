@@ -17,8 +17,9 @@ export interface RecordingSink extends AdapterSink {
   readonly logged: readonly unknown[];
   /** Calls of any kind, for checks that want none. */
   calls(): number;
-  /** From now on `ingest` waits until the returned function is called. */
-  hold(): () => void;
+  /** From now on `ingest` waits until `release`. */
+  hold(): void;
+  release(): void;
   /** The next calls of `ingest` reject as they do without a ledger. */
   rejectNext(count: number): void;
 }
@@ -32,6 +33,7 @@ export function recordingSink(): RecordingSink {
   const logged: unknown[] = [];
   const known = new Map<string, string>();
   let held: Promise<void> = Promise.resolve();
+  let release = (): void => undefined;
   let rejections = 0;
   const log = (fields: unknown, message: string): void => void logged.push({ fields, message });
   const logger: Logger = {
@@ -55,8 +57,9 @@ export function recordingSink(): RecordingSink {
     hold: () => {
       const { promise, resolve } = Promise.withResolvers<void>();
       held = promise;
-      return resolve;
+      release = resolve;
     },
+    release: () => release(),
     rejectNext: (count) => {
       rejections = count;
     },

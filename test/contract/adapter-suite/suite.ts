@@ -21,6 +21,8 @@ export async function runCheck(check: AdapterCheck, harness: AdapterHarness): Pr
   try {
     await check.run(rig, harness);
   } finally {
+    // Whoever still waits for the sink could not be stopped.
+    rig.sink.release();
     await rig.stop();
   }
 }

@@ -60,6 +60,8 @@ export function faultyDatabase(inner: Database): FaultyDatabase {
           const done = await work({
             query: async <Row>(statement: Statement, values?: readonly unknown[]): Promise<Row[]> => {
               const roomId = statement.name === WRITE ? String(values?.[2]) : "";
+              if (mode === "lost_midway")
+                throw new ParleyError("LEDGER_UNAVAILABLE", { detail: "the connection was lost" });
               mode ??= struck.get(roomId);
               if (mode !== undefined) struck.delete(roomId);
               return await tx.query<Row>(statement, values);
@@ -74,7 +76,6 @@ export function faultyDatabase(inner: Database): FaultyDatabase {
           throw error;
         });
       if (mode === "lost_after") throw lost();
-      if (mode === "broken_after") lookUpFails = true;
       if (mode === "silent_after") await silence.promise;
       return result;
     },

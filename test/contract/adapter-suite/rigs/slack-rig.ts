@@ -134,7 +134,6 @@ async function startRig(options: SlackHarnessOptions, started: boolean): Promise
       void slack.faults.add({ kind: "slow", method: "chat.postMessage", probability: 0.5, delayMs: DAWDLE_MS }),
     stop: async () => {
       await Promise.all(inner.map((one) => one.stop()));
-      await adapter.stop();
       await server.server.close();
       await slack.close();
       connections.stop();

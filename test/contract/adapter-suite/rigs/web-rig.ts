@@ -175,7 +175,7 @@ async function startRig(options: WebHarnessOptions, shared: Shared, started: boo
     },
     dawdle: () => faulty.dawdle(),
     stop: async () => {
-      await end(faulty, [...inner, adapter], [served.server, reader.server]);
+      await end(faulty, inner, [served.server, reader.server]);
       // Other organizations' adapters take up what is left in the log.
       await shared.database.query({ text: "delete from web_events where organization_id like $1" }, [
         `${organizationId}%`,

@@ -1,0 +1,6 @@
+import { inboundMutants } from "./inbound-mutants.ts";
+import { lifeMutants } from "./life-mutants.ts";
+import type { AdapterMutant } from "./mutant.ts";
+import { outboundMutants } from "./outbound-mutants.ts";
+
+export const ADAPTER_MUTANTS: readonly AdapterMutant[] = [...lifeMutants, ...inboundMutants, ...outboundMutants];

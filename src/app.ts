@@ -13,6 +13,7 @@ import { listen } from "./api/listen.ts";
 import { createOperatorAccess } from "./api/operator-access.ts";
 import { createPrometheusMetrics } from "./api/prometheus-metrics.ts";
 import { createServer } from "./api/server.ts";
+import type { AgentCheck } from "./config/agent-faults.ts";
 import type { Config } from "./config/config.ts";
 import { deriveKey } from "./config/secret-key.ts";
 import type { ChatAdapter } from "./contracts/adapter.ts";
@@ -32,6 +33,7 @@ import { createConnectors } from "./pipeline/connectors.ts";
 import { type Directory, openDirectory } from "./pipeline/directory.ts";
 import { createAgentRegistry } from "./pipeline/operations/agent-operations.ts";
 import { createOperations } from "./pipeline/operations/operations.ts";
+import { findPatternFaults } from "./pipeline/operations/pattern-faults.ts";
 import { createReplyTokens } from "./pipeline/operations/reply-tokens.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
 import { DEFAULT_LOOP_LIMITS } from "./pipeline/route/loop-guard.ts";
@@ -39,6 +41,12 @@ import { createDoorbell } from "./queue/create-doorbell.ts";
 import type { Doorbell } from "./queue/queue-port.ts";
 
 export { slackManifest } from "../adapters/slack/manifest.ts";
+
+/** What is wrong with an agent of the configuration that its shape does not show, for `loadConfig`. */
+export const findAgentFaults: AgentCheck = ({ connector, subscriptions }) => [
+  ...findConnectorFaults(connector, "config").map((fault) => ({ ...fault, path: `connector.${fault.path}` })),
+  ...findPatternFaults(subscriptions),
+];
 
 /** A composed Parley process. */
 export interface App {

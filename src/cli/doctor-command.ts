@@ -3,11 +3,11 @@ import { z } from "zod";
 import type { Config } from "../config/config.ts";
 import { configFaults } from "../config/fault.ts";
 import { findParley } from "../config/find-parley.ts";
-import { loadConfig } from "../config/load-config.ts";
 import { checkModels, checkPage, checkPublicUrl } from "../doctor/address-checks.ts";
 import { type Finding, failed, ok, POWER_CUT, reasonOf, skipped } from "../doctor/finding.ts";
 import { checkFolder } from "../doctor/folder-checks.ts";
 import { checkSlack } from "../doctor/slack-checks.ts";
+import { loadCheckedConfig } from "./checked-config.ts";
 import { type Client, createClient } from "./client.ts";
 import { type CommonOptions, common, outputOf } from "./common-options.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
@@ -41,7 +41,7 @@ export function addDoctorCommand(program: Command): void {
 async function readConfig(options: CommonOptions): Promise<{ config: Config } | { findings: Finding[] }> {
   const argv = options.data === undefined ? [] : ["--data", options.data];
   try {
-    return { config: await loadConfig({ argv, create: false }) };
+    return { config: await loadCheckedConfig({ argv, create: false }) };
   } catch (error) {
     const faults = configFaults(error);
     if (faults.length === 0) throw error;

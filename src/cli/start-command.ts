@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
 import { type Config, secretValues } from "../config/config.ts";
 import { ENVIRONMENT } from "../config/environment.ts";
-import { loadConfig } from "../config/load-config.ts";
 import { createLogger, type RootLogger } from "../log/create-logger.ts";
+import { loadCheckedConfig } from "./checked-config.ts";
 import { createOutput, type Output } from "./output.ts";
 import { exitOnFatal, untilStopped } from "./process-signals.ts";
 import { printStarted } from "./started.ts";
@@ -28,7 +28,7 @@ export function addStartCommand(program: Command): void {
 }
 
 async function start(argv: readonly string[], output: Output): Promise<void> {
-  const config = await loadConfig({ argv });
+  const config = await loadCheckedConfig({ argv });
   const logger = createProcessLogger(config);
   exitOnFatal(logger);
   try {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseEnv } from "node:util";
+import { type AgentCheck, agentFaults } from "./agent-faults.ts";
 import type { Config, SlackConfig } from "./config.ts";
 import { crossFaults } from "./cross-checks.ts";
 import { variableOf } from "./environment.ts";
@@ -20,6 +21,8 @@ export interface LoadOptions {
   readonly env?: Environment;
   /** Flags of `parley start`, such as `["--port", "4000"]`. Default: none. */
   readonly argv?: readonly string[];
+  /** Looks into agents more deeply; asked for only when there are some. Default: their shape alone counts. */
+  readonly agentCheck?: () => Promise<AgentCheck>;
   /** Make the data folder and its key file when they are missing. Default: true. */
   readonly create?: boolean;
 }
@@ -55,6 +58,8 @@ export async function loadConfig(options: LoadOptions = {}): Promise<Config> {
   const parsed = ConfigSchema.safeParse(values);
   if (!parsed.success) faults.push(...schemaFaults(parsed.error.issues, labels, fileName));
   faults.push(...crossFaults(parsed.success ? parsed.data : soundParts(values), label));
+  if (isRecord(values) && Array.isArray(values["agents"]) && values["agents"].length > 0 && options.agentCheck)
+    faults.push(...agentFaults(values["agents"], await options.agentCheck(), fileName));
   if (!parsed.success || faults.length > 0) throw configError(faults);
   return complete(parsed.data, cwd, file?.path, options.create ?? true);
 }

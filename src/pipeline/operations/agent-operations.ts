@@ -8,6 +8,7 @@ import type { NewId } from "../../ledger/row-ids.ts";
 import type { SecretBox } from "../../ledger/secret-box.ts";
 import { type Connectors, secretsPlace } from "../connectors.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
+import { findPatternFaults } from "./pattern-faults.ts";
 
 /** What the composition root knows of connector kinds. */
 export interface ConnectorKinds {
@@ -195,21 +196,8 @@ function colorOf(handle: string): string {
   return PALETTE[byte % PALETTE.length] ?? PALETTE[0];
 }
 
-/** A repetition inside a repetition can take exponential time on hostile text, so it is refused. */
-const NESTED_REPETITION = /\([^)]*[+*][^)]*\)\s*[+*{]|\\[1-9]|\(\?<?[=!]/;
-
-function checkPatterns(definition: AgentDefinition): void {
-  const faults = definition.subscriptions.flatMap(({ pattern }, index) => {
-    const path = `subscriptions.${index}.pattern`;
-    if (NESTED_REPETITION.test(pattern))
-      return [{ path, problem: "nested repetitions, back-references and look-arounds are not allowed" }];
-    try {
-      new RegExp(pattern, "iu");
-      return [];
-    } catch {
-      return [{ path, problem: "is not a regular expression" }];
-    }
-  });
+function checkPatterns({ subscriptions }: AgentDefinition): void {
+  const faults = findPatternFaults(subscriptions);
   if (faults.length > 0) throw invalid(faults);
 }
 

@@ -95,6 +95,32 @@ test("a configuration and its agents may lie anywhere", { timeout: START_TIMEOUT
   expect((await child.ended).code).toBe(0);
 });
 
+test("every fault of every agent is in the one report, beside those of the rest", async () => {
+  writeFileSync(
+    path.join(cwd, "parley.config.ts"),
+    `export default { web: { port: 99999 }, agents: [
+      { handle: "Bad Handle", name: "A", connector: { kind: "webhook", url: "ftp://agents.example.org" } },
+      { handle: "b", name: "B", connector: { kind: "rocket" } },
+      { handle: "c", name: "C", connector: { kind: "function" }, subscriptions: [{ pattern: "(" }] },
+    ] };`,
+  );
+  for (const command of ["start", "doctor"]) {
+    const { code, stdout, stderr } = await runParley([command], { cwd });
+    expect([command, code]).toEqual([command, 78]);
+    for (const place of [
+      "web.port",
+      "agents[0].handle",
+      "agents[0].connector.url",
+      "agents[0].connector.secret",
+      "agents[1].connector.kind",
+      "agents[2].connector.module",
+      "agents[2].subscriptions.0.pattern",
+    ])
+      expect(stdout + stderr).toContain(`parley.config.ts: ${place}`);
+  }
+  expect(existsSync(path.join(cwd, "data"))).toBe(false);
+});
+
 describe("the launcher", () => {
   const pretend = (version: string) =>
     `--import=data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"${version}"}})`;

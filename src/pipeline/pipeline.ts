@@ -83,6 +83,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     adapter,
     deliver: roles.delivery,
     wake: wakeRouting,
+    onWaiting: (state, waitMs) => (state === "pending" ? outbox.wakeIn(waitMs) : sweep.readBackIn(waitMs)),
   });
   const outbox = createOutboxLoop({ database, owner, logger, deliverer });
   const ends = createTurnEnds({

@@ -38,6 +38,8 @@ export interface DelivererOptions {
   readonly adapter: (platform: string) => ChatAdapter;
   readonly deliver: boolean;
   readonly wake: () => void;
+  /** Called when a write has to wait: to be sent again (`pending`) or to be looked for (`unknown`). */
+  readonly onWaiting: (state: "pending" | "unknown", waitMs: number) => void;
 }
 
 /** A process that slept longer than this between marking and sending may have been taken for dead: it does not send. */
@@ -59,6 +61,10 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
       );
       dispatch(sending, markedAtMs);
       if (rung) options.wake();
+      for (const state of ["pending", "unknown"] as const) {
+        const waits = rows.filter((row) => row.state === state).map((row) => row.wait_ms);
+        if (waits.length > 0) options.onWaiting(state, Math.min(...waits));
+      }
       return rows.map(() => undefined);
     },
   });

@@ -9,6 +9,8 @@ export interface OutboxLoop {
   wake(): void;
   /** As `wake`, within a quarter of a second: for bells, most of which are about something else. */
   wakeSoon(): void;
+  /** Looks again in `waitMs`, besides what else wakes it; for a pause that ends before the next sweep. */
+  wakeIn(waitMs: number): void;
   stop(): Promise<void>;
 }
 
@@ -17,6 +19,10 @@ const MAX_CONVERSATIONS = 200;
 const MAX_SENDING = 500;
 /** While outboxes wait (a pause the platform named, an unresolved write) they are looked at this often, in ms. */
 const POLL_MS = 250;
+/** A longer pause is left to the sweep. */
+const MAX_PAUSE_MS = 10_000;
+/** A look a moment early finds nothing due. */
+const PAUSE_SLACK_MS = 10;
 
 export function createOutboxLoop(options: {
   database: Database;
@@ -28,6 +34,7 @@ export function createOutboxLoop(options: {
   let stopped = false;
   let running: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
+  const pauses = new Set<NodeJS.Timeout>();
 
   async function run(): Promise<void> {
     while (dirty && !stopped) {
@@ -83,8 +90,17 @@ export function createOutboxLoop(options: {
     wakeSoon() {
       if (!stopped) timer ??= setTimeout(poll, POLL_MS);
     },
+    wakeIn(waitMs) {
+      if (stopped || waitMs > MAX_PAUSE_MS) return;
+      const pause = setTimeout(() => {
+        pauses.delete(pause);
+        wake();
+      }, waitMs + PAUSE_SLACK_MS);
+      pauses.add(pause);
+    },
     async stop() {
       stopped = true;
+      for (const pause of pauses) clearTimeout(pause);
       clearTimeout(timer);
       await running;
     },

@@ -24,6 +24,8 @@ export interface Sweep {
   start(): Promise<void>;
   /** Looks once, now. */
   run(): Promise<void>;
+  /** Looks after writes of unknown outcome in `waitMs`: the next look may be seconds away, and a conversation waits behind them. */
+  readBackIn(waitMs: number): void;
   stop(): Promise<void>;
 }
 
@@ -127,6 +129,7 @@ export function createSweep(options: SweepOptions): Sweep {
         nowMs: Date.now(),
       })
         .then(async (row) => {
+          // What has to be looked for again comes back through `readBackIn`.
           await options.deliverer.record(row);
           await writeJournal(database, {
             organizationId: delivery.organization_id,
@@ -136,8 +139,6 @@ export function createSweep(options: SweepOptions): Sweep {
             rule: "read_back",
             detail: { deliveryId: delivery.id, found: row.message_id !== null, reason: row.reason },
           });
-          // The next look of the sweep may be seconds away, and a conversation waits behind this write.
-          if (row.state === "unknown") readBackIn(row.wait_ms);
         })
         .catch((error: unknown) => logger.error({ err: error, deliveryId: delivery.id }, "reconciliation failed"))
         .finally(() => readingBack.delete(delivery.id));
@@ -175,6 +176,7 @@ export function createSweep(options: SweepOptions): Sweep {
       timer = setInterval(() => void run(), options.everyMs);
     },
     run,
+    readBackIn,
     async stop() {
       clearInterval(timer);
       timer = undefined;

@@ -10,7 +10,7 @@ agents. The log of the stand-in decides: nothing lost, nothing twice, nothing ou
   --only <text>      only scenarios whose name contains this; several separated by commas
   --store <name>     only this store: ${STORES.join(", ")}; several separated by commas
   --repeat <n>       each of them so many times (default 1)
-  --parallel <n>     how many at once (default 1)
+  --parallel <n>     how many at once (default 1, reduced 2)
   --json             the outcomes as one line of JSON before the last line
   --list             say what there is, and run nothing
   --help             this text
@@ -38,7 +38,7 @@ export function readOptions(argv: readonly string[]): RunOptions {
       only: { type: "string", default: "" },
       store: { type: "string", default: "" },
       repeat: { type: "string", default: "1" },
-      parallel: { type: "string", default: "1" },
+      parallel: { type: "string" },
       json: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -52,7 +52,7 @@ export function readOptions(argv: readonly string[]): RunOptions {
     only: values.only.split(",").filter((text) => text !== ""),
     stores,
     repeat: count("--repeat", values.repeat),
-    parallel: count("--parallel", values.parallel),
+    parallel: count("--parallel", values.parallel ?? (values.reduced ? "2" : "1")),
     json: values.json,
     list: values.list,
     help: values.help,

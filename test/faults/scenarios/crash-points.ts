@@ -199,18 +199,18 @@ async function lead(
     return await scene.judge({ findings: [`the process never came to "${point.what}"`] });
   }
   stage.say(`killed: ${point.what}`);
-  const next = bringNext();
+  const next = bringNext().then(() => Date.now() - killedAt);
   // A little of what comes while nobody is there, and not a backlog that says more about the machine than about the recovery.
   await delay(AFTER_KILL_MS);
   await asker.stop();
-  await next;
+  const nextMs = await next;
   await scene.settle(point.name, SETTLE_MS);
   const { asked, log } = await scene.history(point.name);
   const recovery = recoveryMs(asked, log, killedAt);
   const isBusy = (loadavg()[0] ?? 0) > BUSY_PER_CORE * availableParallelism();
   const late = recovery > RECOVERY_MS && !isBusy;
   return await scene.judge({
-    figures: { recoveryMs: recovery, ...(isBusy ? { machine: "busy, recovery not judged" } : {}) },
+    figures: { nextReadyMs: nextMs, recoveryMs: recovery, ...(isBusy ? { machine: "busy, recovery not judged" } : {}) },
     findings: late ? [`the conversations went on only ${recovery} ms after the kill`] : [],
   });
 }

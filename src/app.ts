@@ -160,7 +160,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
 
     const store = createWebRoomStore({ database, uploadsFolder: `${config.dataFolder}/uploads` });
     const { adapters, isOwner } = createAdapters(config, store, directory, ports.adapter ?? ((adapter) => adapter));
-    const state = { url: config.web.publicUrl ?? "", draining: false };
+    const state = { url: config.web.publicUrl ?? "", started: false, draining: false };
     const pipeline = await createPipeline({
       database,
       doorbell,
@@ -215,6 +215,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
           )
         : [],
       pageFolder: fileURLToPath(new URL("./console/dist", import.meta.url)),
+      isStarting: () => !state.started,
       isDraining: () => state.draining,
     });
     return compose({
@@ -245,7 +246,7 @@ interface Composition {
   readonly pipeline: Awaited<ReturnType<typeof createPipeline>>;
   readonly operator: ReturnType<typeof createOperatorAccess>;
   readonly signInLink: () => Promise<string>;
-  readonly state: { url: string; draining: boolean };
+  readonly state: { url: string; started: boolean; draining: boolean };
   readonly closers: readonly (() => Promise<void>)[];
   readonly directory: Directory;
 }
@@ -281,6 +282,7 @@ function compose(parts: Composition): App {
       await Promise.all([...adapters.values()].map((adapter) => adapter.start(pipeline.sink, stopping.signal)));
       pipeline.wake();
       parts.operator.publish(listening.url);
+      state.started = true;
       return {
         url: state.url,
         signInLink: parts.roles.ingest ? await parts.signInLink() : undefined,

@@ -38,6 +38,8 @@ export interface ServerOptions {
   readonly mounts?: readonly ((server: FastifyInstance) => Promise<void>)[];
   /** Folder of the built page. */
   readonly pageFolder?: string;
+  /** True until the platforms are connected for the first time; readiness then says so. Default: false. */
+  readonly isStarting?: () => boolean;
   /** True once the process is stopping; readiness then says so. */
   readonly isDraining?: () => boolean;
 }
@@ -97,7 +99,10 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
 async function registerHealth(server: FastifyInstance, options: ServerOptions): Promise<void> {
   const readStatus = createStatusReader(options.operations);
   const isDraining = options.isDraining ?? (() => false);
-  await server.register((scope) => healthRoutes(scope, { readStatus, metrics: options.metrics, isDraining }));
+  const isStarting = options.isStarting ?? (() => false);
+  await server.register((scope) =>
+    healthRoutes(scope, { readStatus, metrics: options.metrics, isStarting, isDraining }),
+  );
 }
 
 async function registerApi(server: FastifyInstance, options: ServerOptions): Promise<void> {

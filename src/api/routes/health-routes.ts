@@ -6,6 +6,7 @@ import type { StatusReading } from "../status-reader.ts";
 export interface HealthContext {
   readonly readStatus: () => Promise<StatusReading>;
   readonly metrics: PrometheusMetrics;
+  readonly isStarting: () => boolean;
   readonly isDraining: () => boolean;
 }
 
@@ -23,7 +24,7 @@ const POWER_CUT = "the embedded ledger survives a crash of Parley, and not a pow
 /** Liveness, readiness and metrics for those who watch over Parley. */
 export async function healthRoutes(
   server: FastifyInstance,
-  { readStatus, metrics, isDraining }: HealthContext,
+  { readStatus, metrics, isStarting, isDraining }: HealthContext,
 ): Promise<void> {
   server.get("/healthz", PUBLIC, async (_request, reply) =>
     reply.header("cache-control", "no-store").send({ status: "ok" }),
@@ -31,7 +32,7 @@ export async function healthRoutes(
 
   server.get("/readyz", PUBLIC, async (_request, reply) => {
     const reading = await readStatus();
-    const readiness = judge(reading, isDraining());
+    const readiness = judge(reading, phaseOf(isStarting(), isDraining()));
     const state = "status" in reading ? summary(reading.status) : {};
     return reply
       .code(readiness.ready ? 200 : 503)
@@ -46,8 +47,13 @@ export async function healthRoutes(
   });
 }
 
-function judge(reading: StatusReading, draining: boolean): Readiness {
-  const reasons: string[] = draining ? ["it is stopping"] : [];
+function phaseOf(starting: boolean, draining: boolean): string[] {
+  if (draining) return ["it is stopping"];
+  return starting ? ["it is starting"] : [];
+}
+
+function judge(reading: StatusReading, phase: readonly string[]): Readiness {
+  const reasons = [...phase];
   if ("problem" in reading) return { ready: false, reasons: [...reasons, reading.problem], notes: [] };
   const { ledger, queue, platforms } = reading.status;
   const notes: string[] = ledger.backend.toLowerCase().includes("pglite") ? [POWER_CUT] : [];

@@ -61,7 +61,9 @@ describe("/readyz", () => {
     expect(body.reasons.join()).toContain(reason);
   });
 
-  test("is not ready while stopping, or when the state cannot be read; it lives all the same", async () => {
+  test("is not ready while starting or stopping, or when the state cannot be read; it lives all the same", async () => {
+    const starting = await ask(await start({ isStarting: () => true }), "/readyz");
+    expect([starting.status, starting.body.reasons]).toEqual([503, ["it is starting"]]);
     const stopping = await ask(await start({ isDraining: () => true }), "/readyz");
     expect([stopping.status, stopping.body.reasons]).toEqual([503, ["it is stopping"]]);
     const api = await start();

@@ -11,7 +11,7 @@ describe("the environment catalogue", () => {
     expect(new Set(ENVIRONMENT.map((row) => row.name)).size).toBe(ENVIRONMENT.length);
     const flags = ENVIRONMENT.flatMap((row) => row.flag ?? []);
     expect(new Set(flags).size).toBe(flags.length);
-    for (const row of ENVIRONMENT) expect([row.description, row.default].every((text) => text.length > 1)).toBe(true);
+    for (const row of ENVIRONMENT) expect([row.description, row.default].every((text) => text !== "")).toBe(true);
   });
 
   test.each(ENVIRONMENT.filter((row) => row.path !== undefined))("$name sets a setting that exists", (variable) => {

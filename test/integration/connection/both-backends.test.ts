@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { Database, SqlRunner } from "../../../src/ledger/connection/database.ts";
-import { type Backend, BACKENDS, openForFile } from "./open-backends.ts";
+import { BACKENDS, type Backend, openForFile } from "./open-backends.ts";
 
 const databases = new Map<Backend, Database>();
 

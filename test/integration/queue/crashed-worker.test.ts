@@ -1,10 +1,9 @@
-import { expect, inject, test } from "vitest";
+import { expect, inject, onTestFinished, test } from "vitest";
+import { openDatabase } from "../../../src/ledger/connection/open-database.ts";
 import { runFile } from "../../support/child.ts";
 import { createTestDatabase, sharedRedis } from "../../support/servers/shared-servers.ts";
-import { openDatabase } from "../../../src/ledger/connection/open-database.ts";
 import { hearingDoorbell, until } from "./doorbells.ts";
 import { NO_DATABASE } from "./no-database.ts";
-import { onTestFinished } from "vitest";
 
 const WORKER = new URL("bell-worker.ts", import.meta.url);
 

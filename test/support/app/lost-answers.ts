@@ -1,5 +1,5 @@
-import type { Database, SqlRunner, Statement } from "../../../src/ledger/connection/database.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
+import type { Database, SqlRunner, Statement } from "../../../src/ledger/connection/database.ts";
 
 /** A ledger that can be told to carry a statement out and lose the answer, as a connection that breaks right then does. */
 export interface LossyLedger {

@@ -7,6 +7,8 @@ import { describeThrown } from "./describe-fault.ts";
 import { ReplyGuard } from "./reply-guard.ts";
 
 const EVENTS_PER_BREATH = 256;
+/** One for all turns: nobody reads its stack, and taking one costs more than the rest of a short turn. */
+const TURN_IS_OVER = new ParleyError("TURN_CANCELLED", { detail: "the turn is over" });
 
 export interface GuardedReplyOptions {
   /** The turn's signal. */
@@ -41,7 +43,7 @@ export async function* guardedReply(
   const end = () => {
     options.signal.removeEventListener("abort", onAbort);
     options.closed.removeEventListener("abort", onClose);
-    scope.abort(new ParleyError("TURN_CANCELLED", { detail: "the turn is over" }));
+    scope.abort(TURN_IS_OVER);
     if (iterator !== undefined) abandon(iterator);
   };
   try {

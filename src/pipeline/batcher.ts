@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers/promises";
+
 /** Collects what comes while the previous flush is under way and flushes it as one; nothing ever waits for a fixed time. */
 export interface Batcher<In, Out> {
   /** Resolves with the item's own result once its batch is committed. */
@@ -27,8 +29,8 @@ export function createBatcher<In, Out>(options: BatcherOptions<In, Out>): Batche
   let running: Promise<void> | undefined;
 
   async function run(): Promise<void> {
-    // One turn of the event loop gathers what the same tick brought.
-    await Promise.resolve();
+    // One turn of the event loop gathers what came with the same look at the sockets.
+    await setImmediate();
     while (queue.length > 0) {
       const batch = queue.slice(0, options.maxItems);
       queue = queue.slice(batch.length);

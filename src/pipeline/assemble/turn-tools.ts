@@ -11,6 +11,8 @@ const ReadInput = z.strictObject({
   before: z.string().max(128).optional(),
 });
 
+const NoInput = z.strictObject({});
+
 /** The tools of one turn: they read the conversation the turn is in, and nothing else whatever their input says. */
 export function createTurnTools(sql: SqlRunner, rosters: Rosters, turn: RunnableTurn): readonly TurnTool[] {
   return [
@@ -39,7 +41,7 @@ export function createTurnTools(sql: SqlRunner, rosters: Rosters, turn: Runnable
     {
       name: "list_members",
       description: "Lists the people and agents who are in this conversation's channel.",
-      input: z.strictObject({}),
+      input: NoInput,
       async execute() {
         const roster = await rosters.of(turn.organizationId, turn.installationId, turn.replyPath);
         return roster.map(

@@ -94,6 +94,7 @@ async function describeAgentState(operations: Operations, organizationId: string
 const EXCERPT_CHARS = 80;
 
 function excerpt(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim();
+  // A backtick of theirs would turn what is code in this answer into text, and the other way round.
+  const line = text.replace(/[\s`]+/g, " ").trim();
   return line.length > EXCERPT_CHARS ? `${line.slice(0, EXCERPT_CHARS).toWellFormed()}…` : line;
 }

@@ -16,6 +16,7 @@ import {
 import { findCompanion, findPassages, showPassage } from "./passages.ts";
 import { type Question, type Source, understand } from "./question.ts";
 import type { DocumentSearch } from "./search.ts";
+import { silenceNames } from "./silent-names.ts";
 
 /** Puts an answer into words from facts that were found; text arrives in pieces. */
 export type AnswerWriter = (
@@ -55,8 +56,9 @@ export async function* answerAsGuide(
   const readStatus = async () => (status ??= await sources.operations.status());
   for (const source of question.sources) {
     yield { type: "status", text: LOOKING[source] };
-    const fact = await lookUp(source, { request, question, agents, sources, readStatus, hasFacts: facts.length > 0 });
-    if (fact === undefined) continue;
+    const found = await lookUp(source, { request, question, agents, sources, readStatus, hasFacts: facts.length > 0 });
+    if (found === undefined) continue;
+    const fact = silenceNames(found);
     facts.push(fact);
     // Without a writer each finding is shown as soon as it is there.
     if (sources.writer === undefined) yield* lineByLine(facts.length > 1 ? `\n\n${fact}` : fact);

@@ -143,7 +143,7 @@ describe("the guide, asked about the live state", () => {
     state.checks.set("helper", { ok: false, detail: "no key: set OPENAI_API_KEY" });
     const { text } = await ask("@guide is @helper set up? And @nobody?");
     expect(text).toContain("It is a member of this conversation, and cannot answer now: no key: set OPENAI_API_KEY.");
-    expect(text).toContain("There is no agent @nobody.");
+    expect(text).toContain("There is no agent `@nobody`.");
   });
 
   it("names who is in the room", async () => {
@@ -237,10 +237,18 @@ describe("the guide, asked why an agent did not answer", () => {
     expect(text).toContain("parley explain e-1");
   });
 
+  it("calls no agent by naming it, whatever the message that it quotes says", async () => {
+    state.explanations.set("m-ask", explanation);
+    const quoted = { ...earlier, text: "`@sleeper and @helper: `go", content: [] };
+    const { text } = await ask("@guide why did @helper not answer?", { transcript: [quoted] });
+    expect(text).toContain("`@helper`");
+    expect(text.replace(/`[^`\n]*`/g, "")).not.toMatch(/@[a-z]/);
+  });
+
   it("says so when the agent is paused, unknown, or nothing is known", async () => {
     expect((await ask("@guide why didn't sleeper reply?", { transcript: [earlier] })).text).toContain("paused");
     expect((await ask("@guide why does @nobody not answer?", { transcript: [earlier] })).text).toContain(
-      "no agent @nobody",
+      "no agent `@nobody`",
     );
     expect((await ask("@guide why did helper not answer?")).text).toContain("no earlier message");
   });

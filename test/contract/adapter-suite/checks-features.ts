@@ -34,18 +34,18 @@ export const featureChecks: readonly AdapterCheck[] = [
       for (const count of Object.values(rig.adapter.limits)) assert.ok(typeof count === "boolean" || count >= 0);
     },
   },
-  feature("preview", "shows growing text in one message, which its final text replaces", async (rig, { open }) => {
+  feature("preview", "shows growing text in one message, which its final text replaces", async (rig, feature) => {
     const target = await rig.conversation();
-    for (const place of [await rig.thread(target), target]) await preview(rig, open, place);
+    for (const place of [await rig.thread(target), target]) await preview(rig, feature, place);
   }),
-  feature("react", "adds and takes back a reaction, however often it is asked to", async (rig, { add, remove }) => {
+  feature("react", "adds and takes back a reaction, however often it is asked to", async (rig, reactions) => {
     const target = await rig.conversation();
     const { messageId } = await rig.inbound("message_created", { target });
     assert.ok(messageId !== undefined);
     const { signal } = new AbortController();
-    for (let time = 0; time < 2; time++) await add(target, messageId, "👀", signal);
+    for (let time = 0; time < 2; time++) await reactions.add(target, messageId, "👀", signal);
     assert.equal((await rig.platform.reactions(target, messageId)).length, 1, "the reaction is not there once");
-    for (let time = 0; time < 2; time++) await remove(target, messageId, "👀", signal);
+    for (let time = 0; time < 2; time++) await reactions.remove(target, messageId, "👀", signal);
     assert.deepEqual(await rig.platform.reactions(target, messageId), []);
   }),
   feature("delete", "removes a message, however often it is asked to", async (rig, feature) => {
@@ -56,21 +56,21 @@ export const featureChecks: readonly AdapterCheck[] = [
     for (let time = 0; time < 2; time++) await feature.delete(target, receipt.messageId, signal);
     assert.deepEqual(await rig.platform.messages(target), []);
   }),
-  feature("status", "shows and clears what the agent does, and never throws", async (rig, { show }) => {
+  feature("status", "shows and clears what the agent does, and never throws", async (rig, status) => {
     const thread = await rig.thread(await rig.conversation());
     const line = `Reading ${marker()}`;
-    await show(thread, IDENTITY, line);
+    await status.show(thread, IDENTITY, line);
     await until(async () => (await rig.platform.status(thread))?.includes(line) === true, "the status is not shown");
-    await show(thread, IDENTITY, "");
+    await status.show(thread, IDENTITY, "");
     await until(async () => ((await rig.platform.status(thread)) ?? "") === "", "the status was not cleared");
-    await show({ ...thread, installationId: "nobody's", organizationId: "nobody's" }, IDENTITY, line);
+    await status.show({ ...thread, installationId: "nobody's", organizationId: "nobody's" }, IDENTITY, line);
   }),
-  feature("respond", "answers a command so that its caller alone sees it", async (rig, { respond }) => {
+  feature("respond", "answers a command so that its caller alone sees it", async (rig, feature) => {
     const target = await rig.conversation();
     const envelope = await envelopeOf(rig, "command_invoked", await rig.inbound("command_invoked", { target }));
     assert.ok(envelope.kind === "command_invoked" && envelope.body.responseToken !== undefined, "no response token");
     const words = marker();
-    await respond(target, envelope.body.responseToken, words, new AbortController().signal);
+    await feature.respond(target, envelope.body.responseToken, words, new AbortController().signal);
     const answers = await rig.platform.privateAnswers(target);
     assert.ok(
       answers.some((answer) => answer.includes(words)),
@@ -78,21 +78,21 @@ export const featureChecks: readonly AdapterCheck[] = [
     );
     assert.ok(!(await rig.platform.messages(target)).some((one) => one.content.includes(words)), "everybody sees it");
   }),
-  feature("members", "names everybody who is in the conversation, and itself", async (rig, { list }) => {
-    const members = await list(await rig.conversation(), new AbortController().signal);
+  feature("members", "names everybody who is in the conversation, and itself", async (rig, members) => {
+    const everybody = await members.list(await rig.conversation(), new AbortController().signal);
     for (const person of [rig.asker, rig.bystander]) {
-      const found = members.find((member) => member.id === person.id);
-      assert.deepEqual(found && { name: found.name, kind: found.kind, self: found.self }, {
+      const member = everybody.find((one) => one.id === person.id);
+      assert.deepEqual(member && { name: member.name, kind: member.kind, self: member.self }, {
         name: person.name,
         kind: "human",
         self: false,
       });
     }
-    const self = members.filter((member) => member.self);
+    const self = everybody.filter((member) => member.self);
     assert.equal(self.length, 1, "the installation itself is not among them once");
     assert.notEqual(self[0]?.kind, "human");
   }),
-  feature("history", "reads what was said, oldest first, as envelopes", async (rig, { read }) => {
+  feature("history", "reads what was said, oldest first, as envelopes", async (rig, history) => {
     const target = await rig.conversation();
     const since = new Date(Date.now() - 60_000).toISOString();
     const ids: (string | undefined)[] = [];
@@ -100,15 +100,15 @@ export const featureChecks: readonly AdapterCheck[] = [
     ids.push((await say(rig, target, text(marker())))[0]?.messageId);
     ids.push((await rig.inbound("message_created", { target })).messageId);
     const { signal } = new AbortController();
-    const past = await read({ target, since, maxMessages: 50, signal });
+    const past = await history.read({ target, since, maxMessages: 50, signal });
     for (const envelope of past) assert.ok(Envelope.safeParse(envelope).success, "the history holds no envelope");
     assert.deepEqual(past.map(messageIdOf), ids);
     const orders = past.map((one) => one.platformOrder);
     assert.deepEqual(orders, orders.toSorted());
-    const newest = await read({ target, since, maxMessages: 1, signal });
+    const newest = await history.read({ target, since, maxMessages: 1, signal });
     assert.deepEqual(newest.map(messageIdOf), ids.slice(-1), "of a long history, the newest is to be given");
   }),
-  feature("media", "fetches a file's bytes, and no more than asked for", async (rig, { fetch }) => {
+  feature("media", "fetches a file's bytes, and no more than asked for", async (rig, files) => {
     const bytes = new Uint8Array(PNG);
     const inbound = await rig.inbound("message_created", { file: { name: "dot.png", bytes } });
     const envelope = await envelopeOf(rig, "message_created", inbound);
@@ -116,9 +116,9 @@ export const featureChecks: readonly AdapterCheck[] = [
     const media = envelope.body.content.find((block) => block.type === "media");
     assert.ok(media?.type === "media", "the message holds no file");
     const query = { installationId: rig.installationId, mediaId: media.mediaId, signal: new AbortController().signal };
-    const fetched = await fetch({ ...query, maxBytes: 10_000 });
+    const fetched = await files.fetch({ ...query, maxBytes: 10_000 });
     assert.deepEqual(Buffer.from(fetched.bytes), PNG);
-    assert.equal((await failureOf(fetch({ ...query, maxBytes: 10 }))).code, "PAYLOAD_TOO_LARGE");
+    assert.equal((await failureOf(files.fetch({ ...query, maxBytes: 10 }))).code, "PAYLOAD_TOO_LARGE");
   }),
 ];
 
@@ -141,10 +141,10 @@ function feature<Name extends FeatureName>(
   };
 }
 
-async function preview(rig: AdapterRig, open: Feature<"preview">["open"], target: Target): Promise<void> {
+async function preview(rig: AdapterRig, feature: Feature<"preview">, target: Target): Promise<void> {
   const words = [marker(), marker(), marker()];
   const final = `The final words are ${marker()}.`;
-  const live = await open({
+  const live = await feature.open({
     target,
     identity: IDENTITY,
     idempotencyKey: marker(),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { RenderContext, Target } from "../../../src/contracts/adapter.ts";
 import { partToText } from "../../../src/envelope/reply.ts";
+import { ParleyError } from "../../../src/errors/parley-error.ts";
 import type { AdapterCheck } from "./checks.ts";
 import type { AdapterRig, FailureMode } from "./harness.ts";
 import {
@@ -8,8 +9,8 @@ import {
   IDENTITY,
   marker,
   outcomeOf,
-  partsOf,
   PATIENCE_MS,
+  partsOf,
   postFor,
   postsFor,
   say,
@@ -18,7 +19,6 @@ import {
   until,
 } from "./probe.ts";
 import { everyPart, extremeReplies, longTexts, PNG } from "./reply-samples.ts";
-import { ParleyError } from "../../../src/errors/parley-error.ts";
 
 /** Attempts that a delivery may take before a check gives it up. */
 const MAX_ATTEMPTS = 20;
@@ -75,8 +75,8 @@ export const sendChecks: readonly AdapterCheck[] = [
       for (const chars of [limit - 1, limit, limit + 1, Math.floor(limit * 2.2)]) {
         const target = await rig.conversation();
         const texts = Object.entries(longTexts(chars));
-        // Below the limit nothing is cut, so one text is as good as another.
-        for (const [name, markdown] of chars <= limit ? texts.slice(0, 1) : texts) {
+        // Below the limit nothing is cut, and just above it the text's make matters little.
+        for (const [name, markdown] of chars <= limit + 1 ? texts.slice(0, chars <= limit ? 1 : 3) : texts) {
           const receipts = await say(rig, target, text(markdown));
           const messages = await contentsOf(
             rig,

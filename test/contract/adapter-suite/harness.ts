@@ -184,7 +184,7 @@ export type Breaker = (adapter: ChatAdapter, platform: MutantTools) => ChatAdapt
 /** What a broken adapter may use to do harm. */
 export interface MutantTools {
   /** Writes a message past the adapter, with whatever the platform lets it do. */
-  writeDirectly(target: Target, text: string): Promise<string>;
+  readonly writeDirectly: (target: Target, text: string) => Promise<string>;
   /** Makes the secret with which requests are signed, where there is one. */
   readonly signingSecret: string;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
+import { inspect } from "node:util";
 import type {
   AgentIdentity,
   ChatAdapter,
@@ -116,7 +117,7 @@ export async function outcomeOf<T>(work: Promise<T>): Promise<{ readonly value?:
 export async function failureOf(work: Promise<unknown>): Promise<ParleyError> {
   const { error } = await outcomeOf(work);
   assert.ok(error !== undefined, "it was to fail and did not");
-  assert.ok(error instanceof ParleyError, `it failed with something else than a ParleyError: ${String(error)}`);
+  assert.ok(error instanceof ParleyError, `it failed with something else than a ParleyError: ${inspect(error)}`);
   return error;
 }
 

@@ -1,7 +1,10 @@
-import { afterAll, describe, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { ADAPTER_CHECKS } from "./all-checks.ts";
 import type { AdapterCheck } from "./checks.ts";
 import type { AdapterHarness } from "./harness.ts";
+
+/** For one check on a machine that does much else. */
+const TIMEOUT_MS = 60_000;
 
 /** The checks that a harness is put to: all but those of skipped obligations and of what its platform does not have. */
 export function checksFor(harness: AdapterHarness): readonly AdapterCheck[] {
@@ -30,15 +33,11 @@ export async function runCheck(check: AdapterCheck, harness: AdapterHarness): Pr
 /** Guarantees a test for every obligation of ChatAdapter that the platform can put an adapter to. */
 export function describeAdapterContract(harness: AdapterHarness): void {
   const checks = checksFor(harness);
-  const test = (check: AdapterCheck): [string, () => Promise<void>, number] => [
-    `${check.id} ${check.title}`,
-    () => runCheck(check, harness),
-    60_000,
-  ];
-  const isAlone = (check: AdapterCheck): boolean => !harness.parallel || check.alone === true;
   describe(`the adapter contract, kept by ${harness.name}`, () => {
-    for (const check of checks.filter((one) => !isAlone(one))) it.concurrent(...test(check));
-    for (const check of checks.filter(isAlone)) it(...test(check));
+    for (const check of checks) {
+      const options = { timeout: TIMEOUT_MS, concurrent: harness.parallel && check.alone !== true };
+      it(`${check.id} ${check.title}`, options, () => expect(runCheck(check, harness)).resolves.toBeUndefined());
+    }
     afterAll(() => harness.close());
   });
 }

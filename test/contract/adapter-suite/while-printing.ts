@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 export async function whilePrinting(run: () => Promise<readonly string[]>): Promise<readonly string[]> {
   const printed: string[] = [];
   const streams = [process.stdout, process.stderr] as const;
-  const originals = streams.map((stream) => stream.write);
+  const originals = streams.map((stream) => Reflect.get(stream, "write"));
   const methods = ["log", "info", "warn", "error", "debug"] as const;
   const originalMethods = methods.map((method) => console[method]);
   const keep = (...values: readonly unknown[]): void =>

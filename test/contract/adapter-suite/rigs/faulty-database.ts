@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Database, SqlRunner, Statement } from "../../../../src/ledger/connection/database.ts";
 import { ParleyError } from "../../../../src/errors/parley-error.ts";
+import type { Database, SqlRunner, Statement } from "../../../../src/ledger/connection/database.ts";
 import type { FailureMode } from "../harness.ts";
 
 /** The statement by which an agent's post is written, with the room as its third value. */

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { request } from "undici";
 import { signature } from "../../../support/slack/index.ts";
 import type { Answer, MadeUp } from "../harness.ts";
-import type { SlackSide } from "./slack-rig.ts";
+import type { SlackSide } from "./slack-side.ts";
 
 const JSON_TYPE = "application/json";
 const FORM_TYPE = "application/x-www-form-urlencoded";

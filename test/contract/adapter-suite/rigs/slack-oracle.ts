@@ -1,9 +1,12 @@
 import type { Target } from "../../../../src/contracts/adapter.ts";
 import type { LogKind } from "../../../support/slack/index.ts";
 import type { PlatformOracle, ShownMessage } from "../harness.ts";
-import type { SlackSide } from "./slack-rig.ts";
+import type { SlackSide } from "./slack-side.ts";
 
 type Message = ReturnType<SlackSide["slack"]["core"]["channel"]>["messages"][number];
+
+/** What two clocks of whole ms may differ by. */
+const CLOCK_GRAIN_MS = 2;
 
 const WRITES: readonly LogKind[] = ["post", "update", "ephemeral", "stream_start", "stream_append", "stream_stop"];
 
@@ -33,7 +36,7 @@ export function slackOracle({ slack, workspace, asker }: SlackSide): PlatformOra
         .ofKind("response_url", { channel: target.conversation.channel.id })
         .filter(({ detail }) => detail?.["responseType"] === "ephemeral" && detail["user"] === asker)
         .map((entry) => entry.text ?? ""),
-    earlyWrites: () => slack.requests.callsBeforeRetryAfter().length,
+    earlyWrites: () => slack.requests.callsBeforeRetryAfter().filter((call) => call.earlyByMs > CLOCK_GRAIN_MS).length,
   };
 }
 

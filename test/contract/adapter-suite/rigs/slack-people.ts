@@ -5,7 +5,7 @@ import type { EventKind } from "../../../../src/envelope/envelope.ts";
 import type { DeliveryRecord, InteractionOutcome } from "../../../support/slack/index.ts";
 import type { Answer, Inbound, InboundOptions } from "../harness.ts";
 import { marker, partsOf, postFor } from "../probe.ts";
-import { ORGANIZATION, type SlackSide } from "./slack-rig.ts";
+import { ORGANIZATION, type SlackSide } from "./slack-side.ts";
 
 /** Longest time until Slack has given up all attempts at an event, in ms. */
 const GIVEN_UP_MS = 10_000;

@@ -12,8 +12,8 @@ import { type RecordingSink, recordingSink } from "../recording-sink.ts";
 import { SlackMadeUp } from "./slack-made-up.ts";
 import { slackOracle } from "./slack-oracle.ts";
 import { SlackPeople } from "./slack-people.ts";
+import { ORGANIZATION, type SlackSide } from "./slack-side.ts";
 
-export const ORGANIZATION = "acme";
 const DAWDLE_MS = 40;
 const CALL_TIMEOUT_MS = 1_500;
 
@@ -21,16 +21,6 @@ export interface SlackHarnessOptions {
   readonly create: (config: SlackAdapterConfig) => ChatAdapter;
   readonly transport: "http" | "socket";
   readonly breaker?: Breaker;
-}
-
-/** One stand-in, its workspace and what the harness made there. */
-export interface SlackSide {
-  readonly slack: SlackStandIn;
-  readonly workspace: SmallWorkspace;
-  readonly transport: "http" | "socket";
-  readonly installationId: string;
-  readonly asker: string;
-  readonly bystander: string;
 }
 
 const KINDS: readonly EventKind[] = [
@@ -114,7 +104,7 @@ async function startRig(options: SlackHarnessOptions, started: boolean): Promise
     secrets: [workspace.bot.botToken, workspace.app.appToken, workspace.app.signingSecret, twinBot.botToken],
     create,
     traffic: () => slack.requests.count(),
-    connections: connections.open,
+    connections: () => connections.open(),
     conversation: async () => people.conversation(),
     thread: async (target) => people.thread(target),
     inbound: (kind, how) => people.inbound(kind, how),

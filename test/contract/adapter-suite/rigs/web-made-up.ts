@@ -7,7 +7,7 @@ import type { WebRoomStore } from "../../../../src/contracts/web-room-store.ts";
 import { WebClient } from "../../../support/web/web-client.ts";
 import type { Answer, MadeUp } from "../harness.ts";
 import { signIn, type WebPeople } from "./web-people.ts";
-import type { WebSide } from "./web-rig.ts";
+import type { WebSide } from "./web-side.ts";
 
 /** Requests that no page would make, and entries of the platform's log that this version would not write. */
 export class WebMadeUp {

@@ -3,7 +3,7 @@ import type { Target } from "../../../../src/contracts/adapter.ts";
 import { partToText } from "../../../../src/envelope/reply.ts";
 import { WebClient } from "../../../support/web/web-client.ts";
 import type { PlatformOracle, ShownMessage } from "../harness.ts";
-import type { WebSide } from "./web-rig.ts";
+import type { WebSide } from "./web-side.ts";
 
 /** What the asker's page shows, read by HTTP from the room's own log. */
 export function webOracle({ readerUrl, asker }: WebSide): PlatformOracle {

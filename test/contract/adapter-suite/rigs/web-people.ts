@@ -6,16 +6,9 @@ import type { WebRole } from "../../../../src/contracts/web-room-records.ts";
 import type { WebRoomStore } from "../../../../src/contracts/web-room-store.ts";
 import type { EventKind } from "../../../../src/envelope/envelope.ts";
 import { type LiveSocket, WebClient } from "../../../support/web/web-client.ts";
-import type { Answer, Inbound, InboundOptions, Person } from "../harness.ts";
+import type { Answer, Inbound, InboundOptions } from "../harness.ts";
 import { IDENTITY, marker, partsOf, postFor, until } from "../probe.ts";
-import type { WebSide } from "./web-rig.ts";
-
-export interface SignedIn {
-  readonly client: WebClient;
-  readonly person: Person;
-  /** The session's token. */
-  readonly secret: string;
-}
+import type { SignedIn, WebSide } from "./web-side.ts";
 
 export async function signIn(
   store: WebRoomStore,

@@ -19,7 +19,8 @@ import { recordingSink } from "../recording-sink.ts";
 import { type FaultyDatabase, faultyDatabase } from "./faulty-database.ts";
 import { WebMadeUp } from "./web-made-up.ts";
 import { webOracle } from "./web-oracle.ts";
-import { type SignedIn, signIn, WebPeople } from "./web-people.ts";
+import { signIn, WebPeople } from "./web-people.ts";
+import type { WebSide } from "./web-side.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../../../../src/ledger/migrations", import.meta.url));
 
@@ -27,19 +28,6 @@ export interface WebHarnessOptions {
   readonly create: typeof createWebAdapter;
   readonly backend: "pglite" | "postgres";
   readonly breaker?: Breaker;
-}
-
-/** One organization in the shared database, with its server and people. */
-export interface WebSide {
-  readonly organizationId: string;
-  readonly installationId: string;
-  /** Without the faults. */
-  readonly database: Database;
-  readonly url: string;
-  /** Where the platform's log can be read whatever state the adapter is in. */
-  readonly readerUrl: string;
-  readonly asker: SignedIn;
-  readonly bystander: SignedIn;
 }
 
 const KINDS: readonly EventKind[] = [

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { EnvelopeInput } from "../../../../src/envelope/envelope.ts";
-import { variantOf, type AdapterMutant, withEnvelope, withSink } from "./mutant.ts";
+import { type AdapterMutant, variantOf, withEnvelope, withSink } from "./mutant.ts";
 import { isSigned, remount } from "./remount.ts";
 
 export const inboundMutants: readonly AdapterMutant[] = [
@@ -77,6 +77,7 @@ export const inboundMutants: readonly AdapterMutant[] = [
   {
     name: "drops what it is told of members",
     breaks: "AD-PARSE-01",
+    onSlackAlone: true,
     breaker: (real) =>
       withSink(real, (sink) => ({
         ingest: (envelope) =>
@@ -163,6 +164,7 @@ export const inboundMutants: readonly AdapterMutant[] = [
   {
     name: "names the edit instead of the message that it changes",
     breaks: "AD-PARSE-05",
+    onSlackAlone: true,
     breaker: (real) =>
       withEnvelope(real, (envelope) =>
         envelope.kind === "message_deleted" ? { ...envelope, body: { messageId: envelope.platformOrder } } : envelope,

@@ -7,7 +7,7 @@ import type { Breaker } from "../../adapter-suite/harness.ts";
 export interface AdapterMutant {
   readonly name: string;
   readonly breaks: string;
-  /** True when it breaks what Slack's adapter alone does: its wire format, its limits, other bots. */
+  /** True when it breaks what Slack's adapter alone does (its wire format, its limits, other bots), or is soon noticed there alone. */
   readonly onSlackAlone?: true;
   readonly breaker: Breaker;
 }

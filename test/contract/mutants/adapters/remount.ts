@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
-import type { ChatAdapter } from "../../../../src/contracts/adapter.ts";
 import { fastify } from "fastify";
+import type { ChatAdapter } from "../../../../src/contracts/adapter.ts";
 
 const PATH = "/slack/events";
 

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { createRunFolder, type ParleyProcess, startParley } from "../../support/parley/index.ts";
 import { freePort } from "../../support/servers/index.ts";
 import { spawnSlackStandIn } from "../../support/slack/index.ts";
@@ -9,6 +10,7 @@ import { round } from "../targets.ts";
 import type { PartOptions, PartResult } from "./peers.ts";
 
 const PER_SECOND = 50;
+const COMPILE_CACHE = fileURLToPath(new URL("../../../node_modules/.cache/parley", import.meta.url));
 
 /** Memory of a fresh process that nobody talks to, on PostgreSQL and Redis. */
 export async function measureIdle({ quick, say }: PartOptions): Promise<PartResult> {
@@ -52,6 +54,8 @@ export async function measureEmbedded({ quick, say }: PartOptions): Promise<Part
       startParley({
         folder,
         port,
+        // As the product's own launcher sets it.
+        env: { NODE_COMPILE_CACHE: COMPILE_CACHE },
         slack: { apiUrl: slack.apiUrl, botToken: workspace.bot.botToken, signingSecret: workspace.app.signingSecret },
       });
     parley = await start();

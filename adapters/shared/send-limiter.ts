@@ -27,6 +27,8 @@ export interface SendLimiterOptions {
 }
 
 export const DEFAULT_MAX_WAIT_MS = 5_000;
+/** Waking later than this means that the process stood still, in ms. */
+const MAX_OVERSLEEP_MS = 2_000;
 /** Buckets kept before the idle ones are dropped. */
 const MAX_BUCKETS = 20_000;
 
@@ -55,6 +57,9 @@ export class SendLimiter {
       if (waitMs <= 0) return;
       if (waitMs > (this.#options.maxWaitMs ?? DEFAULT_MAX_WAIT_MS)) throw rateLimited(key, waitMs);
       await abortableSleep(waitMs, signal);
+      // A process that was stopped meanwhile may have been taken for dead, and what it waited with been sent by another.
+      if (this.#now() - startAt > MAX_OVERSLEEP_MS)
+        throw new ParleyError("LEASE_LOST", { detail: `${key.method} waited while the process stood still` });
       // Another call of this bucket may have been told to wait while this one slept.
       startAt = this.#pauseOf(key);
     }

@@ -28,6 +28,8 @@ export interface MembershipRow {
   readonly state: "joined" | "left";
   readonly source: "event" | "fetch";
   readonly version: string;
+  /** It follows from a message, and no event said so. */
+  readonly implied: boolean;
 }
 
 /** Stores channels as the newest event describes them; leaving, archiving and returning count the membership epoch up. Rows must be distinct. */

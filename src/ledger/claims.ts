@@ -10,6 +10,7 @@ export interface ClaimedConversation {
   readonly thread_id: string | null;
   readonly path: unknown;
   readonly lease_epoch: number;
+  /** As of the same moment as the events and turns read here: a later ring, even one seen by the lease itself, counts as new. */
   readonly rings: number;
   readonly routed_order: string | null;
   readonly archived: boolean | null;
@@ -73,14 +74,14 @@ const CLAIM = {
   text: `
 with due as (
   select id, due_at from conversations
-  where due_at <= now() and (lease_owner is null or lease_until < now())
+  where due_at <= now() and platform = any($4::text[]) and (lease_owner is null or lease_until < now())
   order by due_at limit $2 for update skip locked
 ), leased as (
   update conversations c set lease_owner = $1, lease_epoch = c.lease_epoch + 1, lease_until = now() + ${ROUTING_LEASE_MS} * interval '1 millisecond'
   from due where c.id = due.id
-  returning c.id, c.organization_id, c.installation_id, c.platform, c.channel_id, c.thread_id, c.path, c.lease_epoch, c.rings, c.routed_order
+  returning c.id, c.organization_id, c.installation_id, c.platform, c.channel_id, c.thread_id, c.path, c.lease_epoch, c.routed_order
 )
-select l.*, ch.archived, ch.self_member as identity_in_channel,
+select l.*, (select s.rings from conversations s where s.id = l.id) as rings, ch.archived, ch.self_member as identity_in_channel,
   (select jsonb_agg(x) from (
     select e.id, e.kind, e.envelope, e.received_at, extract(epoch from now() - e.occurred_at) * 1000 as age_ms,
       m.deleted_at is not null as deleted,
@@ -122,13 +123,15 @@ left join channels ch on ch.installation_id = l.installation_id and ch.channel_i
 /**
  * Leases up to `limit` due conversations for `owner` and loads their pending events in platform order, at most 50 each.
  *
- * A conversation is leased by one owner at a time; the lease's epoch is what the commit of the routing is fenced by.
+ * Conversations of platforms that are not named are left to processes that have them. A conversation is leased by one owner at a
+ * time; the lease's epoch is what the commit of the routing is fenced by.
  */
 export async function claimDue(
   sql: SqlRunner,
-  options: { owner: string; limit: number; historyMessages: number },
+  options: { owner: string; limit: number; historyMessages: number; platforms: readonly string[] },
 ): Promise<ClaimedConversation[]> {
-  const claimed = await sql.query<ClaimedConversation>(CLAIM, [options.owner, options.limit, options.historyMessages]);
+  const { owner, limit, historyMessages, platforms } = options;
+  const claimed = await sql.query<ClaimedConversation>(CLAIM, [owner, limit, historyMessages, platforms]);
   // The newest come first, as their index gives them; sorting there costs more than turning them round here.
   return claimed.map((one) => ({ ...one, history: one.history?.toReversed() ?? null }));
 }

@@ -33,6 +33,21 @@ export async function insertDeadLetter(sql: SqlRunner, letter: NewDeadLetter): P
   );
 }
 
+/** Stores that an event could not be routed, once per event. */
+export async function insertDeadLetterOfEvent(
+  sql: SqlRunner,
+  letter: { id: string; eventId: string; code: string; reason: string },
+): Promise<void> {
+  await sql.query(
+    {
+      text: `insert into dead_letters (id, organization_id, stage, code, reason, dedupe_key, event_id, conversation_id)
+        select $1, organization_id, 'route', $3, $4, 'event:' || id, id, conversation_id from events where id = $2
+        on conflict (dedupe_key) do update set state = 'open', code = excluded.code, reason = excluded.reason, resolved_at = null`,
+    },
+    [letter.id, letter.eventId, letter.code, letter.reason],
+  );
+}
+
 interface DeadLetterRecord {
   readonly id: string;
   readonly stage: DeadLetterView["stage"];

@@ -64,7 +64,7 @@ with done as materialized (
   update turns t set finished_at = now(),
     state = case when t.outcome <> 'answered' then t.outcome
       when exists (select 1 from done x where x.turn_id = t.id and x.state = 'delivered')
-        or exists (select 1 from deliveries o where o.turn_id = t.id and o.state = 'delivered') then 'answered' else 'dead_lettered' end,
+        or exists (select 1 from deliveries o where o.turn_id = t.id and o.state = 'delivered' and o.ordinal >= 0) then 'answered' else 'dead_lettered' end,
     state_reason = coalesce(t.state_reason, (select x.reason from done x where x.turn_id = t.id and x.state <> 'delivered' limit 1))
   where t.state = 'delivering' and t.id in (select turn_id from done where state in ('delivered', 'rejected', 'cancelled', 'parked'))
     and not exists (select 1 from deliveries o where o.turn_id = t.id and o.state in ('pending', 'sending', 'unknown', 'open')
@@ -130,7 +130,7 @@ const TAKE = {
   name: "take_deliveries",
   text: `
 with due as materialized (
-  select id, id as conversation_id from conversations where outbox_due_at <= now() order by outbox_due_at limit $2 for update skip locked
+  select id, id as conversation_id from conversations where outbox_due_at <= now() and platform = any($3::text[]) order by outbox_due_at limit $2 for update skip locked
 ), none as (select null::text as id, null::text as conversation_id where false), next as materialized (
   select distinct on (d.conversation_id) d.id, d.not_before, d.conversation_id, d.sequence from deliveries d
   where d.state = 'pending' and d.conversation_id in (select id from due) order by d.conversation_id, d.sequence
@@ -148,7 +148,10 @@ with due as materialized (
 select ${SENDING_COLUMNS} from taken d join conversations c on c.id = d.conversation_id`,
 } as const;
 
-/** Marks the next write of each due outbox as sending by `owner`, at most one per conversation, never past an earlier one that is unresolved. */
-export function takeDeliveries(sql: SqlRunner, options: { owner: string; limit: number }): Promise<SendingDelivery[]> {
-  return sql.query<SendingDelivery>(TAKE, [options.owner, options.limit]);
+/** Marks the next write of each due outbox of these platforms as sending by `owner`, at most one per conversation, never past an earlier one that is unresolved. */
+export function takeDeliveries(
+  sql: SqlRunner,
+  options: { owner: string; limit: number; platforms: readonly string[] },
+): Promise<SendingDelivery[]> {
+  return sql.query<SendingDelivery>(TAKE, [options.owner, options.limit, options.platforms]);
 }

@@ -9,14 +9,30 @@ export async function replayTurn(sql: SqlRunner, turnId: string, timeoutMs: numb
             created_at = now(), not_before = now(), deadline_at = now() + $2 * interval '1 millisecond'
           where id = $1 and state = 'dead_lettered' returning event_id, reply_conversation_id, id
         ), old as (
-          update deliveries d set ordinal = -1 - d.ordinal - d.attempt * 1000, idempotency_key = d.idempotency_key || ':replaced:' || d.id from back b
-            where d.turn_id = b.id and d.state in ('delivered', 'rejected', 'cancelled')
+          update deliveries d set ordinal = -1 - d.ordinal - d.attempt * 1000, idempotency_key = d.idempotency_key || ':replaced:' || d.id,
+            state = case when d.state = 'parked' then 'cancelled' else d.state end from back b
+            where d.turn_id = b.id and d.ordinal >= 0 and d.state in ('delivered', 'rejected', 'cancelled', 'parked')
         ), ev as (
           update events e set open_turns = e.open_turns + 1, state = 'routed', state_reason = 'replayed', finished_at = null from back b where e.id = b.event_id
         )
         update conversations c set due_at = now(), rings = c.rings + 1 from back b where c.id = b.reply_conversation_id returning c.id`,
     },
     [turnId, timeoutMs],
+  );
+  return rows.length > 0;
+}
+
+/** Puts an event that could not be routed back to be routed; false when it is not one of those. */
+export async function replayEvent(sql: SqlRunner, eventId: string): Promise<boolean> {
+  const rows = await sql.query(
+    {
+      text: `with back as (
+          update events set state = 'pending', state_reason = 'replayed', finished_at = null, not_before = now()
+          where id = $1 and state = 'dead_lettered' and open_turns = 0 and not exists (select 1 from turns t where t.event_id = $1) returning conversation_id
+        )
+        update conversations c set due_at = now(), rings = c.rings + 1 from back b where c.id = b.conversation_id returning c.id`,
+    },
+    [eventId],
   );
   return rows.length > 0;
 }

@@ -7,6 +7,8 @@ export interface ReleaseRow {
   readonly routed: string | null;
   /** When it must be looked at again, ISO 8601; null when nothing is known to come. */
   readonly next_due: string | null;
+  /** It must be looked at again this many ms from now, by the ledger's clock; null when `next_due` says it all. */
+  readonly again_ms: number | null;
 }
 
 export interface RoutedEventRow {
@@ -50,7 +52,7 @@ export interface NewTurnRow {
   readonly restarts: number;
 }
 
-/** Ends a queued turn at once; asks the owner of a running one to stop. */
+/** Ends a queued turn at once; asks the owner of a running one, and through the sweep of one that people saw begin, to stop. */
 export interface CancelRow {
   readonly id: string;
   readonly conv: string;
@@ -64,7 +66,8 @@ export interface RoutingCommit {
   readonly events: readonly RoutedEventRow[];
   readonly decisions: readonly DecisionRow[];
   readonly turns: readonly NewTurnRow[];
-  readonly promote: readonly { readonly id: string; readonly conv: string }[];
+  /** Turns that start now; each has its whole time from now on, however long it queued. */
+  readonly promote: readonly { readonly id: string; readonly conv: string; readonly timeout_ms: number }[];
   readonly cancel: readonly CancelRow[];
 }
 
@@ -82,8 +85,8 @@ const ROUTE = {
   name: "route",
   text: `
 with held as materialized (
-  select c.id, i.rings, i.routed, i.next_due from conversations c
-  join jsonb_to_recordset($2::jsonb) as i(id text, epoch bigint, rings bigint, routed text, next_due timestamptz) on c.id = i.id
+  select c.id, i.rings, i.routed, least(i.next_due, now() + i.again_ms * interval '1 millisecond') as next_due from conversations c
+  join jsonb_to_recordset($2::jsonb) as i(id text, epoch bigint, rings bigint, routed text, next_due timestamptz, again_ms int) on c.id = i.id
   where c.lease_owner = $1 and c.lease_epoch = i.epoch order by c.id for update of c
 ), ev_in as materialized (
   select e.* from jsonb_to_recordset($3::jsonb) as e(id text, conv text, state text, reason text, open_turns int, steered text) join held h on h.id = e.conv
@@ -100,18 +103,21 @@ with held as materialized (
   select t.* from jsonb_to_recordset($5::jsonb) as t(id text, org text, agent text, conv text, reply_conv text, reply_thread text, reply_path jsonb, event text,
     trigger_message text, asker text, reason text, start boolean, timeout_ms int, hop int, root text, actor text, restarts int) join held h on h.id = t.conv
 ), reply_conv as (
-  insert into conversations (id, organization_id, installation_id, platform, channel_id, thread_id, path)
-  select distinct on (t.reply_conv) t.reply_conv, c.organization_id, c.installation_id, c.platform, c.channel_id, t.reply_thread, t.reply_path
+  insert into conversations (id, organization_id, installation_id, platform, channel_id, thread_id, path, due_at)
+  select distinct on (t.reply_conv) t.reply_conv, c.organization_id, c.installation_id, c.platform, c.channel_id, t.reply_thread, t.reply_path,
+    case when not t.start then now() end
   from turn_in t join conversations c on c.id = t.conv where t.reply_conv <> t.conv order by t.reply_conv
   on conflict (id) do nothing
+), ending as materialized (
+  select i.*, exists (select 1 from deliveries d where d.turn_id = i.id and d.preview and not d.final and d.state in ('pending', 'sending', 'open', 'unknown')) as shown
+  from jsonb_to_recordset($7::jsonb) as i(id text, conv text, state text, reason text) join held h on h.id = i.conv
 ), cancelled as (
   update turns t set
     cancel_requested = i.state || ':' || i.reason,
-    state = case when t.state in ('queued', 'waiting') then i.state else t.state end,
-    state_reason = case when t.state in ('queued', 'waiting') then i.reason else t.state_reason end,
-    finished_at = case when t.state in ('queued', 'waiting') then now() end
-  from jsonb_to_recordset($7::jsonb) as i(id text, conv text, state text, reason text) join held h on h.id = i.conv
-  where t.id = i.id and t.state in ('queued', 'waiting', 'running') returning t.id, t.event_id, t.state, t.state_reason, t.finished_at
+    state = case when t.state in ('queued', 'waiting') and not i.shown then i.state else t.state end,
+    state_reason = case when t.state in ('queued', 'waiting') and not i.shown then i.reason else t.state_reason end,
+    finished_at = case when t.state in ('queued', 'waiting') and not i.shown then now() end
+  from ending i where t.id = i.id and t.state in ('queued', 'waiting', 'running') returning t.id, t.event_id, t.state, t.state_reason, t.finished_at
 ), cancelled_ev as (
   update events e set open_turns = e.open_turns - x.n,
     state = case when e.open_turns - x.n > 0 then e.state when exists (select 1 from turns t where t.event_id = e.id and t.state = 'answered') then 'answered' else x.state end,
@@ -132,8 +138,8 @@ with held as materialized (
   returning id, conversation_id as conv, state, epoch, attempt, deadline_at, false as promoted
 ), promoted as (
   update turns t set state = 'running', owner = $1, epoch = t.epoch + 1, started_at = now(),
-    deadline_at = greatest(t.deadline_at, now() + interval '1 second')
-  from jsonb_to_recordset($6::jsonb) as i(id text, conv text) join held h on h.id = i.conv
+    deadline_at = greatest(t.deadline_at, now() + i.timeout_ms * interval '1 millisecond')
+  from jsonb_to_recordset($6::jsonb) as i(id text, conv text, timeout_ms int) join held h on h.id = i.conv
   where t.id = i.id and t.state = 'queued' and t.cancel_requested is null
   returning t.id, i.conv, t.state, t.epoch, t.attempt, t.deadline_at, true as promoted
 ), released as (

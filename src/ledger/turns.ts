@@ -17,7 +17,10 @@ export interface LoadedTurn {
   readonly reply_path: unknown;
   readonly installation_id: string;
   readonly platform: string;
-  readonly deadline_at: Date | null;
+  /** What is left of its time, by the ledger's clock. */
+  readonly remaining_ms: number | null;
+  readonly state: string;
+  readonly owner: string | null;
   readonly cancel_requested: string | null;
   readonly deferred_reply: unknown;
   readonly preview_id: string | null;
@@ -26,7 +29,7 @@ export interface LoadedTurn {
 }
 
 const LOAD_COLUMNS = `t.id, t.agent_id, t.organization_id, t.conversation_id, t.reply_conversation_id, t.reason, t.epoch, t.attempt, t.hop_count, t.root_event_id, t.event_id,
-  e.envelope, c.path as reply_path, c.installation_id, c.platform, t.deadline_at, t.cancel_requested, r.reply as deferred_reply, p.id as preview_id, p.fallback_text as preview_text,
+  e.envelope, c.path as reply_path, c.installation_id, c.platform, (extract(epoch from t.deadline_at - now()) * 1000)::float8 as remaining_ms, t.state, t.owner, t.cancel_requested, r.reply as deferred_reply, p.id as preview_id, p.fallback_text as preview_text,
   m.content as current_content`;
 
 const LOAD_JOINS = `join events e on e.id = t.event_id join conversations c on c.id = t.reply_conversation_id

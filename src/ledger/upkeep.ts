@@ -55,23 +55,30 @@ export interface Orphan {
 }
 
 /**
- * Takes turns whose owner is dead (or that `lost` names): back to their queue under a new epoch, or, when they were stopped, expired or died too often, into this worker's hands to be ended.
+ * Takes turns of these platforms that nobody will end otherwise, under a new epoch.
  *
- * Also takes waiting turns whose deferred reply is overdue.
+ * Those whose owner is dead (or that `lost` names) go back to their queue, and so do waiting ones whose deferred reply came unnoticed. Those that
+ * were stopped, waited or queued too long, or died too often, come into this worker's hands to be ended.
  */
-export function takeOrphans(sql: SqlRunner, owner: string, lost: readonly string[]): Promise<Orphan[]> {
+export function takeOrphans(
+  sql: SqlRunner,
+  owner: string,
+  options: { lost: readonly string[]; platforms: readonly string[]; othersToo: boolean },
+): Promise<Orphan[]> {
   return sql.query<Orphan>(
     {
       name: "take_orphans",
       text: `with orphan as (
-        select t.id, t.state from turns t
-        where t.finished_at is null and ((t.state = 'running' and (t.id = any($2::text[]) or (t.owner <> $1 and ${DEAD_OWNER("t.owner")})))
-          or (t.state = 'waiting' and t.deadline_at < now()) or (t.state = 'queued' and t.created_at < now() - interval '30 minutes'))
-        order by t.id limit 200 for update skip locked
+        select t.id, t.state, t.cancel_requested is null and ((t.state = 'running' and t.attempt < ${MAX_TURN_ATTEMPTS}) or (t.state = 'waiting' and r.turn_id is not null)) as again
+        from turns t join conversations c on c.id = t.reply_conversation_id and c.platform = any($3::text[])
+        left join deferred_replies r on r.turn_id = t.id and t.state in ('waiting', 'queued')
+        where t.finished_at is null and t.reply_conversation_id is not null and ((t.state = 'running' and (t.id = any($2::text[]) or ($4::boolean and t.owner <> $1 and ${DEAD_OWNER("t.owner")})))
+          or (t.state = 'waiting' and (t.deadline_at < now() or t.cancel_requested is not null or r.turn_id is not null))
+          or (t.state = 'queued' and (t.cancel_requested is not null or (t.created_at < now() - interval '30 minutes' and r.turn_id is null))))
+        order by t.id limit 200 for update of t skip locked
       ), taken as (
         update turns t set epoch = t.epoch + 1, attempt = t.attempt + case when o.state = 'running' then 1 else 0 end,
-          state = case when o.state = 'running' and t.cancel_requested is null and t.attempt < ${MAX_TURN_ATTEMPTS} then 'queued' else 'running' end,
-          owner = case when o.state = 'running' and t.cancel_requested is null and t.attempt < ${MAX_TURN_ATTEMPTS} then null else $1 end
+          state = case when o.again then 'queued' else 'running' end, owner = case when o.again then null else $1 end
         from orphan o where t.id = o.id
           and (o.state <> 'queued' or not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id and x.state in ('running', 'waiting', 'delivering')))
         returning t.id, t.organization_id, t.event_id, t.reply_conversation_id, t.state, t.attempt
@@ -83,7 +90,7 @@ export function takeOrphans(sql: SqlRunner, owner: string, lost: readonly string
       )
       select id, state = 'queued' as requeued from taken`,
     },
-    [owner, lost],
+    [owner, options.lost, options.platforms, options.othersToo],
   );
 }
 
@@ -100,12 +107,16 @@ export async function listOwnSending(sql: SqlRunner, owner: string): Promise<str
 }
 
 /** Deliveries that a dead worker was sending, or that `lost` names: edits are simply due again, new posts are of unknown outcome. */
-export async function orphanDeliveries(sql: SqlRunner, owner: string, lost: readonly string[]): Promise<number> {
+export async function orphanDeliveries(
+  sql: SqlRunner,
+  owner: string,
+  options: { lost: readonly string[]; othersToo: boolean },
+): Promise<number> {
   const rows = await sql.query(
     {
       name: "orphan_deliveries",
       text: `with orphan as (
-        select d.id from deliveries d where d.state = 'sending' and (d.id = any($2::text[]) or (d.owner <> $1 and ${DEAD_OWNER("d.owner")})) order by d.id limit 500 for update skip locked
+        select d.id from deliveries d where d.state = 'sending' and (d.id = any($2::text[]) or ($3::boolean and d.owner <> $1 and ${DEAD_OWNER("d.owner")})) order by d.id limit 500 for update skip locked
       ), changed as (
         update deliveries d set state = case when d.message_id is not null and not d.final then 'open' when d.message_id is not null then 'pending' else 'unknown' end,
           owner = null, not_before = now(), code = 'PLATFORM_OUTCOME_UNKNOWN', reason = 'whoever was sending it ended or lost the ledger'
@@ -115,7 +126,7 @@ export async function orphanDeliveries(sql: SqlRunner, owner: string, lost: read
       )
       select conversation_id from changed`,
     },
-    [owner, lost],
+    [owner, options.lost, options.othersToo],
   );
   return rows.length;
 }
@@ -127,12 +138,13 @@ export interface UnknownDelivery extends SendingDelivery {
 }
 
 /** Takes deliveries of unknown outcome that are due for a read-back; they count as being sent by this worker until it records what it found. */
-export function takeUnknown(sql: SqlRunner, owner: string): Promise<UnknownDelivery[]> {
+export function takeUnknown(sql: SqlRunner, owner: string, platforms: readonly string[]): Promise<UnknownDelivery[]> {
   return sql.query<UnknownDelivery>(
     {
       name: "take_unknown",
       text: `with due as (
-        select id from deliveries where state = 'unknown' and not_before <= now() order by not_before limit 50 for update skip locked
+        select d.id from deliveries d join conversations c on c.id = d.conversation_id and c.platform = any($2::text[])
+          where d.state = 'unknown' and d.not_before <= now() order by d.not_before limit 50 for update of d skip locked
       ), taken as (
         update deliveries d set state = 'sending', owner = $1, epoch = d.epoch + 1 from due where d.id = due.id returning d.*
       )
@@ -141,8 +153,39 @@ export function takeUnknown(sql: SqlRunner, owner: string): Promise<UnknownDeliv
           select o.message_id from deliveries o where o.conversation_id = d.conversation_id and o.message_id is not null order by o.sequence desc limit 500) x) end as known_message_ids
       from taken d join conversations c on c.id = d.conversation_id`,
     },
-    [owner],
+    [owner, platforms],
   );
+}
+
+/**
+ * Ends what every statement thought another one would end: turns whose last two writes were recorded by two processes at the same moment, and
+ * previews of turns that are over.
+ */
+export async function settleForgotten(sql: SqlRunner): Promise<number> {
+  const rows = await sql.query({
+    name: "settle_forgotten",
+    text: `with settled as (
+        update turns t set finished_at = now(),
+          state = case when t.outcome <> 'answered' then t.outcome
+            when exists (select 1 from deliveries o where o.turn_id = t.id and o.state = 'delivered' and o.ordinal >= 0) then 'answered' else 'dead_lettered' end
+        where t.state = 'delivering' and t.finished_at is null and t.replied_at < now() - interval '10 seconds'
+          and not exists (select 1 from deliveries o where o.turn_id = t.id and o.state in ('pending', 'sending', 'open', 'unknown'))
+        returning t.id, t.event_id, t.reply_conversation_id, t.state, t.state_reason
+      ), ev as (
+        update events e set open_turns = e.open_turns - x.n,
+          state = case when e.open_turns - x.n > 0 then e.state when x.answered or exists (select 1 from turns t where t.event_id = e.id and t.state = 'answered') then 'answered' else x.state end,
+          state_reason = case when e.open_turns - x.n > 0 then e.state_reason else x.reason end,
+          finished_at = case when e.open_turns - x.n > 0 then null else now() end
+        from (select event_id, count(*)::int as n, bool_or(state = 'answered') as answered, min(state) as state, min(state_reason) as reason from settled group by event_id) x
+        where e.id = x.event_id
+      ), previews as (
+        update deliveries d set state = 'cancelled', owner = null, reason = 'the turn ended without a text' from turns t
+        where d.preview and not d.final and d.state in ('pending', 'open', 'unknown') and t.id = d.turn_id and t.finished_at < now() - interval '10 seconds'
+        returning d.id
+      )
+      select id from settled union all select id from previews`,
+  });
+  return rows.length;
 }
 
 /** Makes work due again that no bell stands for (a bell or a wake-up was lost between two commits) and names its conversations. */

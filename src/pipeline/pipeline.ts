@@ -2,13 +2,14 @@ import type { ChatAdapter } from "../contracts/adapter.ts";
 import type { AdapterSink, InstallationStore } from "../contracts/adapter-sink.ts";
 import type { Logger } from "../contracts/logger.ts";
 import type { Metrics } from "../contracts/metrics.ts";
-import { ParleyError } from "../errors/parley-error.ts";
+import { ParleyError, toParleyError } from "../errors/parley-error.ts";
 import type { ClaimedConversation } from "../ledger/claims.ts";
 import type { Database } from "../ledger/connection/database.ts";
+import { insertDeadLetterOfEvent } from "../ledger/dead-letters.ts";
 import type { StartedTurn } from "../ledger/routing.ts";
 import type { NewId } from "../ledger/row-ids.ts";
 import { loadTurns } from "../ledger/turns.ts";
-import { findForgotten, forgetAllWorkers } from "../ledger/upkeep.ts";
+import { findForgotten, forgetAllWorkers, settleForgotten } from "../ledger/upkeep.ts";
 import type { Doorbell } from "../queue/queue-port.ts";
 import { createReconciler } from "../queue/reconciler.ts";
 import { createRosters } from "./assemble/roster.ts";
@@ -21,6 +22,7 @@ import type { Directory } from "./directory.ts";
 import { createIngest } from "./ingest/ingest.ts";
 import { fromLoaded, fromPlanned } from "./invoke/runnable-turn.ts";
 import { createTurnRunner } from "./invoke/turn-runner.ts";
+import { plainText } from "./render/plain-text.ts";
 import { createTurnEnds } from "./render/turn-ends.ts";
 import { answerCommand } from "./route/command-answers.ts";
 import { createDrain } from "./route/drain.ts";
@@ -85,7 +87,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     wake: wakeRouting,
     onWaiting: (state, waitMs) => (state === "pending" ? outbox.wakeIn(waitMs) : sweep.readBackIn(waitMs)),
   });
-  const outbox = createOutboxLoop({ database, owner, logger, deliverer });
+  const platforms = [...adapters.keys()];
+  const outbox = createOutboxLoop({ database, owner, logger, deliverer, platforms });
   const ends = createTurnEnds({
     database,
     owner,
@@ -111,11 +114,13 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     tools: (turn) => createTurnTools(database, rosters, turn),
     replyUrl: options.replyUrl,
     maxConcurrentTurns: options.maxConcurrentTurns,
+    onEnd: () => drain.slotFreed(),
   });
   const signals = await openTurnSignals(database, runner, logError);
   const drain = createDrain({
     database,
     owner,
+    platforms,
     logger,
     metrics,
     plan: {
@@ -125,7 +130,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       answerAgeMs: options.answerAgeMs,
       defaultAgent: options.defaultAgent,
       answersInThread: (platform) => adapters.get(platform)?.limits.answersInThread === true,
-      canSteer: (agentId) => connectors.of(agentId).features.steer,
+      canSteer,
     },
     freeSlots: () => runner.freeSlots,
     agentSlots: {
@@ -140,6 +145,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
           logger.warn({ err: error }, "promoted turns could not be read; the sweep takes them again"),
         );
     },
+    onUnroutable: (eventId, error) => void keepUnroutable(eventId, error),
     afterCommit: (plans) => {
       for (const plan of plans) signalPlan(plan);
     },
@@ -160,7 +166,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     logger,
     directory,
     adapter,
+    platforms,
     runner,
+    ends,
     deliverer,
     roles,
     wake,
@@ -177,7 +185,11 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const reconciler = createReconciler({
     everyMs: options.reconcileEveryMs,
     logger,
-    findDue: () => findForgotten(database),
+    findDue: async () => {
+      const settled = await settleForgotten(database);
+      if (settled > 0) logger.warn({ settled }, "turns or previews that nobody ended were ended");
+      return await findForgotten(database);
+    },
     ring: (ids) => options.doorbell.ring(ids),
   });
   options.doorbell.onBell(async () => {
@@ -200,9 +212,28 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   ): Promise<void> {
     const contexts = new Map(promoted.map(({ started, claimed }) => [started.id, claimed]));
     for (const loaded of await loadTurns(database, [...contexts.keys()])) {
+      // The sweep may have taken it back while this was being read.
+      if (loaded.state !== "running" || loaded.owner !== owner) continue;
       const turn = fromLoaded(loaded, directory, contexts.get(loaded.id) ?? { history: null, thread_root: null });
       if (turn !== undefined) runner.start(turn);
+      else await ends.commitWithoutAgent(loaded);
     }
+  }
+
+  /** A connector that cannot be made steers nothing; its turn will say why it cannot run. */
+  function canSteer(agentId: string): boolean {
+    try {
+      return connectors.of(agentId).features.steer;
+    } catch {
+      return false;
+    }
+  }
+
+  async function keepUnroutable(eventId: string, error: unknown): Promise<void> {
+    const { code, detail } = toParleyError(error, "INVARIANT_BROKEN");
+    await insertDeadLetterOfEvent(database, { id: newId("x"), eventId, code, reason: plainText(detail ?? "") }).catch(
+      (lost: unknown) => logger.error({ err: lost, eventId }, "a dead letter could not be stored"),
+    );
   }
 
   function signalPlan(plan: ConversationPlan): void {

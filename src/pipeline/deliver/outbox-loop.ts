@@ -29,6 +29,8 @@ export function createOutboxLoop(options: {
   owner: string;
   logger: Logger;
   deliverer: Deliverer;
+  /** The platforms that this process has an adapter of. */
+  platforms: readonly string[];
 }): OutboxLoop {
   let dirty = false;
   let stopped = false;
@@ -53,7 +55,11 @@ export function createOutboxLoop(options: {
     while (!stopped && options.deliverer.sending < MAX_SENDING) {
       const markedAtMs = performance.now();
       const taken = await retryDeadlocks(() =>
-        takeDeliveries(options.database, { owner: options.owner, limit: MAX_CONVERSATIONS }),
+        takeDeliveries(options.database, {
+          owner: options.owner,
+          limit: MAX_CONVERSATIONS,
+          platforms: options.platforms,
+        }),
       );
       if (taken.length === 0) return;
       options.deliverer.dispatch(taken, markedAtMs);

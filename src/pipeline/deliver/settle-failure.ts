@@ -1,6 +1,7 @@
 import type { ParleyError } from "../../errors/parley-error.ts";
 import type { ReceiptRow } from "../../ledger/receipts.ts";
 import type { SendingDelivery } from "../../ledger/replies.ts";
+import { plainText } from "../render/plain-text.ts";
 
 /** How long a write is tried for while it certainly was not sent, in ms; an answer older than this helps nobody. */
 export const DELIVERY_TTL_MS = 1_800_000;
@@ -24,7 +25,7 @@ export function settleFailure(
     occurred: null,
     porder: null,
     code: error.code,
-    reason: error.detail ?? error.row.userText,
+    reason: plainText(error.detail ?? error.row.userText),
     wait_ms: waitMs,
     absent: false,
     body: null,

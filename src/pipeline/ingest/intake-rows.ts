@@ -119,10 +119,10 @@ export function toMembershipRow(envelope: Envelope): MembershipRow | undefined {
     version: envelope.platformOrder,
   };
   if (envelope.kind === "member_joined" && !envelope.body.self)
-    return { ...base, member: envelope.body.memberId, state: "joined" };
+    return { ...base, member: envelope.body.memberId, state: "joined", implied: false };
   if (envelope.kind === "member_left" && !envelope.body.self)
-    return { ...base, member: envelope.body.memberId, state: "left" };
+    return { ...base, member: envelope.body.memberId, state: "left", implied: false };
   if (envelope.kind === "message_created" && !envelope.sender.self && envelope.sender.kind !== "agent")
-    return { ...base, member: envelope.sender.id, state: "joined" };
+    return { ...base, member: envelope.sender.id, state: "joined", implied: true };
   return undefined;
 }

@@ -36,14 +36,22 @@ export function createMirrorMemory(): MirrorMemory {
             row.archived !== null || row.self_member !== null || known.get(channelKey(row)) !== channelValue(row),
         ),
         channelKey,
+        (earlier, row) => ({
+          ...row,
+          name: row.name ?? earlier.name,
+          archived: row.archived ?? earlier.archived,
+          self_member: row.self_member ?? earlier.self_member,
+        }),
       ),
       people: latest(
         rows.people.filter((row) => known.get(personKey(row)) !== personValue(row)),
         personKey,
       ),
       memberships: latest(
-        rows.memberships.filter((row) => known.get(memberKey(row)) !== row.state),
+        // Another process may have recorded a change since: only what an ordinary message implies is left out.
+        rows.memberships.filter((row) => !row.implied || known.get(memberKey(row)) !== row.state),
         memberKey,
+        (one, other) => (one.version > other.version ? one : other),
       ),
     }),
     learn(rows) {
@@ -54,6 +62,16 @@ export function createMirrorMemory(): MirrorMemory {
   };
 }
 
-function latest<Row>(rows: readonly Row[], keyOf: (row: Row) => string): Row[] {
-  return [...new Map(rows.map((row) => [keyOf(row), row])).values()];
+/** One row per key; where several say something of it, `merge` says what holds. */
+function latest<Row>(
+  rows: readonly Row[],
+  keyOf: (row: Row) => string,
+  merge: (earlier: Row, row: Row) => Row = (_earlier, row) => row,
+): Row[] {
+  const byKey = new Map<string, Row>();
+  for (const row of rows) {
+    const earlier = byKey.get(keyOf(row));
+    byKey.set(keyOf(row), earlier === undefined ? row : merge(earlier, row));
+  }
+  return [...byKey.values()];
 }

@@ -27,6 +27,7 @@ export interface RunnableTurn {
   readonly envelope: Envelope;
   /** The newest content of the trigger, where it differs from the envelope. */
   readonly currentContent: readonly ContentBlock[] | undefined;
+  /** By this process's own clock, which may differ from the ledger's by a minute. */
   readonly deadlineAt: Date;
   readonly context: Pick<ClaimedConversation, "history" | "thread_root">;
   /** The reply came already, to the turn's reply address. */
@@ -56,7 +57,7 @@ export function fromPlanned(planned: PlannedTurn, started: StartedTurn): Runnabl
     eventId: row.event,
     envelope,
     currentContent: newer?.content as ContentBlock[] | undefined, // written from a validated envelope
-    deadlineAt: started.deadline_at ?? new Date(Date.now() + row.timeout_ms),
+    deadlineAt: new Date(Date.now() + row.timeout_ms),
     context: claimed,
     deferredReply: undefined,
     hasPreview: false,
@@ -88,7 +89,7 @@ export function fromLoaded(
     eventId: turn.event_id,
     envelope: turn.envelope as Envelope, // validated at ingest
     currentContent: (turn.current_content ?? undefined) as ContentBlock[] | undefined, // written from a validated envelope
-    deadlineAt: turn.deadline_at ?? new Date(Date.now() + agent.definition.turnTimeoutMs),
+    deadlineAt: new Date(Date.now() + (turn.remaining_ms ?? agent.definition.turnTimeoutMs)),
     context,
     deferredReply: turn.deferred_reply ?? undefined,
     hasPreview: turn.preview_id !== null,

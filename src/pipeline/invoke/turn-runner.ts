@@ -25,6 +25,8 @@ export interface TurnRunner {
   fail(turn: RunnableTurn, error: ParleyError): void;
   /** Asks a running turn to end; `request` is `state:reason`. False when it does not run here. */
   cancel(turnId: string, request: string): boolean;
+  /** Lets go of a turn that another worker has taken over: its agent is stopped and nothing of it is shown or committed any more. */
+  abandon(turnId: string): void;
   /** Hands a message to a running turn. False when it does not run here. */
   steer(turnId: string, eventId: string, message: TranscriptMessage): boolean;
   active(): ReadonlySet<string>;
@@ -49,6 +51,8 @@ export interface TurnRunnerOptions {
   readonly tools: (turn: RunnableTurn) => readonly TurnTool[];
   readonly replyUrl: (turnId: string) => string;
   readonly maxConcurrentTurns: number;
+  /** Called when a turn has left its slot. */
+  readonly onEnd: () => void;
 }
 
 interface ActiveTurn {
@@ -58,6 +62,7 @@ interface ActiveTurn {
   preview: PreviewDriver | undefined;
   text: () => string;
   cancelRequest: string | undefined;
+  abandoned: boolean;
   done: Promise<void>;
 }
 
@@ -74,7 +79,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     try {
       const invocation =
         turn.deferredReply === undefined ? await invoke(active, startedAtMs) : deferredInvocation(turn.deferredReply);
-      if (abandoned) return;
+      if (abandoned || active.abandoned) return;
       await active.preview?.settle();
       if (invocation.kind === "deferred") {
         await deferTurn(database, { id: turn.turnId, epoch: turn.epoch, owner, deadlineMs: invocation.deadlineMs });
@@ -168,7 +173,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
 
   async function handleFailure(active: ActiveTurn, error: ParleyError, startedAtMs: number): Promise<void> {
     const { turn } = active;
-    if (abandoned) return;
+    if (abandoned || active.abandoned) return;
     try {
       await active.preview?.settle();
       if (active.cancelRequest !== undefined) return await endRefused(active);
@@ -221,14 +226,16 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       preview: undefined,
       text: () => "",
       cancelRequest: undefined,
+      abandoned: false,
       done: Promise.resolve(),
     };
     running.set(turn.turnId, active);
     count(turn.agent.agentId, 1);
     active.done = work(active).finally(() => {
       active.steering.end();
-      running.delete(turn.turnId);
+      if (running.get(turn.turnId) === active) running.delete(turn.turnId);
       count(turn.agent.agentId, -1);
+      options.onEnd();
     });
   }
 
@@ -241,6 +248,14 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       active.cancelRequest ??= request;
       active.controller.abort(new ParleyError("TURN_CANCELLED", { detail: request }));
       return true;
+    },
+    abandon(turnId) {
+      const active = running.get(turnId);
+      if (active === undefined) return;
+      active.abandoned = true;
+      active.controller.abort(new ParleyError("LEASE_LOST", { detail: "another worker took this turn over" }));
+      // The preview belongs to whoever has the turn now.
+      void active.preview?.settle();
     },
     steer(turnId, eventId, message) {
       const active = running.get(turnId);

@@ -1,12 +1,18 @@
 import type { DeadLetterOperations, DeadLetterView } from "../../contracts/operations.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
-import type { Database } from "../../ledger/connection/database.ts";
+import type { Database, SqlRunner } from "../../ledger/connection/database.ts";
 import { findDeadLetter, listDeadLetters, resolveDeadLetter } from "../../ledger/dead-letters.ts";
-import { replayDelivery, replayTurn } from "../../ledger/replay.ts";
+import { replayDelivery, replayEvent, replayTurn } from "../../ledger/replay.ts";
 import type { Directory } from "../directory.ts";
 
 const DEFAULT_LIMIT = 100;
 const REPLAY_TIMEOUT_MS = 600_000;
+
+function again(sql: SqlRunner, letter: DeadLetterView): Promise<boolean> {
+  if (letter.deliveryId !== undefined) return replayDelivery(sql, letter.deliveryId);
+  if (letter.turnId !== undefined) return replayTurn(sql, letter.turnId, REPLAY_TIMEOUT_MS);
+  return replayEvent(sql, letter.eventId ?? "");
+}
 
 /** Dead letters: to be read, replayed under the same identity and keys, or put away. */
 export function createDeadLetterOperations(options: {
@@ -16,43 +22,51 @@ export function createDeadLetterOperations(options: {
 }): DeadLetterOperations {
   const { database } = options;
 
-  async function existing(organizationId: string, id: string): Promise<DeadLetterView & { raw?: string }> {
-    const letter = await findDeadLetter(database, organizationId, id);
+  async function existing(
+    organizationId: string,
+    id: string,
+    sql: SqlRunner = database,
+  ): Promise<DeadLetterView & { raw?: string }> {
+    const letter = await findDeadLetter(sql, organizationId, id);
     if (letter === undefined) throw new ParleyError("NOT_FOUND", { detail: `there is no dead letter ${id}` });
     return letter;
   }
 
-  async function resolve(organizationId: string, id: string, state: "replayed" | "discarded"): Promise<void> {
-    if (await resolveDeadLetter(database, organizationId, id, state)) return;
-    const { state: now } = await existing(organizationId, id);
+  async function resolve(
+    sql: SqlRunner,
+    organizationId: string,
+    id: string,
+    state: "replayed" | "discarded",
+  ): Promise<void> {
+    if (await resolveDeadLetter(sql, organizationId, id, state)) return;
+    const { state: now } = await existing(organizationId, id, sql);
     throw new ParleyError("CONFLICT", { detail: `the dead letter is ${now} already` });
   }
 
   return {
     list: (organizationId, { state = "open", limit = DEFAULT_LIMIT } = {}) =>
       listDeadLetters(database, organizationId, state, limit),
-    show: existing,
+    show: (organizationId, id) => existing(organizationId, id),
     async replay(organizationId, id) {
       const letter = await existing(organizationId, id);
-      if (letter.deliveryId === undefined && letter.turnId === undefined) {
+      if (letter.deliveryId === undefined && letter.turnId === undefined && letter.eventId === undefined) {
         throw new ParleyError("CONFLICT", {
           detail: "this event fits no schema, so it cannot be replayed; read it with: parley deadletters show",
         });
       }
-      await resolve(organizationId, id, "replayed");
-      const running =
-        letter.deliveryId === undefined
-          ? await replayTurn(database, letter.turnId ?? "", REPLAY_TIMEOUT_MS)
-          : await replayDelivery(database, letter.deliveryId);
-      if (!running)
+      // One transaction: a letter that counts as replayed while nothing runs would be lost.
+      await database.transaction(async (tx) => {
+        await resolve(tx, organizationId, id, "replayed");
+        if (await again(tx, letter)) return;
         throw new ParleyError("CONFLICT", {
           detail: "the work has moved on since: it was answered, cancelled or replayed",
         });
+      });
       options.wake();
       return await existing(organizationId, id);
     },
     async discard(organizationId, id) {
-      await resolve(organizationId, id, "discarded");
+      await resolve(database, organizationId, id, "discarded");
       return await existing(organizationId, id);
     },
   };

@@ -17,6 +17,7 @@ import { createBatcher } from "../batcher.ts";
 import type { Directory } from "../directory.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
 import { followUpOf } from "./follow-up.ts";
+import { plainText } from "./plain-text.ts";
 
 export interface TurnEnd {
   readonly outcome: TurnEndRow["outcome"];
@@ -32,6 +33,8 @@ export interface TurnEnds {
   commit(turn: RunnableTurn, end: TurnEnd): Promise<boolean>;
   /** One clear notice in the conversation and one dead letter. */
   commitFailure(turn: RunnableTurn, error: ParleyError, consumed: readonly string[]): Promise<boolean>;
+  /** Ends a turn whose agent was removed: nobody is left to answer, or to say so. */
+  commitWithoutAgent(turn: { readonly id: string; readonly epoch: number }): Promise<boolean>;
   /** The `state:reason` with which a turn was asked to stop, if it was and is still ours. */
   cancelRequest(turn: RunnableTurn): Promise<string | undefined>;
   settle(): Promise<void>;
@@ -147,11 +150,25 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
         usage: undefined,
         consumed,
       });
-      const reason = (error.detail ?? error.row.userText).slice(0, 1_000);
+      const reason = plainText(error.detail ?? error.row.userText);
       return add({
         ...item,
         deadLetter: { id: options.newId("x"), turn: turn.turnId, stage: "invoke", code: error.code, reason },
       });
+    },
+    commitWithoutAgent({ id, epoch }) {
+      const turn: TurnEndRow = {
+        id,
+        epoch,
+        outcome: "cancelled",
+        reason: "agent_removed",
+        reply: null,
+        usage: null,
+        follow_up: null,
+        posts: 0,
+        consumed: [],
+      };
+      return add({ turn, deliveries: [], deadLetter: undefined });
     },
     async cancelRequest(turn) {
       const [row] = await database.query<{ cancel_requested: string | null }>(

@@ -11,6 +11,8 @@ import { type ConversationPlan, type PlanContext, type PlannedTurn, planConversa
 export interface Drain {
   /** Says that there may be work; never waits. */
   wake(): void;
+  /** Says that a turn ended: goes on if it was only slots that were missing. */
+  slotFreed(): void;
   /** Stops taking work and resolves when the round under way is committed. */
   stop(): Promise<void>;
 }
@@ -18,6 +20,8 @@ export interface Drain {
 export interface DrainOptions {
   readonly database: Database;
   readonly owner: string;
+  /** The platforms that this process has an adapter of. */
+  readonly platforms: readonly string[];
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly plan: Omit<PlanContext, "loops" | "takeSlot">;
@@ -31,6 +35,8 @@ export interface DrainOptions {
     planned: readonly { turn: PlannedTurn; started: StartedTurn }[],
     promoted: readonly { started: StartedTurn; claimed: ClaimedConversation }[],
   ) => void;
+  /** Keeps an event that could not be routed as a dead letter. */
+  readonly onUnroutable: (eventId: string, error: unknown) => void;
   /** Tells owners of cancelled turns, and answers commands, after the commit. */
   readonly afterCommit: (plans: readonly ConversationPlan[]) => void;
 }
@@ -38,12 +44,15 @@ export interface DrainOptions {
 /** Conversations per commit; many conversations share one, which is what makes routing cheap. */
 const MAX_CONVERSATIONS = 200;
 const RETRY_AFTER_ERROR_MS = 250;
+/** How soon a conversation is looked at again whose agent has its share of slots in use, in ms. */
+const STARVED_AGAIN_MS = 1_000;
 
 /** Creates the loop that routes due conversations in order, many to a commit, for as long as there are any. */
 export function createDrain(options: DrainOptions): Drain {
   const { database, owner, logger } = options;
   let dirty = false;
   let stopped = false;
+  let full = false;
   let running: Promise<void> | undefined;
 
   async function run(): Promise<void> {
@@ -62,8 +71,14 @@ export function createDrain(options: DrainOptions): Drain {
 
   async function round(): Promise<boolean> {
     const limit = Math.min(MAX_CONVERSATIONS, options.freeSlots());
-    if (limit <= 0) return false;
-    const claimed = await claimDue(database, { owner, limit, historyMessages: options.historyMessages() });
+    full = limit <= 0;
+    if (full) return false;
+    const claimed = await claimDue(database, {
+      owner,
+      limit,
+      historyMessages: options.historyMessages(),
+      platforms: options.platforms,
+    });
     if (claimed.length === 0) return false;
     const envelopes = new Map(
       claimed.map((conversation) => [
@@ -114,6 +129,7 @@ export function createDrain(options: DrainOptions): Drain {
     for (const rule of held.flatMap((plan) => plan.suppressed)) options.metrics.loopSuppressed(rule);
     options.startTurns(fresh, promoted);
     options.afterCommit(held);
+    for (const { eventId, error } of held.flatMap((plan) => plan.failed)) options.onUnroutable(eventId, error);
     scheduleNext(held);
     return queued;
   }
@@ -121,18 +137,21 @@ export function createDrain(options: DrainOptions): Drain {
   function commitPlans(plans: readonly ConversationPlan[], start: boolean): ReturnType<typeof commitRouting> {
     const commit = {
       owner,
-      conversations: plans.map(({ claimed }) => ({
+      conversations: plans.map(({ claimed, starved }) => ({
         id: claimed.id,
         epoch: claimed.lease_epoch,
         rings: claimed.rings,
         routed: lastOrder(claimed),
-        next_due: nextDue(claimed, start)?.toISOString() ?? null,
+        next_due: claimed.next_due_at?.toISOString() ?? null,
+        again_ms: !start || isHot(claimed) ? 0 : starved ? STARVED_AGAIN_MS : null,
       })),
       events: plans.flatMap((plan) => plan.events),
       decisions: plans.flatMap((plan) => plan.decisions),
       turns: plans.flatMap((plan) => plan.turns.map((turn) => (start ? turn.row : { ...turn.row, start: false }))),
       promote: start
-        ? plans.flatMap((plan) => plan.promote.map((turn) => ({ id: turn.id, conv: plan.claimed.id })))
+        ? plans.flatMap((plan) =>
+            plan.promote.map(({ turn, timeoutMs }) => ({ id: turn.id, conv: plan.claimed.id, timeout_ms: timeoutMs })),
+          )
         : [],
       cancel: plans.flatMap((plan) => plan.cancel),
     };
@@ -160,6 +179,9 @@ export function createDrain(options: DrainOptions): Drain {
 
   return {
     wake,
+    slotFreed() {
+      if (full) wake();
+    },
     async stop() {
       stopped = true;
       await running;
@@ -175,9 +197,4 @@ function isHot(claimed: ClaimedConversation): boolean {
 function lastOrder(claimed: ClaimedConversation): string | null {
   const last = claimed.events?.at(-1)?.envelope as Envelope | undefined; // validated at ingest
   return last?.platformOrder ?? null;
-}
-
-function nextDue(claimed: ClaimedConversation, start: boolean): Date | undefined {
-  if (!start || isHot(claimed)) return new Date();
-  return claimed.next_due_at ?? undefined;
 }

@@ -1,3 +1,4 @@
+import { DEFAULT_TURN_TIMEOUT_MS } from "../../contracts/agent-definition.ts";
 import type { TurnReason } from "../../contracts/connector.ts";
 import { contentToText } from "../../envelope/content.ts";
 import { type ConversationPath, conversationKey } from "../../envelope/conversation.ts";
@@ -25,11 +26,15 @@ export interface ConversationPlan {
   readonly events: RoutedEventRow[];
   readonly decisions: DecisionRow[];
   readonly turns: PlannedTurn[];
-  readonly promote: OpenTurn[];
+  readonly promote: { readonly turn: OpenTurn; readonly timeoutMs: number }[];
+  /** A turn waits for its agent to have a slot again. */
+  starved: boolean;
   readonly cancel: CancelRow[];
   /** Commands and stops that want an answer visible to the caller. */
   readonly commands: { readonly envelope: Envelope; readonly stopped: number }[];
   readonly suppressed: string[];
+  /** Events that could not be planned, with the error; they must not hold up the others. */
+  readonly failed: { readonly eventId: string; readonly error: unknown }[];
 }
 
 export interface PlanContext {
@@ -63,17 +68,37 @@ export function planConversation(
     decisions: [],
     turns: [],
     promote: [],
+    starved: false,
     cancel: [],
     commands: [],
     suppressed: [],
+    failed: [],
   };
   const open = new Map((claimed.open_turns ?? []).map((turn) => [turn.id, turn]));
   for (const [index, event] of (claimed.events ?? []).entries()) {
     const envelope = envelopes[index];
-    if (envelope !== undefined) planEvent(plan, event, envelope, open, context);
+    if (envelope !== undefined) planGuarded(plan, event, envelope, open, context);
   }
   planPromotions(plan, open, context);
   return plan;
+}
+
+/** An event that routing chokes on ends as a dead letter by itself; all others of the round go on. */
+function planGuarded(
+  plan: ConversationPlan,
+  event: ClaimedEvent,
+  envelope: Envelope,
+  open: Map<string, OpenTurn>,
+  context: PlanContext,
+): void {
+  try {
+    planEvent(plan, event, envelope, open, context);
+  } catch (error) {
+    for (const turn of open.values()) if (turn.planned === true && turn.event_id === event.id) open.delete(turn.id);
+    plan.decisions.splice(0, plan.decisions.length, ...plan.decisions.filter((row) => row.event !== event.id));
+    plan.failed.push({ eventId: event.id, error });
+    plan.events.push(eventRow(event, plan, { state: "dead_lettered", reason: "routing_failed" }));
+  }
 }
 
 function planEvent(
@@ -158,13 +183,15 @@ function planTurns(
   const opened: PlannedTurn[] = [];
   const steered: string[] = [];
   const late = claimed.routed_order !== null && envelope.platformOrder < claimed.routed_order;
-  for (const agent of agents) {
-    const decision = decide(envelope, agent, facts);
+  const decided = agents.map((agent) => ({ agent, decision: decide(envelope, agent, facts) }));
+  // An event is handed to one running turn or opens turns: whoever else is addressed with others gets a turn of its own.
+  const alone = decided.filter(({ decision }) => decision.verdict === "turn").length === 1;
+  for (const { agent, decision } of decided) {
     if (decision.rule === "hop_limit" || decision.rule === "pair_budget" || decision.rule === "turn_budget")
       plan.suppressed.push(decision.rule);
     const turn =
       decision.verdict === "turn"
-        ? openTurn(plan, event, envelope, agent, decision.reason ?? "mention", open, context, restarts)
+        ? openTurn(plan, event, envelope, agent, decision.reason ?? "mention", open, context, restarts, alone)
         : undefined;
     if (turn?.steered !== undefined) steered.push(turn.steered);
     if (turn?.planned !== undefined) opened.push(turn.planned);
@@ -188,6 +215,7 @@ function openTurn(
   open: Map<string, OpenTurn>,
   context: PlanContext,
   restarts: number,
+  alone: boolean,
 ): { planned?: PlannedTurn; steered?: string } {
   const { claimed } = plan;
   const replyPath = replyPathOf(envelope, agent, context);
@@ -197,18 +225,14 @@ function openTurn(
     (turn) => turn.agent_id === agent.agentId && turn.reply_conversation_id === replyConv,
   );
   const running = active.find((turn) => turn.state === "running");
-  if (
-    running !== undefined &&
-    agent.definition.turnMode === "steer" &&
-    context.canSteer(agent.agentId) &&
-    plan.turns.every((turn) => turn.row.event !== event.id)
-  ) {
+  if (alone && running !== undefined && agent.definition.turnMode === "steer" && context.canSteer(agent.agentId)) {
     return { steered: running.id };
   }
   if (active.length > 0 && agent.definition.turnMode === "interrupt") {
     endOpenTurns(plan, open, (turn) => active.includes(turn), "superseded", "interrupted_by_newer_message");
   }
   context.loops.planned(envelope, event.id, agent.agentId);
+  const free = !active.some((turn) => open.has(turn.id));
   const row: NewTurnRow = {
     id: context.newId("t"),
     org: claimed.organization_id,
@@ -221,13 +245,14 @@ function openTurn(
     trigger_message: "messageId" in envelope.body ? (envelope.body.messageId ?? null) : null,
     asker: envelope.sender.kind === "agent" ? null : envelope.sender.id,
     reason,
-    start: !active.some((turn) => open.has(turn.id)) && context.takeSlot(agent.agentId),
+    start: free && context.takeSlot(agent.agentId),
     timeout_ms: agent.definition.turnTimeoutMs,
     hop: envelope.cause?.hopCount ?? 0,
     root: rootOf(envelope, event.id),
     actor: actorOf(envelope) ?? null,
     restarts,
   };
+  if (free && !row.start && replyConv === claimed.id) plan.starved = true;
   open.set(row.id, {
     id: row.id,
     agent_id: row.agent,
@@ -290,7 +315,10 @@ function planPromotions(plan: ConversationPlan, open: ReadonlyMap<string, OpenTu
     )
       continue;
     busy.add(turn.agent_id);
-    if (turn.due && context.takeSlot(turn.agent_id)) plan.promote.push(turn);
+    if (!turn.due) continue;
+    const timeoutMs = context.directory.get(turn.agent_id)?.definition.turnTimeoutMs ?? DEFAULT_TURN_TIMEOUT_MS;
+    if (context.takeSlot(turn.agent_id)) plan.promote.push({ turn, timeoutMs });
+    else plan.starved = true;
   }
 }
 

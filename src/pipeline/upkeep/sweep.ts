@@ -13,11 +13,13 @@ import {
   orphanDeliveries,
   takeOrphans,
   takeUnknown,
+  WORKER_DEAD_AFTER_MS,
 } from "../../ledger/upkeep.ts";
 import { type Deliverer, MAX_MARK_AGE_MS } from "../deliver/deliverer.ts";
 import type { Directory } from "../directory.ts";
 import { fromLoaded } from "../invoke/runnable-turn.ts";
 import type { TurnRunner } from "../invoke/turn-runner.ts";
+import type { TurnEnds } from "../render/turn-ends.ts";
 import { reconcileDelivery } from "./reconcile.ts";
 
 export interface Sweep {
@@ -36,7 +38,10 @@ export interface SweepOptions {
   readonly logger: Logger;
   readonly directory: Directory;
   readonly adapter: (platform: string) => ChatAdapter;
+  /** The platforms that this process has an adapter of. */
+  readonly platforms: readonly string[];
   readonly runner: TurnRunner;
+  readonly ends: TurnEnds;
   readonly deliverer: Deliverer;
   /** Works on turns (worker role) and on the outbox (delivery role). */
   readonly roles: { readonly worker: boolean; readonly delivery: boolean };
@@ -46,6 +51,8 @@ export interface SweepOptions {
   readonly everyMs: number;
 }
 
+/** A heartbeat that came later than this, in ms, says that the ledger (or this process) was away. */
+const LATE_BEAT_MS = 1_500;
 /** A mark that nobody took up for this long, in ms, is too old to be sent even if its answer still came. */
 const UNATTENDED_AFTER_MS = MAX_MARK_AGE_MS + 500;
 /** A read-back that comes a moment early finds nothing due, so it comes a moment late. */
@@ -57,13 +64,28 @@ export function createSweep(options: SweepOptions): Sweep {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
   let suspects = new Set<string>();
+  let strangers = new Set<string>();
   let unattended = new Map<string, number>();
   const readingBack = new Set<string>();
   let healthy = true;
+  let lastBeatMs = Number.POSITIVE_INFINITY;
+  let othersFromMs = 0;
   let readBack: NodeJS.Timeout | undefined;
 
-  async function look(): Promise<void> {
+  /** Whether the heartbeats of others say anything: after a time when ours could not reach the ledger, theirs get the time to come first. */
+  function othersCount(): boolean {
+    return performance.now() >= othersFromMs;
+  }
+
+  async function beatOnce(): Promise<void> {
+    const dueMs = lastBeatMs + options.everyMs + LATE_BEAT_MS;
     await beat(database, worker);
+    lastBeatMs = performance.now();
+    if (lastBeatMs > dueMs) othersFromMs = lastBeatMs + WORKER_DEAD_AFTER_MS;
+  }
+
+  async function look(): Promise<void> {
+    await beatOnce();
     if (options.roles.worker) await lookAfterTurns();
     if (options.roles.delivery) await lookAfterDeliveries(await lostDeliveries());
     const due = await hasDueWork(database);
@@ -72,14 +94,24 @@ export function createSweep(options: SweepOptions): Sweep {
   }
 
   async function lookAfterTurns(): Promise<void> {
-    const own = await listOwnTurns(database, worker.id);
     const active = runner.active();
+    const own = await listOwnTurns(database, worker.id);
     for (const turn of own) if (turn.cancel_requested !== null) runner.cancel(turn.id, turn.cancel_requested);
     // Ours by the ledger, yet not in hand at two looks in a row: its end was lost with a connection.
-    const missing = own.filter((turn) => !active.has(turn.id)).map((turn) => turn.id);
+    const now = runner.active();
+    const missing = own.filter((turn) => !active.has(turn.id) && !now.has(turn.id)).map((turn) => turn.id);
     const lost = missing.filter((id) => suspects.has(id));
     suspects = new Set(missing);
-    const orphans = await takeOrphans(database, worker.id, lost);
+    // In hand and not ours by the ledger at two looks in a row: another worker took us for dead.
+    const ours = new Set(own.map((turn) => turn.id));
+    const gone = [...active].filter((id) => !ours.has(id) && now.has(id));
+    for (const id of gone) if (strangers.has(id)) runner.abandon(id);
+    strangers = new Set(gone);
+    const orphans = await takeOrphans(database, worker.id, {
+      lost,
+      platforms: options.platforms,
+      othersToo: othersCount(),
+    });
     const toEnd = orphans.filter((orphan) => !orphan.requeued).map((orphan) => orphan.id);
     if (toEnd.length > 0) await endOrphans(toEnd);
   }
@@ -88,12 +120,7 @@ export function createSweep(options: SweepOptions): Sweep {
     for (const loaded of await loadTurns(database, ids)) {
       const turn = fromLoaded(loaded, options.directory, { history: null, thread_root: null });
       if (turn === undefined) {
-        await database.query(
-          {
-            text: "update turns set state = 'cancelled', state_reason = 'agent_removed', finished_at = now() where id = $1 and owner = $2",
-          },
-          [loaded.id, worker.id],
-        );
+        await options.ends.commitWithoutAgent(loaded);
         continue;
       }
       const error =
@@ -118,8 +145,8 @@ export function createSweep(options: SweepOptions): Sweep {
   }
 
   async function lookAfterDeliveries(lost: readonly string[]): Promise<void> {
-    await orphanDeliveries(database, worker.id, lost);
-    for (const delivery of await takeUnknown(database, worker.id)) {
+    await orphanDeliveries(database, worker.id, { lost, othersToo: othersCount() });
+    for (const delivery of await takeUnknown(database, worker.id, options.platforms)) {
       readingBack.add(delivery.id);
       void reconcileDelivery(delivery, {
         adapter: options.adapter,
@@ -173,6 +200,7 @@ export function createSweep(options: SweepOptions): Sweep {
   return {
     async start() {
       await beat(database, worker);
+      lastBeatMs = performance.now();
       timer = setInterval(() => void run(), options.everyMs);
     },
     run,

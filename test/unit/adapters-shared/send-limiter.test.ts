@@ -110,6 +110,15 @@ test("a keyed queue keeps the order of each key and survives failures", async ()
   await vi.waitUntil(() => queue.size === 0);
 });
 
+test("a call that waited while the process stood still does not start: another worker may have sent it", async () => {
+  let nowMs = 0;
+  const limiter = new SendLimiter({ rules: RULES, pacing: true, now: () => nowMs });
+  limiter.pause(key("post", "a"), 20);
+  const call = limiter.acquire(key("post", "a"));
+  nowMs = 60_000;
+  await expect(call).rejects.toMatchObject({ code: "LEASE_LOST", delivery: "not_sent" });
+});
+
 test("a bounded map forgets the least used and the old", () => {
   let now = 0;
   const map = new BoundedMap<string, number>({ maxEntries: 2, ttlMs: 100, now: () => now });

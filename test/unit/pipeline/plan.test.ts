@@ -1,0 +1,158 @@
+import { expect, it } from "vitest";
+import { AgentDefinition } from "../../../src/contracts/agent-definition.ts";
+import { Envelope } from "../../../src/envelope/envelope.ts";
+import type { ClaimedConversation, OpenTurn } from "../../../src/ledger/claims.ts";
+import { createIdSource } from "../../../src/ledger/row-ids.ts";
+import type { Directory, DirectoryAgent } from "../../../src/pipeline/directory.ts";
+import { DEFAULT_LOOP_LIMITS } from "../../../src/pipeline/route/loop-guard.ts";
+import { type PlanContext, planConversation } from "../../../src/pipeline/route/plan.ts";
+
+function agent(handle: string, turnMode: AgentDefinition["turnMode"]): DirectoryAgent {
+  const definition = AgentDefinition.parse({ handle, name: handle, turnMode, connector: { kind: "function" } });
+  const row = {
+    id: `a_${handle}`,
+    organizationId: "main",
+    definition,
+    secrets: null,
+    color: "#000000",
+    source: "config",
+    status: "active",
+    revision: 1,
+  } as const;
+  const identity = { agentId: row.id, handle, name: handle, color: "#000000" };
+  return {
+    agentId: row.id,
+    organizationId: "main",
+    handle,
+    status: "active",
+    definition,
+    subscriptions: [],
+    identity,
+    row,
+  };
+}
+
+const agents = [agent("helm", "steer"), agent("mast", "steer"), agent("keel", "queue")];
+const directory: Directory = {
+  list: () => agents,
+  get: (id) => agents.find((one) => one.agentId === id),
+  byHandle: (_organization, handle) => agents.find((one) => one.handle === handle),
+  historyLimits: () => [],
+  refresh: async () => undefined,
+  close: async () => undefined,
+};
+
+const context = (change: Partial<PlanContext> = {}): PlanContext => ({
+  directory,
+  newId: createIdSource(),
+  loops: { facts: () => ({ hopCount: 0, pairTurns: 0, rootTurns: 0 }), planned: () => undefined },
+  limits: DEFAULT_LOOP_LIMITS,
+  answerAgeMs: 60_000,
+  defaultAgent: () => undefined,
+  answersInThread: () => false,
+  canSteer: () => true,
+  takeSlot: () => true,
+  ...change,
+});
+
+function naming(id: string, names: readonly string[]): Envelope {
+  return Envelope.parse({
+    version: 1,
+    kind: "message_created",
+    organizationId: "main",
+    installationId: "i1",
+    platform: "slack",
+    conversation: { space: { id: "T1" }, channel: { id: "C1", kind: "public" } },
+    sender: { id: "u1", kind: "human" },
+    occurredAt: "2026-11-21T12:00:00.000Z",
+    platformOrder: id,
+    dedupeKey: id,
+    orderingKey: "o",
+    traceId: "0".repeat(32),
+    body: { messageId: id, content: [], mentions: { agents: names } },
+  });
+}
+
+function claimed(envelopes: readonly Envelope[], open: readonly OpenTurn[]): ClaimedConversation {
+  return {
+    id: "c_1",
+    organization_id: "main",
+    installation_id: "i1",
+    platform: "slack",
+    channel_id: "C1",
+    thread_id: null,
+    path: {},
+    lease_epoch: 1,
+    rings: 1,
+    routed_order: null,
+    archived: null,
+    identity_in_channel: null,
+    events: envelopes.map((envelope) => ({
+      id: `e_${envelope.dedupeKey}`,
+      kind: envelope.kind,
+      envelope,
+      received_at: envelope.occurredAt,
+      age_ms: 0,
+      deleted: null,
+      newer: null,
+      target_agent: null,
+    })),
+    open_turns: open,
+    participants: null,
+    history: null,
+    thread_root: null,
+    next_due_at: null,
+  };
+}
+
+/** A conversation in which agents of these handles are at work, where replies go into the channel itself. */
+function withRunning(handles: readonly string[], envelopes: readonly Envelope[], change: Partial<PlanContext> = {}) {
+  const first = planConversation(claimed([naming("0", handles)], []), [naming("0", handles)], context());
+  const open = first.turns.map(
+    ({ row }): OpenTurn => ({
+      id: row.id,
+      agent_id: row.agent,
+      state: "running",
+      event_id: row.event,
+      conversation_id: row.conv,
+      reply_conversation_id: row.reply_conv,
+      trigger_message_id: null,
+      restarts: 0,
+      due: true,
+    }),
+  );
+  return planConversation(claimed(envelopes, open), envelopes, context(change));
+}
+
+it("hands a message to the one running turn that steers", () => {
+  const plan = withRunning(["helm"], [naming("1", ["helm"])]);
+  expect(plan.events).toMatchObject([{ state: "steering" }]);
+  expect(plan.turns).toEqual([]);
+});
+
+it("opens a turn for each agent when a message names several, at work or not", () => {
+  for (const names of [
+    ["helm", "mast"],
+    ["helm", "keel"],
+  ]) {
+    const plan = withRunning(["helm", "mast"], [naming("1", names)]);
+    expect(plan.turns.map((turn) => turn.agent.handle)).toEqual(names);
+    expect(plan.events).toMatchObject([{ state: "routed", open_turns: 2 }]);
+  }
+});
+
+it("ends an event that routing chokes on as a dead letter, and routes those around it", () => {
+  const envelopes = [naming("1", ["keel"]), naming("2", ["helm"]), naming("3", ["keel"])];
+  const plan = withRunning(["helm"], envelopes, {
+    canSteer: () => {
+      throw new Error("no such module");
+    },
+  });
+  expect(plan.events.map((event) => `${event.id}:${event.state}`)).toEqual([
+    "e_1:routed",
+    "e_2:dead_lettered",
+    "e_3:routed",
+  ]);
+  expect(plan.failed).toMatchObject([{ eventId: "e_2" }]);
+  expect(plan.decisions.some((row) => row.event === "e_2")).toBe(false);
+});

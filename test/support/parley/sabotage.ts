@@ -41,7 +41,7 @@ function withStatement(opened: Database, name: string, intercept: Interception):
         : runner.query(statement, values),
   });
   return delegate(opened, {
-    query: over(opened).query,
+    query: (statement, values) => over(opened).query(statement, values),
     transaction: (work) => opened.transaction((tx) => work(over(tx))),
   });
 }

@@ -1,5 +1,5 @@
 import { DeferredReply } from "../../src/contracts/deferred-reply.ts";
-import { MAX_REPLY_PARTS } from "../../src/envelope/reply.ts";
+import { MAX_REPLY_PARTS, Reply } from "../../src/envelope/reply.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { readJsonBody, readJsonLines } from "../shared/bounded-body.ts";
 import { describeIssues } from "../shared/describe-fault.ts";
@@ -71,7 +71,9 @@ function* wholeReply(value: unknown): Generator<unknown> {
   ) {
     throw new ParleyError("AGENT_REPLY_TOO_LARGE", { detail: `the reply has more than ${MAX_REPLY_PARTS} parts` });
   }
-  const parsed = DeferredReply.safeParse(value);
+  // Of the two forms the one that was meant is judged, so that the fault names the part and not "either form".
+  const isWhole = typeof value === "object" && value !== null && "parts" in value;
+  const parsed = (isWhole ? Reply : DeferredReply).safeParse(value);
   if (!parsed.success) {
     throw new ParleyError("AGENT_REPLY_INVALID", {
       detail: `the answer is neither a reply nor { "text": … }: ${describeIssues(parsed.error)}`,

@@ -37,6 +37,8 @@ export interface ClaimedEvent {
   readonly newer: { readonly content: unknown; readonly text: string; readonly revision: number } | null;
   /** Agent that wrote the message this one replies to or acts on. */
   readonly target_agent: string | null;
+  /** A click on a message that is not known (yet), while a write of this conversation is still without its receipt. */
+  readonly target_pending: boolean | null;
 }
 
 export interface OpenTurn {
@@ -89,7 +91,10 @@ select l.*, (select s.rings from conversations s where s.id = l.id) as rings, ch
         then jsonb_build_object('content', m.content, 'text', m.text, 'revision', m.revision) end as newer,
       case when e.envelope->'body'->>'replyToMessageId' is not null or (e.kind <> 'message_created' and e.envelope->'body'->>'messageId' is not null)
         then (select t.agent_id from messages t where t.installation_id = l.installation_id and t.channel_id = l.channel_id
-          and t.message_id = coalesce(e.envelope->'body'->>'replyToMessageId', e.envelope->'body'->>'messageId')) end as target_agent
+          and t.message_id = coalesce(e.envelope->'body'->>'replyToMessageId', e.envelope->'body'->>'messageId')) end as target_agent,
+      case when e.kind = 'action_submitted' then exists (
+        select 1 from deliveries d join conversations c on c.id = d.conversation_id
+        where c.installation_id = l.installation_id and c.channel_id = l.channel_id and d.state in ('pending', 'sending', 'open', 'unknown')) end as target_pending
     from events e
     left join lateral (select n.* from messages n where e.kind = 'message_created' and n.installation_id = l.installation_id and n.channel_id = l.channel_id
       and n.message_id = e.envelope->'body'->>'messageId' limit 1) m on true

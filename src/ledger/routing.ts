@@ -81,6 +81,9 @@ export interface StartedTurn {
   readonly promoted: boolean;
 }
 
+/** How long an event that cannot be decided yet is put off, in ms. */
+export const HOLD_MS = 300;
+
 const ROUTE = {
   name: "route",
   text: `
@@ -92,7 +95,8 @@ with held as materialized (
   select e.* from jsonb_to_recordset($3::jsonb) as e(id text, conv text, state text, reason text, open_turns int, steered text) join held h on h.id = e.conv
 ), ev as (
   update events e set state = i.state, state_reason = i.reason, open_turns = i.open_turns, steered_turn_id = i.steered,
-    finished_at = case when i.state in ('routed', 'steering') then null else now() end
+    finished_at = case when i.state in ('routed', 'steering', 'pending') then null else now() end,
+    not_before = case when i.state = 'pending' then now() + ${HOLD_MS} * interval '1 millisecond' else e.not_before end
   from ev_in i where e.id = i.id and e.state = 'pending' returning e.id
 ), dec as (
   insert into decisions (event_id, agent_id, organization_id, verdict, rule, turn_id, detail)
@@ -100,7 +104,7 @@ with held as materialized (
   from jsonb_to_recordset($4::jsonb) as d(event text, conv text, org text, agent text, verdict text, rule text, turn text, detail jsonb) join held h on h.id = d.conv
   on conflict (event_id, agent_id) do nothing
 ), turn_in as materialized (
-  select t.* from jsonb_to_recordset($5::jsonb) as t(id text, org text, agent text, conv text, reply_conv text, reply_thread text, reply_path jsonb, event text,
+  select t.* from jsonb_to_recordset($5::jsonb) as t(seq int, id text, org text, agent text, conv text, reply_conv text, reply_thread text, reply_path jsonb, event text,
     trigger_message text, asker text, reason text, start boolean, timeout_ms int, hop int, root text, actor text, restarts int) join held h on h.id = t.conv
 ), reply_conv as (
   insert into conversations (id, organization_id, installation_id, platform, channel_id, thread_id, path, due_at)
@@ -134,6 +138,7 @@ with held as materialized (
   from turn_in t cross join lateral (
     select case when t.start and not exists (
       select 1 from turns o where o.reply_conversation_id = t.reply_conv and o.agent_id = t.agent and o.finished_at is null) then 'running' else 'queued' end as state) s
+  order by t.seq
   on conflict (event_id, agent_id) do nothing
   returning id, conversation_id as conv, state, epoch, attempt, deadline_at, false as promoted
 ), promoted as (
@@ -169,7 +174,7 @@ export async function commitRouting(
     JSON.stringify(commit.conversations),
     JSON.stringify(commit.events),
     JSON.stringify(commit.decisions),
-    JSON.stringify(commit.turns),
+    JSON.stringify(commit.turns.map((turn, seq) => ({ ...turn, seq }))),
     JSON.stringify(commit.promote),
     JSON.stringify(commit.cancel),
   ]);

@@ -3,7 +3,7 @@ import type { Metrics } from "../../contracts/metrics.ts";
 import type { Envelope } from "../../envelope/envelope.ts";
 import { type ClaimedConversation, claimDue, MAX_EVENTS_PER_CLAIM } from "../../ledger/claims.ts";
 import type { Database } from "../../ledger/connection/database.ts";
-import { commitRouting, type StartedTurn } from "../../ledger/routing.ts";
+import { commitRouting, HOLD_MS, type StartedTurn } from "../../ledger/routing.ts";
 import { isUniqueViolation, retryDeadlocks } from "../../ledger/sql-states.ts";
 import { loadLoopCounts } from "./loop-ledger.ts";
 import { type ConversationPlan, type PlanContext, type PlannedTurn, planConversation } from "./plan.ts";
@@ -137,13 +137,13 @@ export function createDrain(options: DrainOptions): Drain {
   function commitPlans(plans: readonly ConversationPlan[], start: boolean): ReturnType<typeof commitRouting> {
     const commit = {
       owner,
-      conversations: plans.map(({ claimed, starved }) => ({
+      conversations: plans.map(({ claimed, starved, held }) => ({
         id: claimed.id,
         epoch: claimed.lease_epoch,
         rings: claimed.rings,
         routed: lastOrder(claimed),
         next_due: claimed.next_due_at?.toISOString() ?? null,
-        again_ms: !start || isHot(claimed) ? 0 : starved ? STARVED_AGAIN_MS : null,
+        again_ms: !start || isHot(claimed) ? 0 : held ? HOLD_MS : starved ? STARVED_AGAIN_MS : null,
       })),
       events: plans.flatMap((plan) => plan.events),
       decisions: plans.flatMap((plan) => plan.decisions),
@@ -160,6 +160,7 @@ export function createDrain(options: DrainOptions): Drain {
 
   function scheduleNext(plans: readonly ConversationPlan[]): void {
     const next = plans.map((plan) => plan.claimed.next_due_at?.getTime()).filter((time) => time !== undefined);
+    if (plans.some((plan) => plan.held)) wakeIn(HOLD_MS + 10);
     if (next.length > 0) wakeIn(Math.max(1, Math.min(...next) - Date.now() + 2));
   }
 

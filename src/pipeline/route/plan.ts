@@ -33,6 +33,8 @@ export interface ConversationPlan {
   /** Commands and stops that want an answer visible to the caller. */
   readonly commands: { readonly envelope: Envelope; readonly stopped: number }[];
   readonly suppressed: string[];
+  /** Some event could not be decided yet and must be looked at again soon. */
+  held: boolean;
   /** Events that could not be planned, with the error; they must not hold up the others. */
   readonly failed: { readonly eventId: string; readonly error: unknown }[];
 }
@@ -53,6 +55,8 @@ export interface PlanContext {
 }
 
 const MAX_RESTARTS = 2;
+/** How long a click waits for the message it is on, in ms; an unknown outcome is read back well within it. */
+const MAX_ACTION_HOLD_MS = 60_000;
 const STOP_COMMANDS: ReadonlySet<string> = new Set(["stop"]);
 const ANSWERED_COMMANDS: ReadonlySet<string> = new Set(["stop", "agents", "help"]);
 
@@ -72,6 +76,7 @@ export function planConversation(
     cancel: [],
     commands: [],
     suppressed: [],
+    held: false,
     failed: [],
   };
   const open = new Map((claimed.open_turns ?? []).map((turn) => [turn.id, turn]));
@@ -153,6 +158,11 @@ function planEvent(
       return planTurns(plan, event, envelope, open, context, 0);
     }
     case "action_submitted":
+      // A click can be faster than the receipt of the message it is on: whose message it was is known in a moment.
+      if (event.target_agent === null && event.target_pending === true && event.age_ms < MAX_ACTION_HOLD_MS) {
+        plan.held = true;
+        return end("pending", "waits_for_the_receipt_of_its_message");
+      }
       return planTurns(plan, event, envelope, open, context, 0);
     default:
       return end("dropped", "recorded");

@@ -96,6 +96,7 @@ function claimed(envelopes: readonly Envelope[], open: readonly OpenTurn[]): Cla
       deleted: null,
       newer: null,
       target_agent: null,
+      target_pending: null,
     })),
     open_turns: open,
     participants: null,

@@ -161,7 +161,11 @@ async function openSubject(
     redisUrl: redis.url,
   });
   const stores = name === "bolt" ? [] : [redis.pid];
-  return { subject: { name, pid: peer.pid, workspace, threads, pids: stores }, parley: undefined, stop: peer.stop };
+  return {
+    subject: { name, pid: peer.pid, workspace, threads, pids: stores },
+    parley: undefined,
+    stop: () => peer.stop(),
+  };
 }
 
 export async function openThread(

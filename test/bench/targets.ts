@@ -6,7 +6,7 @@ export interface Finding {
   readonly aim: "at least" | "at most";
   readonly target: number;
   /** The next mark, where there is one. */
-  readonly then?: number;
+  readonly further?: number;
   /** In a line: what holds it where it is. */
   readonly boundBy: string;
 }
@@ -19,15 +19,15 @@ export function isReached(finding: Pick<Finding, "value" | "aim">, target: numbe
 export function describe(finding: Finding): string {
   const reached = isReached(finding, finding.target);
   const verdict = reached ? "reached    " : "falls short";
-  const then =
-    finding.then === undefined
+  const further =
+    finding.further === undefined
       ? ""
-      : `, then ${finding.then}${isReached(finding, finding.then) ? " (reached)" : " (not yet)"}`;
+      : `, then ${finding.further}${isReached(finding, finding.further) ? " (reached)" : " (not yet)"}`;
   const bound =
-    reached && (finding.then === undefined || isReached(finding, finding.then))
+    reached && (finding.further === undefined || isReached(finding, finding.further))
       ? ""
       : `\n              bound by ${finding.boundBy}`;
-  return `${verdict}   ${finding.name}: ${round(finding.value)} ${finding.unit}; ${finding.aim} ${finding.target}${then}${bound}`;
+  return `${verdict}   ${finding.name}: ${round(finding.value)} ${finding.unit}; ${finding.aim} ${finding.target}${further}${bound}`;
 }
 
 export function round(value: number): string {

@@ -46,7 +46,7 @@ export async function measureRate({ quick, say }: PartOptions): Promise<PartResu
         unit: "x",
         aim: "at least",
         target: 1.4,
-        then: 2,
+        further: 2,
         boundBy,
       },
       {
@@ -55,7 +55,7 @@ export async function measureRate({ quick, say }: PartOptions): Promise<PartResu
         unit: "x",
         aim: "at least",
         target: 0.9,
-        then: 1.2,
+        further: 1.2,
         boundBy,
       },
       {
@@ -64,7 +64,7 @@ export async function measureRate({ quick, say }: PartOptions): Promise<PartResu
         unit: "x",
         aim: "at most",
         target: 1.3,
-        then: 0.9,
+        further: 0.9,
         boundBy:
           "the five statements of a message (intake, claim, route, reply, receipt), some 130 WAL records, most of them of indexes",
       },
@@ -90,7 +90,7 @@ export async function measureLatency({ quick, say }: PartOptions): Promise<PartR
         unit: "ms",
         aim: "at most",
         target: 6,
-        then: 2,
+        further: 2,
         boundBy:
           "four commits one after another before the post (intake, claim, route, reply), each with a flush to the disk",
       },

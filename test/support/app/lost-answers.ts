@@ -1,5 +1,5 @@
 import { ParleyError } from "../../../src/errors/parley-error.ts";
-import type { Database, SqlRunner, Statement } from "../../../src/ledger/connection/database.ts";
+import type { Database, Statement } from "../../../src/ledger/connection/database.ts";
 
 /** A ledger that can be told to carry a statement out and lose the answer, as a connection that breaks right then does. */
 export interface LossyLedger {
@@ -40,10 +40,9 @@ export function createLossyLedger(): LossyLedger {
         if (rows.length > 0 && take(toLose, name)) throw gone();
         return rows;
       }
-      const runner: SqlRunner = { query };
       return new Proxy(opened, {
         get(target, property) {
-          if (property === "query") return runner.query;
+          if (property === "query") return query;
           const value: unknown = Reflect.get(target, property, target);
           return typeof value === "function" ? value.bind(target) : value;
         },

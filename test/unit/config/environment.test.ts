@@ -28,7 +28,11 @@ describe("the environment catalogue", () => {
         (value, key) => (value instanceof Object ? Reflect.get(value, key) : undefined),
         defaults,
       );
-      expect(told.startsWith(String(held ?? DEFAULT_PORT))).toBe(true);
+      expect(
+        told.startsWith(
+          typeof held === "object" ? JSON.stringify(held) : `${(held as string | number | undefined) ?? DEFAULT_PORT}`,
+        ),
+      ).toBe(true);
     },
   );
 

@@ -74,7 +74,10 @@ export const MAX_EVENTS_PER_CLAIM = 50;
 const CLAIM = {
   name: "claim",
   text: `
-with due as (
+with relaxed as materialized (
+  -- A lease that a crash of the server forgets is simply taken again; the commit that uses it is flushed, and fenced by owner and epoch.
+  select set_config('synchronous_commit', 'off', true) as mode
+), due as (
   select id, due_at from conversations
   where due_at <= now() and platform = any($4::text[]) and (lease_owner is null or lease_until < now())
   order by due_at limit $2 for update skip locked
@@ -121,7 +124,7 @@ select l.*, (select s.rings from conversations s where s.id = l.id) as rings, ch
     (select min(e.not_before) from events e where e.conversation_id = l.id and e.state = 'pending' and e.not_before > now()),
     (select min(t.not_before) from turns t where t.reply_conversation_id = l.id and t.state = 'queued' and t.finished_at is null and t.not_before > now())
   ) as next_due_at
-from leased l
+from leased l cross join relaxed
 left join channels ch on ch.installation_id = l.installation_id and ch.channel_id = l.channel_id`,
 } as const;
 

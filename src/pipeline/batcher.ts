@@ -13,6 +13,8 @@ export interface BatcherOptions<In, Out> {
   /** Handles a batch and returns one result per item, in order. */
   readonly flush: (items: readonly In[]) => Promise<readonly Out[]>;
   readonly maxItems: number;
+  /** Most flushes under way at once, for items that do not depend on each other: one waits for the disk while the next is made. Default 1. */
+  readonly lanes?: number;
   /** Whether a failed batch is tried again item by item, so that one bad item does not take the others with it. */
   readonly isolate: (error: unknown) => boolean;
 }
@@ -23,10 +25,14 @@ interface Entry<In, Out> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Guarantees that each item is flushed once in order of arrival, or alone once more after a failure that `isolate` accepts. */
+/** A further flush is begun only for this many items, so that little work stays in few batches. */
+const MIN_LANE_ITEMS = 4;
+
+/** Guarantees that each item is flushed once, in order of arrival with one lane, or alone once more after a failure that `isolate` accepts. */
 export function createBatcher<In, Out>(options: BatcherOptions<In, Out>): Batcher<In, Out> {
   let queue: Entry<In, Out>[] = [];
-  let running: Promise<void> | undefined;
+  const lanes = options.lanes ?? 1;
+  const running = new Set<Promise<void>>();
 
   async function run(): Promise<void> {
     // One turn of the event loop gathers what came with the same look at the sockets.
@@ -36,7 +42,16 @@ export function createBatcher<In, Out>(options: BatcherOptions<In, Out>): Batche
       queue = queue.slice(batch.length);
       await flushBatch(batch);
     }
-    running = undefined;
+  }
+
+  function begin(): void {
+    if (running.size >= lanes || (running.size > 0 && queue.length < MIN_LANE_ITEMS)) return;
+    const lane: Promise<void> = run().finally(() => {
+      running.delete(lane);
+      // Something may have come between the last look at the queue and the end of the lane.
+      if (queue.length > 0) begin();
+    });
+    running.add(lane);
   }
 
   async function flushBatch(batch: readonly Entry<In, Out>[]): Promise<void> {
@@ -56,11 +71,11 @@ export function createBatcher<In, Out>(options: BatcherOptions<In, Out>): Batche
     add(item) {
       return new Promise<Out>((resolve, reject) => {
         queue.push({ item, resolve, reject });
-        running ??= run();
+        begin();
       });
     },
     async settle() {
-      while (running !== undefined) await running;
+      while (running.size > 0) await Promise.all(running);
     },
     get waiting() {
       return queue.length;

@@ -44,6 +44,8 @@ export interface DelivererOptions {
 
 /** A process that slept longer than this between marking and sending may have been taken for dead: it does not send. */
 export const MAX_MARK_AGE_MS = 2_500;
+/** Receipts of different writes do not depend on each other. */
+const LANES = 2;
 const MAX_BATCH = 200;
 
 /** Creates the part that performs marked platform writes and records what became of them, the next write of a conversation with the receipt of the last. */
@@ -53,6 +55,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
 
   const receipts = createBatcher<ReceiptRow, void>({
     maxItems: MAX_BATCH,
+    lanes: LANES,
     isolate: (error) => !(error instanceof ParleyError),
     flush: async (rows) => {
       const markedAtMs = performance.now();

@@ -60,6 +60,8 @@ interface EndItem {
   readonly deadLetter: NewDeadLetterRow | undefined;
 }
 
+/** Ends of different turns do not depend on each other. */
+const LANES = 2;
 const MAX_BATCH = 200;
 const COMMIT_RETRY_MS = [200, 500, 1_000, 2_000, 4_000, 8_000, 15_000] as const;
 
@@ -67,6 +69,7 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
   const { database, owner } = options;
   const batcher = createBatcher<EndItem, boolean>({
     maxItems: MAX_BATCH,
+    lanes: LANES,
     isolate: (error) => !(error instanceof ParleyError),
     flush: async (items) => {
       const markedAtMs = performance.now();

@@ -59,3 +59,36 @@ it("fails everyone alike when the store is away", async () => {
   const results = await Promise.allSettled([1, 2].map((item) => batcher.add(item)));
   expect(results.map((result) => result.status)).toEqual(["rejected", "rejected"]);
 });
+
+it("flushes independent items in several lanes, each once, and leaves none behind", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 1, maxLength: 80 }), async (pauses) => {
+      const flushed: number[] = [];
+      let under = 0;
+      let most = 0;
+      const batcher = createBatcher<number, number>({
+        maxItems: 5,
+        lanes: 2,
+        isolate: () => false,
+        async flush(items) {
+          under += 1;
+          most = Math.max(most, under);
+          await new Promise((resolve) => setImmediate(resolve));
+          flushed.push(...items);
+          under -= 1;
+          return [...items];
+        },
+      });
+      const results: Promise<number>[] = [];
+      for (const [index, pause] of pauses.entries()) {
+        results.push(batcher.add(index));
+        for (let tick = 0; tick < pause; tick += 1) await Promise.resolve();
+      }
+      expect(await Promise.all(results)).toEqual(pauses.map((_, index) => index));
+      await batcher.settle();
+      expect(flushed.toSorted((a, b) => a - b)).toEqual(pauses.map((_, index) => index));
+      expect(most).toBeLessThanOrEqual(2);
+    }),
+    { numRuns: 60 },
+  );
+});

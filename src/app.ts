@@ -8,7 +8,6 @@ import { createGuideAgent } from "../agents/guide/index.ts";
 import { createModelWriter, ModelConfig } from "../agents/model/index.ts";
 import { createConnector, findConnectorFaults, secretFieldsOf } from "../agents/registry.ts";
 import { generateWebhookSecret } from "../agents/webhook/index.ts";
-import { decideChannelGrant } from "./access/channel-grant.ts";
 import { listen } from "./api/listen.ts";
 import { createOperatorAccess } from "./api/operator-access.ts";
 import { createPrometheusMetrics } from "./api/prometheus-metrics.ts";
@@ -29,6 +28,7 @@ import { createInstallationStore } from "./ledger/installations.ts";
 import { createIdSource } from "./ledger/row-ids.ts";
 import { createSecretBox } from "./ledger/secret-box.ts";
 import { createWebRoomStore } from "./ledger/web/index.ts";
+import { grantIn } from "./pipeline/agent-grant.ts";
 import { createConnectors } from "./pipeline/connectors.ts";
 import { type Directory, openDirectory } from "./pipeline/directory.ts";
 import { createAgentRegistry } from "./pipeline/operations/agent-operations.ts";
@@ -311,18 +311,7 @@ function createAdapters(
     directory
       .list(organizationId)
       .filter(
-        (agent) =>
-          room === undefined ||
-          decideChannelGrant({
-            agentChannels: agent.definition.channels,
-            channelId: room.roomId,
-            channelName: room.name ?? undefined,
-            channelKind: room.kind,
-            channelAgents: undefined,
-            agentHandle: agent.handle,
-            archived: false,
-            identityInChannel: true,
-          }).member,
+        (agent) => room === undefined || grantIn(agent, { id: room.roomId, name: room.name, kind: room.kind }).member,
       )
       .map((agent) => ({ ...agent.identity, description: agent.definition.description, status: agent.status }));
   const web = createWebAdapter(

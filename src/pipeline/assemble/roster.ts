@@ -1,8 +1,8 @@
-import { decideChannelGrant } from "../../access/channel-grant.ts";
 import type { RosterEntry } from "../../contracts/connector.ts";
 import type { ConversationPath } from "../../envelope/conversation.ts";
 import { listMembers } from "../../ledger/channel-mirror.ts";
 import type { SqlRunner } from "../../ledger/connection/database.ts";
+import { grantIn } from "../agent-grant.ts";
 import type { Directory } from "../directory.ts";
 
 export interface Rosters {
@@ -32,20 +32,9 @@ export function createRosters(sql: SqlRunner, directory: Directory): Rosters {
 
   return {
     async of(organizationId, installationId, path) {
-      const agents = directory.list(organizationId).filter(
-        (agent) =>
-          agent.status === "active" &&
-          decideChannelGrant({
-            agentChannels: agent.definition.channels,
-            channelId: path.channel.id,
-            channelName: path.channel.name,
-            channelKind: path.channel.kind,
-            channelAgents: path.channel.agents,
-            agentHandle: agent.handle,
-            archived: false,
-            identityInChannel: true,
-          }).member,
-      );
+      const agents = directory
+        .list(organizationId)
+        .filter((agent) => agent.status === "active" && grantIn(agent, path.channel).member);
       const entries = agents.map(
         (agent): RosterEntry => ({
           id: agent.agentId,

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { decideChannelGrant } from "../../access/channel-grant.ts";
 import type { ChatAdapter } from "../../contracts/adapter.ts";
 import { DeferredReply } from "../../contracts/deferred-reply.ts";
 import type { Operations, SystemStatus } from "../../contracts/operations.ts";
@@ -11,6 +10,7 @@ import { conversationIdOf, type NewId } from "../../ledger/row-ids.ts";
 import { countWork, findDestination, listRooms } from "../../ledger/status.ts";
 import { storeDeferredReply } from "../../ledger/turns.ts";
 import type { Doorbell } from "../../queue/queue-port.ts";
+import { grantIn } from "../agent-grant.ts";
 import type { Directory } from "../directory.ts";
 import type { AgentRegistry } from "./agent-operations.ts";
 import { createDeadLetterOperations } from "./dead-letter-operations.ts";
@@ -54,16 +54,7 @@ export function createOperations(options: OperationsOptions): Operations {
         space: { id: place.installation_id },
         channel: { id: place.channel_id, name: place.name ?? undefined, kind: place.kind, external: false },
       }) as ConversationPath; // written from a validated envelope, or built from the mirror's row
-      const grant = decideChannelGrant({
-        agentChannels: agent.definition.channels,
-        channelId: place.channel_id,
-        channelName: place.name ?? undefined,
-        channelKind: path.channel.kind,
-        channelAgents: path.channel.agents,
-        agentHandle: agent.handle,
-        archived: false,
-        identityInChannel: true,
-      });
+      const grant = grantIn(agent, { ...path.channel, id: place.channel_id, name: place.name });
       if (!grant.member)
         throw new ParleyError("PERMISSION_DENIED", { detail: `@${handle} is not a member of ${to} (${grant.rule})` });
       const conversationId = conversationIdOf(
@@ -178,16 +169,11 @@ export function createOperations(options: OperationsOptions): Operations {
             .filter(
               (agent) =>
                 agent.status === "active" &&
-                decideChannelGrant({
-                  agentChannels: agent.definition.channels,
-                  channelId: room.channel_id,
-                  channelName: room.name ?? undefined,
-                  channelKind: room.kind,
-                  channelAgents: undefined,
-                  agentHandle: agent.handle,
-                  archived: room.archived,
-                  identityInChannel: room.self_member !== false,
-                }).member,
+                grantIn(
+                  agent,
+                  { id: room.channel_id, name: room.name, kind: room.kind },
+                  { archived: room.archived, identityInChannel: room.self_member !== false },
+                ).member,
             )
             .map((agent) => agent.handle),
         })),

@@ -1,6 +1,7 @@
-import { decideChannelGrant, matchesChannel } from "../../access/channel-grant.ts";
+import { matchesChannel } from "../../access/channel-grant.ts";
 import type { TurnReason } from "../../contracts/connector.ts";
 import type { EnvelopeOf } from "../../envelope/envelope.ts";
+import { grantIn } from "../agent-grant.ts";
 import type { DirectoryAgent } from "../directory.ts";
 import { checkLoop, type LoopFacts, type LoopLimits } from "./loop-guard.ts";
 
@@ -39,16 +40,7 @@ export function decide(envelope: RoutableEnvelope, agent: DirectoryAgent, facts:
   if (envelope.sender.agent === agent.handle || envelope.sender.id === agent.agentId) return no("own_message");
   if (agent.status === "paused") return no("agent_paused");
   const { channel } = envelope.conversation;
-  const grant = decideChannelGrant({
-    agentChannels: agent.definition.channels,
-    channelId: channel.id,
-    channelName: channel.name,
-    channelKind: channel.kind,
-    channelAgents: channel.agents,
-    agentHandle: agent.handle,
-    archived: facts.archived,
-    identityInChannel: facts.identityInChannel,
-  });
+  const grant = grantIn(agent, channel, { archived: facts.archived, identityInChannel: facts.identityInChannel });
   if (!grant.member) return no(grant.rule);
   const reason = addressedBy(envelope, agent, facts);
   if (reason === undefined) return no("not_addressed");

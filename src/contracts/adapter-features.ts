@@ -29,6 +29,13 @@ export interface AdapterFeatures {
       signal: AbortSignal;
     }): Promise<readonly EnvelopeInput[]>;
   };
+  /**
+   * Says what a person may do in a conversation now, as the platform itself would judge: roles, overwrites, timeouts, private threads, power levels.
+   * What cannot be found out is not allowed, with the rule `unknown`.
+   */
+  readonly access?: {
+    check(query: { target: Target; memberId: string; signal: AbortSignal }): Promise<MemberAccess>;
+  };
   /** Fetches the bytes of a media block with the installation's own credentials, from the platform's own hosts alone. */
   readonly media?: {
     fetch(query: {
@@ -46,6 +53,15 @@ export interface MemberProfile {
   readonly kind: "human" | "bot" | "external_guest";
   readonly self: boolean;
   readonly avatarUrl?: string;
+}
+
+export interface MemberAccess {
+  readonly read: boolean;
+  readonly post: boolean;
+  /** May end, remove or silence others here. */
+  readonly moderate: boolean;
+  /** Name of the platform's rule that decided `read`: `member`, `owner`, `overwrite`, `timeout`, `not_in_thread`, `unknown` … */
+  readonly rule: string;
 }
 
 export interface PreviewFeature {

@@ -1,4 +1,5 @@
 import type { EnvelopeInput } from "../envelope/envelope.ts";
+import type { AdapterStateStore } from "./adapter-state.ts";
 import type { JsonValue } from "./json.ts";
 import type { Logger } from "./logger.ts";
 
@@ -9,12 +10,13 @@ export interface AdapterSink {
    *
    * Rejects with LEDGER_UNAVAILABLE when it could not be stored; then the event must not be acknowledged.
    */
-  ingest(envelope: EnvelopeInput): Promise<IngestOutcome>;
+  ingest(envelope: EnvelopeInput, options?: IngestOptions): Promise<IngestOutcome>;
   /** Stores an event that fits no schema, raw, as a dead letter with its reason, and counts it. Rejects like `ingest`. */
   ingestMalformed(event: MalformedEvent): Promise<void>;
   /** Counts and logs an event that is of no interest. */
   ignored(event: { platform: string; installationId: string; eventType: string; reason: string }): void;
   readonly installations: InstallationStore;
+  readonly state: AdapterStateStore;
   /** Handles and names of the agents that exist now, so that `@handle` in text can be told from prose. Cheap, from memory. */
   agents(organizationId: string): readonly AgentMention[];
   readonly logger: Logger;
@@ -24,6 +26,14 @@ export interface AgentMention {
   readonly agentId: string;
   readonly handle: string;
   readonly name: string;
+}
+
+export interface IngestOptions {
+  /**
+   * The event is kept for context and answered by nobody: it is older than the installation's first start, or was said where
+   * its agents could not hear it. Default false; an event that is only late is left to the answer age.
+   */
+  readonly context?: boolean;
 }
 
 export type IngestOutcome = { readonly eventId: string; readonly duplicate: boolean };
@@ -43,7 +53,7 @@ export interface Installation {
   readonly installationId: string;
   readonly organizationId: string;
   readonly platform: string;
-  /** The platform's id of the tenant: a Slack team or enterprise id. */
+  /** The platform's id of the tenant: a Slack team or enterprise id, a Discord guild id, a Matrix user id. */
   readonly externalId: string;
   readonly name: string;
   readonly status: "active" | "paused" | "removed";

@@ -12,6 +12,8 @@ import type { JsonValue } from "./json.ts";
  * Contract: AD-LIFE-02 `start` and `stop` may each be called twice; the second call changes nothing.
  * Contract: AD-LIFE-03 `stop` takes no new events, waits for those being ingested, and closes every socket and timer.
  * Contract: AD-LIFE-04 an aborted signal ends a running `send` within a second.
+ * Contract: AD-LIFE-05 a position (sync token, session and sequence) is stored only after the events that it covers were ingested; after a restart at any point each event of the platform was ingested.
+ * Contract: AD-LIFE-06 what was said while the adapter was stopped is ingested after the start, as far as the platform keeps it; channels that were left are not read.
  * Contract: AD-AUTH-01 an unsigned, wrongly signed, stale (beyond 300 s either way) or oversized request is refused before it is parsed, and nothing is ingested.
  * Contract: AD-AUTH-02 a platform event is acknowledged only after `sink.ingest` resolved; when it rejects, the event is not acknowledged.
  * Contract: AD-ID-01 the same platform event gives the same dedupeKey on each delivery; two events never share one.
@@ -28,6 +30,7 @@ import type { JsonValue } from "./json.ts";
  * Contract: AD-SEND-05 links in a reply cause no unfurl.
  * Contract: AD-SEND-06 a receipt's messageId is the id under which the platform's own log holds the message.
  * Contract: AD-SEND-07 every rendered post carries a plain-text fallback.
+ * Contract: AD-SEND-08 `losses` names every part that the platform shows in another form, and only those.
  * Contract: AD-FEAT-01 a declared feature works on the platform; what the platform cannot do is absent.
  * Contract: AD-ERR-01 every platform failure is a ParleyError with the code, retry pause and delivery certainty of the errors table.
  * Contract: AD-ERR-02 after a rate limit no call to that method and channel starts before the pause the platform named; other channels go on.
@@ -46,6 +49,8 @@ export interface ChatAdapter {
   readonly mount?: (server: FastifyInstance) => Promise<void>;
   /** Turns the parts of a reply into posts in this platform's own form, in order. An empty list means that nothing is shown. */
   render(parts: readonly ReplyPart[], context: RenderContext): readonly RenderedPost[];
+  /** Says, part by part, what this platform cannot show as it is and what stands there instead; empty when nothing is lost. Pure, as `render`. */
+  losses(parts: readonly ReplyPart[], context: RenderContext): readonly RenderLoss[];
   /** Performs one platform write: a new message, or with `edit` the replacement of an existing one. */
   send(post: OutboundPost): Promise<Receipt>;
   /** Says whether a write of unknown outcome arrived, from the platform's own record. */
@@ -97,6 +102,16 @@ export interface RenderContext {
 export interface RenderedPost {
   readonly body: JsonValue;
   readonly fallbackText: string;
+}
+
+/** Something of a reply that the platform cannot show as it is. */
+export interface RenderLoss {
+  /** Index of the part in the reply. */
+  readonly part: number;
+  /** What it is, in words: `table`, `heading of level 5`, `more than 5 buttons`. */
+  readonly what: string;
+  /** What stands there instead. */
+  readonly shownAs: string;
 }
 
 export interface OutboundPost extends RenderedPost {

@@ -1,8 +1,7 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FastifyInstance } from "fastify";
-import { createSlackAdapter } from "../adapters/slack/index.ts";
-import { createWebAdapter, issueSignInLink, type WebAdapter, type WebRoomAgent } from "../adapters/web/index.ts";
+import { issueSignInLink } from "../adapters/web/index.ts";
 import { createAssistantDefinition, isAssistantConfigured } from "../agents/assistant/index.ts";
 import { createGuideAgent } from "../agents/guide/index.ts";
 import { createModelWriter, ModelConfig } from "../agents/model/index.ts";
@@ -12,6 +11,7 @@ import { listen } from "./api/listen.ts";
 import { createOperatorAccess } from "./api/operator-access.ts";
 import { createPrometheusMetrics } from "./api/prometheus-metrics.ts";
 import { createServer } from "./api/server.ts";
+import { createAdapters } from "./app-platforms.ts";
 import type { AgentCheck } from "./config/agent-faults.ts";
 import type { Config } from "./config/config.ts";
 import { deriveKey } from "./config/secret-key.ts";
@@ -19,8 +19,8 @@ import type { ChatAdapter } from "./contracts/adapter.ts";
 import { AgentDefinition, type ConnectorConfig } from "./contracts/agent-definition.ts";
 import type { Logger } from "./contracts/logger.ts";
 import type { Operations } from "./contracts/operations.ts";
-import type { WebRoomStore } from "./contracts/web-room-store.ts";
 import { ParleyError } from "./errors/parley-error.ts";
+import { createAdapterStateStore } from "./ledger/adapter-state.ts";
 import type { Database } from "./ledger/connection/database.ts";
 import { migrate } from "./ledger/connection/migrate.ts";
 import { openDatabase } from "./ledger/connection/open-database.ts";
@@ -28,7 +28,6 @@ import { createInstallationStore } from "./ledger/installations.ts";
 import { createIdSource } from "./ledger/row-ids.ts";
 import { createSecretBox } from "./ledger/secret-box.ts";
 import { createWebRoomStore } from "./ledger/web/index.ts";
-import { grantIn } from "./pipeline/agent-grant.ts";
 import { createConnectors } from "./pipeline/connectors.ts";
 import { type Directory, openDirectory } from "./pipeline/directory.ts";
 import { createAgentRegistry } from "./pipeline/operations/agent-operations.ts";
@@ -159,7 +158,11 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     await agents.sync(organizationId, "config", config.agents);
 
     const store = createWebRoomStore({ database, uploadsFolder: `${config.dataFolder}/uploads` });
-    const { adapters, isOwner } = createAdapters(config, store, directory, ports.adapter ?? ((adapter) => adapter));
+    const { adapters, isOwner } = createAdapters(config, {
+      store,
+      directory,
+      port: ports.adapter ?? ((adapter) => adapter),
+    });
     const state = { url: config.web.publicUrl ?? "", started: false, draining: false };
     const pipeline = await createPipeline({
       database,
@@ -172,6 +175,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       metrics,
       roles,
       installations: createInstallationStore(database, box, logger),
+      adapterState: (owner) => createAdapterStateStore({ database, box, owner, logger }),
       replyUrl: (turnId) => `${state.url}/api/replies/${replyTokens.mint(turnId)}`,
       loopLimits: {
         ...DEFAULT_LOOP_LIMITS,
@@ -296,63 +300,6 @@ function compose(parts: Composition): App {
       return stopped;
     },
   };
-}
-
-function createAdapters(
-  config: Config,
-  store: WebRoomStore,
-  directory: Directory,
-  port: (created: ChatAdapter) => ChatAdapter,
-): { adapters: ReadonlyMap<string, ChatAdapter>; isOwner: WebAdapter["isOwner"] } {
-  const agentsOf = (
-    organizationId: string,
-    room?: { roomId: string; name: string | null; kind: "public" | "private" | "direct" },
-  ): WebRoomAgent[] =>
-    directory
-      .list(organizationId)
-      .filter(
-        (agent) => room === undefined || grantIn(agent, { id: room.roomId, name: room.name, kind: room.kind }).member,
-      )
-      .map((agent) => ({ ...agent.identity, description: agent.definition.description, status: agent.status }));
-  const web = createWebAdapter(
-    {
-      organizationId: config.organizationId,
-      maxUploadBytes: config.limits.uploadBytes,
-      ...(config.web.publicUrl && { publicUrl: config.web.publicUrl }),
-    },
-    { store, agents: agentsOf },
-  );
-  const adapters = new Map<string, ChatAdapter>([[web.platform, port(web)]]);
-  const { slack } = config;
-  if (slack !== undefined) {
-    const stateSecret =
-      slack.oauth?.stateSecret?.reveal() ?? deriveKey(config.secretKey, "slack oauth state").toString("base64url");
-    const adapter = createSlackAdapter({
-      organizationId: config.organizationId,
-      mode: slack.mode,
-      receive: config.roles.includes("ingest"),
-      apiUrl: slack.apiUrl,
-      orderingHoldMs: slack.orderingHoldMs,
-      pacing: slack.pacing,
-      command: slack.command,
-      linkHosts: [...slack.linkHosts],
-      allowedTeams: [...slack.allowedTeams],
-      socketConnections: slack.socketConnections,
-      ...(slack.authorizeUrl && { authorizeUrl: slack.authorizeUrl }),
-      deliverySecret: deriveKey(config.secretKey, "slack delivery marks").toString("base64url"),
-      ...(slack.botToken && { botToken: slack.botToken.reveal() }),
-      ...(slack.appToken && { appToken: slack.appToken.reveal() }),
-      ...(slack.signingSecret && { signingSecret: slack.signingSecret.reveal() }),
-      ...(slack.oauth && {
-        clientId: slack.oauth.clientId,
-        clientSecret: slack.oauth.clientSecret.reveal(),
-        stateSecret,
-      }),
-      ...(config.web.publicUrl && { publicUrl: config.web.publicUrl }),
-    });
-    adapters.set(adapter.platform, port(adapter));
-  }
-  return { adapters, isOwner: (request) => web.isOwner(request) };
 }
 
 /** The agent that answers where nobody is named: the team's own first one, else the assistant when it has a model, else the guide. */

@@ -8,6 +8,7 @@ export default defineConfig({
     "./src/ledger/schema/inbound.ts",
     "./src/ledger/schema/outbound.ts",
     "./src/ledger/schema/web.ts",
+    "./src/ledger/schema/adapter-state.ts",
   ],
   out: "./src/ledger/migrations",
 });

@@ -1,5 +1,6 @@
 import type { ChatAdapter } from "../contracts/adapter.ts";
 import type { AdapterSink, InstallationStore } from "../contracts/adapter-sink.ts";
+import type { AdapterStateStore } from "../contracts/adapter-state.ts";
 import type { Logger } from "../contracts/logger.ts";
 import type { Metrics } from "../contracts/metrics.ts";
 import { ParleyError, toParleyError } from "../errors/parley-error.ts";
@@ -37,6 +38,7 @@ export interface PipelineOptions {
   readonly directory: Directory;
   readonly connectors: Connectors;
   readonly installations: InstallationStore;
+  readonly adapterState: (owner: string) => AdapterStateStore;
   readonly adapters: ReadonlyMap<string, ChatAdapter>;
   readonly newId: NewId;
   readonly logger: Logger;
@@ -266,13 +268,14 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   }
 
   const sink: AdapterSink = {
-    ingest: (envelope) => ingest.ingest(envelope),
+    ingest: (envelope, how) => ingest.ingest(envelope, how),
     ingestMalformed: (event) => ingest.ingestMalformed(event),
     ignored(event) {
       metrics.eventIngested(event.platform, "ignored");
       logger.debug({ ...event }, "event ignored");
     },
     installations: options.installations,
+    state: options.adapterState(owner),
     agents: (organizationId) =>
       directory.list(organizationId).map(({ agentId, handle, identity }) => ({ agentId, handle, name: identity.name })),
     logger,

@@ -48,13 +48,13 @@ export const LAYERS: readonly Layer[] = [
     packages: ["zod"],
     nodeModules: true,
   },
-  {
+  ...["src/app.ts", "src/app-platforms.ts"].map((path) => ({
     name: "app",
-    path: "src/app.ts",
+    path,
     mayImport: ["api", "pipeline", "access", "queue", "ledger", "log", "config", "adapters", "agents", ...CONTRACTS],
-    packages: "any",
+    packages: "any" as const,
     nodeModules: true,
-  },
+  })),
   {
     name: "doctor",
     path: "src/doctor/",

@@ -1,4 +1,4 @@
-import type { IngestOutcome, MalformedEvent } from "../../contracts/adapter-sink.ts";
+import type { IngestOptions, IngestOutcome, MalformedEvent } from "../../contracts/adapter-sink.ts";
 import type { Metrics } from "../../contracts/metrics.ts";
 import { Envelope, type EnvelopeInput } from "../../envelope/envelope.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
@@ -18,12 +18,12 @@ const MAX_BATCH = 400;
 
 export interface Ingest {
   /** Resolves once the event is committed. Errors: LEDGER_UNAVAILABLE (not stored), PAYLOAD_MALFORMED (not an envelope). */
-  ingest(envelope: EnvelopeInput): Promise<IngestOutcome>;
+  ingest(envelope: EnvelopeInput, options?: IngestOptions): Promise<IngestOutcome>;
   ingestMalformed(event: MalformedEvent): Promise<void>;
   settle(): Promise<void>;
 }
 
-export interface IngestOptions {
+export interface IngestPorts {
   readonly database: Database;
   readonly newId: NewId;
   readonly metrics: Metrics;
@@ -39,7 +39,7 @@ interface Item {
 }
 
 /** Creates the one way into the ledger: concurrent calls share a commit, and nothing is acknowledged before it. */
-export function createIngest(options: IngestOptions): Ingest {
+export function createIngest(options: IngestPorts): Ingest {
   const { database, newId, metrics } = options;
   const mirror = createMirrorMemory();
   const memory = createIntakeMemory();
@@ -98,7 +98,7 @@ export function createIngest(options: IngestOptions): Ingest {
   }
 
   return {
-    async ingest(input) {
+    async ingest(input, { context = false } = {}) {
       const parsed = Envelope.safeParse(input);
       if (!parsed.success) {
         const first = parsed.error.issues[0];
@@ -110,7 +110,8 @@ export function createIngest(options: IngestOptions): Ingest {
       let isFirst = false;
       const outcome = await memory.once(JSON.stringify([envelope.installationId, envelope.dedupeKey]), () => {
         isFirst = true;
-        return batcher.add({ envelope, row: toIntakeRow(newId("e"), envelope, options.holdMs(envelope.platform)) });
+        const row = toIntakeRow(newId("e"), envelope, { holdMs: options.holdMs(envelope.platform), context });
+        return batcher.add({ envelope, row });
       });
       if (!isFirst) metrics.eventIngested(envelope.platform, "duplicate");
       return outcome;

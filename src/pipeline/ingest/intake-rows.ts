@@ -15,8 +15,13 @@ const ROUTED_KINDS: ReadonlySet<Envelope["kind"]> = new Set([
 ]);
 
 /** The intake row of an envelope: pending when it is to be routed, otherwise finished with the reason. Pure. */
-export function toIntakeRow(id: string, envelope: Envelope, holdMs: number): IntakeRow {
-  const { state, reason } = initialState(envelope);
+export function toIntakeRow(
+  id: string,
+  envelope: Envelope,
+  options: { readonly holdMs: number; readonly context?: boolean },
+): IntakeRow {
+  const { holdMs } = options;
+  const { state, reason } = initialState(envelope, options.context === true);
   return {
     id,
     org: envelope.organizationId,
@@ -37,9 +42,10 @@ export function toIntakeRow(id: string, envelope: Envelope, holdMs: number): Int
   };
 }
 
-function initialState(envelope: Envelope): { state: string; reason: string | null } {
+function initialState(envelope: Envelope, context: boolean): { state: string; reason: string | null } {
   if (!ROUTED_KINDS.has(envelope.kind)) return { state: "dropped", reason: "recorded" };
   if (envelope.sender.self) return { state: "dropped", reason: "own_message" };
+  if (context) return { state: "expired", reason: "context_only" };
   return { state: "pending", reason: null };
 }
 

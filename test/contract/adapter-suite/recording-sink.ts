@@ -2,6 +2,7 @@ import type { AdapterSink, Installation, MalformedEvent } from "../../../src/con
 import type { Logger } from "../../../src/contracts/logger.ts";
 import type { EnvelopeInput } from "../../../src/envelope/envelope.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
+import { type RecordedState, recordedState } from "../../support/recorded-state.ts";
 
 type IgnoredEvent = Parameters<AdapterSink["ignored"]>[0];
 
@@ -17,6 +18,7 @@ export interface RecordingSink extends AdapterSink {
   readonly logged: readonly unknown[];
   /** Calls of any kind, for checks that want none. */
   calls(): number;
+  readonly state: RecordedState;
   /** From now on `ingest` waits until `release`. */
   hold(): void;
   release(): void;
@@ -25,7 +27,7 @@ export interface RecordingSink extends AdapterSink {
 }
 
 /** A sink that keeps what it gets; it parses nothing, so that the checks see what the adapter really said. */
-export function recordingSink(): RecordingSink {
+export function recordingSink(state: RecordedState = recordedState()): RecordingSink {
   const offered: EnvelopeInput[] = [];
   const taken: EnvelopeInput[] = [];
   const malformed: MalformedEvent[] = [];
@@ -85,6 +87,7 @@ export function recordingSink(): RecordingSink {
       ignoredEvents.push(event);
     },
     installations: recordedInstallations(),
+    state,
   };
 }
 

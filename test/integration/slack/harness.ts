@@ -13,6 +13,7 @@ import { Envelope } from "../../../src/envelope/envelope.ts";
 import type { ReplyPartInput } from "../../../src/envelope/reply.ts";
 import { ReplyPart } from "../../../src/envelope/reply.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
+import { recordedState } from "../../support/recorded-state.ts";
 import { freePort } from "../../support/servers/free-port.ts";
 import {
   createSlackStandIn,
@@ -30,6 +31,7 @@ export class RecordingSink implements AdapterSink {
   readonly skipped: { eventType: string; reason: string }[] = [];
   readonly rows = new Map<string, Installation>();
   readonly logged: string[] = [];
+  readonly state = recordedState();
   /** Number of ingests that are still to fail. */
   failures = 0;
   /** Awaited before each ingest resolves. */
@@ -42,7 +44,9 @@ export class RecordingSink implements AdapterSink {
   ];
 
   readonly ingest: AdapterSink["ingest"] = async (input) => {
-    const envelope = Envelope.parse(input);
+    const parsed = Envelope.safeParse(input);
+    if (!parsed.success) throw new ParleyError("PAYLOAD_MALFORMED", { detail: "not an envelope" });
+    const envelope = parsed.data;
     this.ingesting += 1;
     try {
       await this.gate;

@@ -2,6 +2,7 @@ import type { AdapterSink, Installation, MalformedEvent } from "../../../src/con
 import type { Logger } from "../../../src/contracts/logger.ts";
 import { Envelope, type EnvelopeInput } from "../../../src/envelope/envelope.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
+import { recordedState } from "../recorded-state.ts";
 
 export interface RecordingSink extends AdapterSink {
   /** Distinct events in the order of their first delivery. */
@@ -48,6 +49,7 @@ export function recordingSink(handles: readonly string[] = ["guide", "assistant"
       malformed.push(event);
     },
     ignored: () => undefined,
+    state: recordedState(),
     installations: {
       list: async (platform) => installations.filter((installation) => installation.platform === platform),
       save: async (installation) => {

@@ -22,6 +22,7 @@ export function variantOf(real: ChatAdapter, changes: Partial<ChatAdapter>): Cha
     start: (sink, signal) => real.start(sink, signal),
     stop: () => real.stop(),
     render: (parts, context) => real.render(parts, context),
+    losses: (parts, context) => real.losses(parts, context),
     send: (post) => real.send(post),
     reconcile: (query) => real.reconcile(query),
     health: () => real.health(),

@@ -1,0 +1,75 @@
+import { createSlackAdapter } from "../adapters/slack/index.ts";
+import { createWebAdapter, type WebAdapter, type WebRoomAgent } from "../adapters/web/index.ts";
+import type { Config } from "./config/config.ts";
+import { deriveKey } from "./config/secret-key.ts";
+import type { ChatAdapter } from "./contracts/adapter.ts";
+import type { WebRoomStore } from "./contracts/web-room-store.ts";
+import { grantIn } from "./pipeline/agent-grant.ts";
+import type { Directory } from "./pipeline/directory.ts";
+
+/** What the adapters of a process stand on. */
+interface PlatformPorts {
+  readonly store: WebRoomStore;
+  readonly directory: Directory;
+  /** Puts something between an adapter and the pipeline. */
+  readonly port: (created: ChatAdapter) => ChatAdapter;
+}
+
+/** Creates the adapter of each platform that is set up, the web rooms always; does no I/O. */
+export function createAdapters(
+  config: Config,
+  { store, directory, port }: PlatformPorts,
+): { adapters: ReadonlyMap<string, ChatAdapter>; isOwner: WebAdapter["isOwner"] } {
+  const agentsOf = (
+    organizationId: string,
+    room?: { roomId: string; name: string | null; kind: "public" | "private" | "direct" },
+  ): WebRoomAgent[] =>
+    directory
+      .list(organizationId)
+      .filter(
+        (agent) => room === undefined || grantIn(agent, { id: room.roomId, name: room.name, kind: room.kind }).member,
+      )
+      .map((agent) => ({ ...agent.identity, description: agent.definition.description, status: agent.status }));
+  const web = createWebAdapter(
+    {
+      organizationId: config.organizationId,
+      maxUploadBytes: config.limits.uploadBytes,
+      ...(config.web.publicUrl && { publicUrl: config.web.publicUrl }),
+    },
+    { store, agents: agentsOf },
+  );
+  const adapters = new Map<string, ChatAdapter>([[web.platform, port(web)]]);
+  const others = [slackAdapter(config)];
+  for (const adapter of others) if (adapter !== undefined) adapters.set(adapter.platform, port(adapter));
+  return { adapters, isOwner: (request) => web.isOwner(request) };
+}
+
+function slackAdapter(config: Config): ChatAdapter | undefined {
+  const { slack } = config;
+  if (slack === undefined) return undefined;
+  const stateSecret =
+    slack.oauth?.stateSecret?.reveal() ?? deriveKey(config.secretKey, "slack oauth state").toString("base64url");
+  return createSlackAdapter({
+    organizationId: config.organizationId,
+    mode: slack.mode,
+    receive: config.roles.includes("ingest"),
+    apiUrl: slack.apiUrl,
+    orderingHoldMs: slack.orderingHoldMs,
+    pacing: slack.pacing,
+    command: slack.command,
+    linkHosts: [...slack.linkHosts],
+    allowedTeams: [...slack.allowedTeams],
+    socketConnections: slack.socketConnections,
+    ...(slack.authorizeUrl && { authorizeUrl: slack.authorizeUrl }),
+    deliverySecret: deriveKey(config.secretKey, "slack delivery marks").toString("base64url"),
+    ...(slack.botToken && { botToken: slack.botToken.reveal() }),
+    ...(slack.appToken && { appToken: slack.appToken.reveal() }),
+    ...(slack.signingSecret && { signingSecret: slack.signingSecret.reveal() }),
+    ...(slack.oauth && {
+      clientId: slack.oauth.clientId,
+      clientSecret: slack.oauth.clientSecret.reveal(),
+      stateSecret,
+    }),
+    ...(config.web.publicUrl && { publicUrl: config.web.publicUrl }),
+  });
+}

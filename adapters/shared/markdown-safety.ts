@@ -244,10 +244,15 @@ function codeSpan(text: string): string {
 }
 
 function isListed(url: string, options: NeutraliseOptions): boolean {
-  if (options.linkHosts.length === 0 || !URL.canParse(url)) return false;
+  return isListedLink(url, options.linkHosts);
+}
+
+/** Whether a link to this address stays a link: its host is listed (exactly, by `*.example.org` or `*`) and it carries no user name. */
+export function isListedLink(url: string, linkHosts: readonly string[]): boolean {
+  if (linkHosts.length === 0 || !URL.canParse(url)) return false;
   const { protocol, hostname, username, password } = new URL(url);
   if ((protocol !== "https:" && protocol !== "http:") || username !== "" || password !== "") return false;
-  return options.linkHosts.some(
+  return linkHosts.some(
     (host) => host === "*" || host === hostname || (host.startsWith("*.") && hostname.endsWith(host.slice(1))),
   );
 }

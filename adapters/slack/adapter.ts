@@ -9,15 +9,18 @@ import type {
   ReconcileQuery,
   RenderContext,
   RenderedPost,
+  RenderLoss,
 } from "../../src/contracts/adapter.ts";
 import type { AdapterFeatures } from "../../src/contracts/adapter-features.ts";
 import type { AdapterSink } from "../../src/contracts/adapter-sink.ts";
 import type { ReplyPart } from "../../src/envelope/reply.ts";
 import { MAX_ARTIFACT_BYTES } from "../../src/envelope/reply.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
+import { findLosses } from "../shared/losses.ts";
 import { SlackClient } from "./client.ts";
 import type { SlackConfig } from "./config.ts";
 import { slackFeatures } from "./features.ts";
+import { slackGaps } from "./gaps.ts";
 import { mountHttpReceiver } from "./http-receiver.ts";
 import { Ingress } from "./ingress.ts";
 import { MAX_MARKDOWN_CHARS } from "./markup.ts";
@@ -122,6 +125,10 @@ export class SlackAdapter implements ChatAdapter {
 
   render(parts: readonly ReplyPart[], context: RenderContext): readonly RenderedPost[] {
     return renderReply(parts, context, this.#config.linkHosts);
+  }
+
+  losses(parts: readonly ReplyPart[]): readonly RenderLoss[] {
+    return findLosses(parts, slackGaps(parts, this.#config.linkHosts));
   }
 
   send(post: OutboundPost): Promise<Receipt> {

@@ -5,7 +5,7 @@ import { cutSafely } from "./markup.ts";
 import type { Block } from "./post-body.ts";
 
 /** Slack allows 3,000; a context line is meant to be glanced at. */
-const MAX_CONTEXT_CHARS = 1_500;
+export const MAX_CONTEXT_CHARS = 1_500;
 const MAX_LABEL_CHARS = 75;
 
 export function markdownBlock(text: string): Block {

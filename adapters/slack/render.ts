@@ -1,5 +1,6 @@
 import type { RenderContext, RenderedPost } from "../../src/contracts/adapter.ts";
 import { partToText, type ReplyPart } from "../../src/envelope/reply.ts";
+import { type LongTextLimits, longTextsAsFiles } from "../shared/long-texts.ts";
 import { approvalBlock, contextBlock, inputBlock, markdownBlock } from "./blocks.ts";
 import { MAX_MARKDOWN_CHARS, type MarkupOptions, toFallback, toSlackPieces } from "./markup.ts";
 import type { Block, PostBody } from "./post-body.ts";
@@ -7,6 +8,8 @@ import type { Block, PostBody } from "./post-body.ts";
 const MAX_BLOCKS = 50;
 /** All text of a message: Slack refuses about 13,200 characters (slackapi/bolt-js#2509). */
 const MAX_TOTAL_CHARS = 12_800;
+/** Beyond about eight posts a conversation is flooded: such a text goes as a file. */
+export const LONG_TEXTS: LongTextLimits = { maxPostedChars: 8 * 11_000, headChars: 600 };
 const MAX_ERROR_LINE_CHARS = 1_400;
 const TASK_SIGNS = { pending: "○", in_progress: "◐", completed: "●", failed: "✗", cancelled: "–" } as const;
 const OUTCOME_SIGNS = { ok: "✓", error: "✗", denied: "⊘" } as const;
@@ -15,7 +18,7 @@ const OUTCOME_SIGNS = { ok: "✓", error: "✗", denied: "⊘" } as const;
  * Turns a reply into Slack messages; pure.
  *
  * Text becomes `markdown` blocks, tool calls and tasks small lines, approvals and forms buttons, files uploads of their own.
- * A status is shown only when there is nothing else to show.
+ * A status is shown only when there is nothing else to show, a text beyond eight posts by its beginning and a file.
  */
 export function renderReply(
   parts: readonly ReplyPart[],
@@ -24,7 +27,7 @@ export function renderReply(
 ): readonly RenderedPost[] {
   const packer = new PostPacker();
   const markup: MarkupOptions = { mentionable: context.mentionable, linkHosts };
-  for (const section of sectionsOf(parts)) {
+  for (const section of sectionsOf(longTextsAsFiles(parts, LONG_TEXTS))) {
     if (section.file !== undefined) packer.file(section.file, section.fallback);
     else for (const shown of shownOf(section, markup)) packer.add(shown);
   }

@@ -2,9 +2,11 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { ChatAdapter, InstallationHealth } from "../../src/contracts/adapter.ts";
 import type { AdapterSink } from "../../src/contracts/adapter-sink.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
+import { findLosses } from "../shared/losses.ts";
 import { resolveConfig, type WebAdapterConfig } from "./config.ts";
 import type { WebAdapterDependencies, WebContext } from "./context.ts";
 import { createFeatures } from "./features.ts";
+import { WEB_GAPS } from "./gaps.ts";
 import { hashSecret, newId } from "./ids.ts";
 import { Intake } from "./intake.ts";
 import { mountWebRoom } from "./mount.ts";
@@ -111,6 +113,7 @@ class WebRoomAdapter implements WebAdapter {
   }
 
   render: ChatAdapter["render"] = (parts, context) => renderParts(parts, context);
+  losses: ChatAdapter["losses"] = (parts) => findLosses(parts, WEB_GAPS);
   send: ChatAdapter["send"] = async (post) => await this.#outbound.send(post);
   reconcile: ChatAdapter["reconcile"] = async (query) => await this.#outbound.reconcile(query);
 

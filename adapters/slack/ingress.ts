@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { AdapterSink } from "../../src/contracts/adapter-sink.ts";
 import { toParleyError } from "../../src/errors/parley-error.ts";
+import { storeEnvelope } from "../shared/store-envelope.ts";
 import type { SlackConfig } from "./config.ts";
 import { formView } from "./forms.ts";
 import { malformed, type Translation } from "./inbound-context.ts";
@@ -129,8 +130,9 @@ export class Ingress {
     workspace.lastEventAtMs = Date.now();
     switch (translation.outcome) {
       case "envelope":
-        await this.#sink.ingest(translation.envelope);
-        return;
+        return storeEnvelope(this.#sink, translation.envelope, (reason) =>
+          this.#malformed(workspace, reason, raw, key),
+        );
       case "ignored":
         return this.#ignore(workspace.installationId, eventType, translation.reason);
       case "malformed":
@@ -205,10 +207,13 @@ function guarded<Result>(translate: () => Result, wrap?: (translation: Translati
   }
 }
 
+/** What Slack's own ids are made of; anything else would be refused where the key is stored. */
+const SAFE_KEY = /^[\w.:-]{1,200}$/u;
+
 /** Equal for redeliveries: by Slack's own id of the payload, or else by its bytes. */
 function keyOf(kind: string, id: unknown, raw: () => string): string {
   const known = asString(id);
-  return `slack:${kind}:${known !== undefined && known.length <= 200 ? known : createHash("sha256").update(raw()).digest("hex")}`;
+  return `slack:${kind}:${known !== undefined && SAFE_KEY.test(known) ? known : createHash("sha256").update(raw()).digest("hex")}`;
 }
 
 /** Slack Connect: `authorizations` and `context_team_id` name the workspace of the installation, `team_id` may be another. */

@@ -1,6 +1,7 @@
 import type { AdapterSink } from "../../src/contracts/adapter-sink.ts";
 import type { WebRoomStore } from "../../src/contracts/web-room-store.ts";
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
+import { storeEnvelope } from "../shared/store-envelope.ts";
 import { dedupeKeyOf, eventToEnvelope } from "./inbound.ts";
 
 /** How often entries that were stored but not handed on (a crash came between) are looked for, in ms. */
@@ -124,20 +125,19 @@ type PendingEvent = Parameters<typeof eventToEnvelope>[0];
 
 async function ingestOne(sink: AdapterSink, event: PendingEvent, installationId: string): Promise<void> {
   const translation = eventToEnvelope(event, installationId);
-  if ("envelope" in translation) {
-    await sink.ingest(translation.envelope);
-    return;
-  }
+  const storeMalformed = (reason: string): Promise<void> =>
+    sink.ingestMalformed({
+      platform: "web",
+      installationId,
+      organizationId: event.organizationId,
+      reason,
+      raw: JSON.stringify(event),
+      dedupeKey: dedupeKeyOf(installationId, event.roomId, event.seq),
+    });
+  if ("envelope" in translation) return storeEnvelope(sink, translation.envelope, storeMalformed);
   if ("ignored" in translation) {
     sink.ignored({ platform: "web", installationId, eventType: event.kind, reason: translation.ignored });
     return;
   }
-  await sink.ingestMalformed({
-    platform: "web",
-    installationId,
-    organizationId: event.organizationId,
-    reason: translation.malformed,
-    raw: JSON.stringify(event),
-    dedupeKey: dedupeKeyOf(installationId, event.roomId, event.seq),
-  });
+  await storeMalformed(translation.malformed);
 }

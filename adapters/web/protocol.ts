@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { safeText } from "../../src/envelope/content.ts";
+import { wireKey } from "../../src/envelope/ids.ts";
 import {
   ApprovalRequestPart,
   ErrorPart,
@@ -69,7 +71,7 @@ export const MAX_PAGE_POSTS = 200;
 /** Socket close codes of this application. */
 export const SOCKET_CLOSE = { signedOut: 4401, tooFast: 4429, tooSlow: 4408, goingAway: 1001 } as const;
 
-const Id = z.string().min(1).max(128);
+const Id = wireKey(128);
 const Time = z.iso.datetime();
 const Seq = z.number().int().nonnegative();
 const QuerySeq = z.coerce.number().int().nonnegative();
@@ -191,16 +193,13 @@ export const RoomsAnswer = z.object({ rooms: z.array(WebRoom) });
 export const CreateRoomBody = z.strictObject({
   name: RoomName,
   kind: z.enum(["public", "private"]).default("public"),
-  topic: z.string().max(250).default(""),
+  topic: safeText(250).default(""),
 });
 export const UpdateRoomBody = z
-  .strictObject({ name: RoomName.optional(), topic: z.string().max(250).optional(), archived: z.boolean().optional() })
+  .strictObject({ name: RoomName.optional(), topic: safeText(250).optional(), archived: z.boolean().optional() })
   .refine((body) => Object.values(body).some((value) => value !== undefined), "name what to change");
 export const AddMemberBody = z.strictObject({ personId: Id });
-export const OpenDirectBody = z.union([
-  z.strictObject({ personId: Id }),
-  z.strictObject({ agent: z.string().min(1).max(64) }),
-]);
+export const OpenDirectBody = z.union([z.strictObject({ personId: Id }), z.strictObject({ agent: wireKey(64) })]);
 /** Who is in the room now: people who joined, and the agents that are members of it. */
 export const MembersAnswer = z.object({ people: z.array(WebPerson), agents: z.array(WebAgent) });
 
@@ -297,7 +296,7 @@ export const ChangesAnswer = z.object({ posts: z.array(WebPost), cursor: Seq, ha
 export const CreatePostBody = z
   .strictObject({
     /** Made by the client, unique per person; a repeat returns the post that exists. */
-    clientMessageId: z.string().min(8).max(64),
+    clientMessageId: wireKey(64).min(8),
     text: z.string().max(MAX_POST_CHARS).default(""),
     threadRootId: Id.optional(),
     uploadIds: z.array(Id).max(MAX_UPLOADS_PER_POST).default([]),
@@ -309,15 +308,15 @@ export const Reaction = z
   .string()
   .min(1)
   .max(64)
-  .regex(/^[^\s\p{Cc}/]+$/u, "must be one emoji or its name");
+  .regex(/^[^\s\p{Cc}\p{Cs}/]+$/u, "must be one emoji or its name");
 export const ActionBody = z.strictObject({
-  clientActionId: z.string().min(8).max(64),
+  clientActionId: wireKey(64).min(8),
   /** The part's `approvalId` or `inputId`. */
-  actionId: z.string().min(1).max(128),
+  actionId: wireKey(128),
   /** For an approval: the id of the option that was chosen. */
-  value: z.string().max(256).optional(),
+  value: safeText(256).optional(),
   /** For an input request: field id to value. */
-  fields: z.record(z.string().max(64), z.string().max(8_000)).default({}),
+  fields: z.record(wireKey(64), safeText(8_000)).default({}),
 });
 export const TypingBody = z.strictObject({ threadRootId: Id.optional() });
 export const ReadBody = z.strictObject({ seq: Seq });

@@ -5,7 +5,12 @@ import { PlatformId } from "./ids.ts";
 export const MAX_BLOCK_TEXT_CHARS = 65_536;
 
 /** Text without lone surrogates and NUL, which neither PostgreSQL nor JSON consumers accept. */
-export const SafeText = z.string().max(MAX_BLOCK_TEXT_CHARS).transform(toSafeText);
+export const SafeText = safeText(MAX_BLOCK_TEXT_CHARS);
+
+/** As `SafeText`, with another limit in UTF-16 code units. */
+export function safeText(maxChars: number) {
+  return z.string().max(maxChars).transform(toSafeText);
+}
 
 /** Guarantees well-formed Unicode without NUL: each lone surrogate and each NUL becomes U+FFFD. */
 export function toSafeText(text: string): string {
@@ -30,14 +35,14 @@ export const MediaBlock = z.object({
   mediaId: PlatformId,
   kind: z.enum(["image", "audio", "video", "voice", "file"]),
   name: SafeText,
-  mediaType: z.string().max(255),
+  mediaType: safeText(255),
   sizeBytes: z.number().int().nonnegative().optional(),
 });
 
 /** Words of somebody else, quoted or forwarded: untrusted, and never a reason to read the place they came from. */
 export const QuoteBlock = z.object({ type: z.literal("quote"), markdown: SafeText, sender: SafeText.optional() });
 
-export const CodeBlock = z.object({ type: z.literal("code"), language: z.string().max(64).optional(), code: SafeText });
+export const CodeBlock = z.object({ type: z.literal("code"), language: safeText(64).optional(), code: SafeText });
 
 export const ContentBlock = z.discriminatedUnion("type", [TextBlock, MentionBlock, MediaBlock, QuoteBlock, CodeBlock]);
 export type ContentBlock = z.infer<typeof ContentBlock>;

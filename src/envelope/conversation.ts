@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { SafeText } from "./content.ts";
-import { PlatformId } from "./ids.ts";
+import { SafeText, safeText } from "./content.ts";
+import { PlatformId, wireKey } from "./ids.ts";
 
 const Place = z.object({ id: PlatformId, name: SafeText.optional() });
 
@@ -13,7 +13,7 @@ export const ConversationPath = z.object({
     /** People of other organizations can read it (Slack Connect, federated rooms). */
     external: z.boolean().default(false),
     /** Handles of the agents that are in it, where the platform keeps them apart (a direct message with one of them); absent: all that inherit the installation's membership. */
-    agents: z.array(z.string().max(64)).max(50).optional(),
+    agents: z.array(wireKey(64)).max(50).optional(),
   }),
   /** The id of the thread's first message, or of the thread itself where it has its own. */
   thread: Place.optional(),
@@ -25,9 +25,9 @@ export const Sender = z.object({
   id: PlatformId,
   kind: z.enum(["human", "agent", "bot", "external_guest"]),
   name: SafeText.optional(),
-  avatarUrl: z.string().max(2048).optional(),
+  avatarUrl: safeText(2048).optional(),
   /** The agent's handle, when `kind` is agent. */
-  agent: z.string().max(64).optional(),
+  agent: wireKey(64).optional(),
   self: z.boolean().default(false),
 });
 export type Sender = z.infer<typeof Sender>;

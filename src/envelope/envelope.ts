@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ContentBlock, SafeText } from "./content.ts";
 import { ConversationPath, Sender } from "./conversation.ts";
-import { InstallationId, OrganizationId, PlatformId } from "./ids.ts";
+import { InstallationId, OrganizationId, PlatformId, wireKey } from "./ids.ts";
 
 /** Version of the envelope's shape; a reader accepts its own and the one before. */
 export const ENVELOPE_VERSION = 1;
@@ -31,8 +31,8 @@ const kinds = {
   /** The text of a message changed; unfurls and other changes without new text are not edits. */
   message_edited: MessageBody,
   message_deleted: Reference,
-  reaction_added: Reference.extend({ reaction: z.string().min(1).max(255) }),
-  reaction_removed: Reference.extend({ reaction: z.string().min(1).max(255) }),
+  reaction_added: Reference.extend({ reaction: wireKey(255) }),
+  reaction_removed: Reference.extend({ reaction: wireKey(255) }),
   /** `memberId` may be a person or the installation's own bot (`self`). */
   member_joined: z.object({ memberId: PlatformId, memberName: SafeText.optional(), self: z.boolean().default(false) }),
   member_left: z.object({ memberId: PlatformId, self: z.boolean().default(false) }),
@@ -44,17 +44,17 @@ const kinds = {
   /** A direct message conversation was opened, before anything was said in it. */
   direct_message_opened: z.object({}),
   command_invoked: z.object({
-    command: z.string().min(1).max(64),
+    command: wireKey(64),
     text: SafeText,
     mentions: Mentions,
     /** Where an answer for the caller alone can be sent, if the platform gives such a place; opaque. */
-    responseToken: z.string().max(2048).optional(),
+    responseToken: wireKey(2048).optional(),
   }),
   action_submitted: z.object({
-    actionId: z.string().min(1).max(255),
+    actionId: wireKey(255),
     value: SafeText.optional(),
     messageId: PlatformId.optional(),
-    fields: z.record(z.string().max(255), SafeText).default({}),
+    fields: z.record(wireKey(255), SafeText).default({}),
   }),
   /** A person stopped what an agent was doing here; without `messageId`, all of it. */
   session_stopped: z.object({ messageId: PlatformId.optional() }),
@@ -67,21 +67,23 @@ const base = z.object({
   version: z.literal(ENVELOPE_VERSION),
   organizationId: OrganizationId,
   installationId: InstallationId,
-  platform: z.string().min(1).max(32),
+  platform: wireKey(32),
   conversation: ConversationPath,
   sender: Sender,
   /** The platform's time of the event, ISO 8601 in UTC with milliseconds. */
   occurredAt: z.iso.datetime(),
   /** Sorts events of one conversation in platform order by plain string comparison. */
-  platformOrder: z.string().min(1).max(128),
+  platformOrder: wireKey(128),
   /** 0 for a first version; edits count up or carry the platform's edit time in ms. */
   revision: z.number().int().nonnegative().default(0),
   /** Equal for two deliveries of one event, different for two events; unique per installation. */
-  dedupeKey: z.string().min(1).max(512),
+  dedupeKey: wireKey(512),
   /** Names the unit of order: events with equal keys are routed one after another. */
-  orderingKey: z.string().min(1).max(512),
+  orderingKey: wireKey(512),
   /** What caused this event, when an agent's turn did. */
-  cause: z.object({ turnId: z.string(), rootEventId: z.string(), hopCount: z.number().int().nonnegative() }).optional(),
+  cause: z
+    .object({ turnId: wireKey(512), rootEventId: wireKey(512), hopCount: z.number().int().nonnegative() })
+    .optional(),
   traceId: z.string().regex(/^[0-9a-f]{32}$/, "must be 32 hexadecimal digits (W3C trace context)"),
 });
 

@@ -1,12 +1,24 @@
 import { z } from "zod";
 
-/** A non-empty opaque identifier; only the side that issued it may look inside. At most 512 characters, no control characters. */
-const opaqueId = z
-  .string()
-  .min(1)
-  .max(512)
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-  .regex(/^[^\u0000-\u001f\u007f]+$/u, "must not contain control characters");
+/**
+ * A non-empty key that every store and every JSON reader takes as it is: no control characters, no lone surrogates.
+ *
+ * Refused rather than cleaned, as two keys that differ only in what was cleaned away would become one.
+ */
+export function wireKey(maxChars: number) {
+  return (
+    z
+      .string()
+      .min(1)
+      .max(maxChars)
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+      .regex(/^[^\u0000-\u001f\u007f]+$/u, "must not contain control characters")
+      .refine((key) => key.isWellFormed(), "must be well-formed Unicode")
+  );
+}
+
+/** A non-empty opaque identifier; only the side that issued it may look inside. At most 512 characters. */
+const opaqueId = wireKey(512);
 
 export const OrganizationId = opaqueId.brand<"OrganizationId">();
 export type OrganizationId = z.infer<typeof OrganizationId>;

@@ -1,11 +1,12 @@
 import { z } from "zod";
+import { safeText } from "./content.ts";
 import { ReplyPart } from "./reply.ts";
 
 /** Token counts of one turn, as the model or agent reported them. */
 export const Usage = z.object({
   inputTokens: z.number().int().nonnegative().optional(),
   outputTokens: z.number().int().nonnegative().optional(),
-  model: z.string().max(128).optional(),
+  model: safeText(128).optional(),
 });
 export type Usage = z.infer<typeof Usage>;
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { SafeText } from "./content.ts";
+import { SafeText, safeText } from "./content.ts";
+import { wireKey } from "./ids.ts";
 
 /** Version of the reply's shape. */
 export const REPLY_VERSION = 1;
@@ -10,10 +11,7 @@ export const MAX_REPLY_BYTES = 262_144;
 /** Largest artifact an agent may hand over inline, in bytes after base64. */
 export const MAX_ARTIFACT_BYTES = 8_388_608;
 
-const ReplyText = z
-  .string()
-  .max(MAX_REPLY_BYTES)
-  .pipe(z.string().transform((text) => text.toWellFormed().replaceAll("\u0000", "\ufffd")));
+const ReplyText = safeText(MAX_REPLY_BYTES);
 const Label = SafeText.pipe(z.string().min(1).max(256));
 const partBase = { fallbackText: ReplyText.optional() };
 
@@ -22,7 +20,7 @@ export const TextPart = z.strictObject({ ...partBase, type: z.literal("text"), m
 export const ToolCallPart = z.strictObject({
   ...partBase,
   type: z.literal("tool_call"),
-  toolCallId: z.string().min(1).max(128),
+  toolCallId: wireKey(128),
   name: Label,
   title: Label.optional(),
   input: SafeText.optional(),
@@ -31,7 +29,7 @@ export const ToolCallPart = z.strictObject({
 export const ToolResultPart = z.strictObject({
   ...partBase,
   type: z.literal("tool_result"),
-  toolCallId: z.string().min(1).max(128),
+  toolCallId: wireKey(128),
   name: Label,
   outcome: z.enum(["ok", "error", "denied"]),
   output: SafeText.optional(),
@@ -44,14 +42,14 @@ export const TaskState = z.enum(["pending", "in_progress", "completed", "failed"
 export const TaskUpdatePart = z.strictObject({
   ...partBase,
   type: z.literal("task_update"),
-  taskId: z.string().min(1).max(128),
+  taskId: wireKey(128),
   title: Label,
   state: TaskState,
   detail: SafeText.optional(),
 });
 
 const Choice = z.strictObject({
-  id: z.string().min(1).max(64),
+  id: wireKey(64),
   label: SafeText.pipe(z.string().min(1).max(75)),
   effect: z.enum(["allow", "deny", "neutral"]).default("neutral"),
 });
@@ -59,7 +57,7 @@ const Choice = z.strictObject({
 export const ApprovalRequestPart = z.strictObject({
   ...partBase,
   type: z.literal("approval_request"),
-  approvalId: z.string().min(1).max(128),
+  approvalId: wireKey(128),
   prompt: SafeText,
   subject: SafeText.optional(),
   options: z.array(Choice).min(1).max(10),
@@ -67,7 +65,7 @@ export const ApprovalRequestPart = z.strictObject({
 });
 
 const Field = z.strictObject({
-  id: z.string().min(1).max(64),
+  id: wireKey(64),
   label: SafeText.pipe(z.string().min(1).max(150)),
   kind: z.enum(["text", "paragraph", "number", "boolean", "choice"]),
   options: z.array(Choice).max(100).optional(),
@@ -77,7 +75,7 @@ const Field = z.strictObject({
 export const InputRequestPart = z.strictObject({
   ...partBase,
   type: z.literal("input_request"),
-  inputId: z.string().min(1).max(128),
+  inputId: wireKey(128),
   prompt: SafeText,
   fields: z.array(Field).min(1).max(20),
 });
@@ -86,16 +84,16 @@ export const InputRequestPart = z.strictObject({
 export const ArtifactPart = z.strictObject({
   ...partBase,
   type: z.literal("artifact"),
-  artifactId: z.string().min(1).max(128),
+  artifactId: wireKey(128),
   name: Label,
-  mediaType: z.string().min(1).max(255),
+  mediaType: wireKey(255),
   base64: z.base64().max(Math.ceil((MAX_ARTIFACT_BYTES * 4) / 3) + 4),
 });
 
 export const ErrorPart = z.strictObject({
   ...partBase,
   type: z.literal("error"),
-  code: z.string().min(1).max(64),
+  code: wireKey(64),
   message: SafeText,
   retryable: z.boolean().default(false),
 });
@@ -104,7 +102,7 @@ export const ErrorPart = z.strictObject({
 export const HandoffPart = z.strictObject({
   ...partBase,
   type: z.literal("handoff"),
-  agent: z.string().min(1).max(64),
+  agent: wireKey(64),
   note: SafeText.optional(),
 });
 

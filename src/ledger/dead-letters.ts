@@ -1,4 +1,5 @@
 import type { DeadLetterView } from "../contracts/operations.ts";
+import { toSafeText } from "../envelope/content.ts";
 import type { SqlRunner } from "./connection/database.ts";
 
 export interface NewDeadLetter {
@@ -12,7 +13,7 @@ export interface NewDeadLetter {
   readonly raw?: string;
 }
 
-/** Stores one dead letter under its dedupe key; the same fault twice is one row. */
+/** Stores one dead letter under its dedupe key; the same fault twice is one row, and no text of it is refused by the database. */
 export async function insertDeadLetter(sql: SqlRunner, letter: NewDeadLetter): Promise<void> {
   await sql.query(
     {
@@ -25,10 +26,10 @@ export async function insertDeadLetter(sql: SqlRunner, letter: NewDeadLetter): P
       letter.organizationId,
       letter.stage,
       letter.code,
-      letter.reason,
-      letter.dedupeKey,
+      toSafeText(letter.reason),
+      toSafeText(letter.dedupeKey),
       letter.eventId ?? null,
-      letter.raw ?? null,
+      letter.raw === undefined ? null : toSafeText(letter.raw),
     ],
   );
 }

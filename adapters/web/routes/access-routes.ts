@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { WebRole, WebSessionRecord } from "../../../src/contracts/web-room-records.ts";
+import { wireKey } from "../../../src/envelope/ids.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import { WEB_COMMANDS } from "../commands.ts";
 import type { WebContext } from "../context.ts";
@@ -23,8 +24,8 @@ import { agentView, personView } from "../views.ts";
 
 const SIGN_INS_PER_MINUTE = 10;
 const MAX_USER_AGENT_CHARS = 200;
-const PersonParams = z.object({ personId: z.string().max(128) });
-const SessionParams = z.object({ sessionId: z.string().max(128) });
+const PersonParams = z.object({ personId: wireKey(128) });
+const SessionParams = z.object({ sessionId: wireKey(128) });
 
 /** Sign-in, sessions, people and invitations. */
 export function addAccessRoutes(server: WebServer, context: WebContext): void {

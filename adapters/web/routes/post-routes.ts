@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { WebPostRecord, WebSessionRecord } from "../../../src/contracts/web-room-records.ts";
+import { wireKey } from "../../../src/envelope/ids.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import { composeEdit, composePost } from "../compose-post.ts";
 import type { WebContext } from "../context.ts";
@@ -10,8 +11,8 @@ import type { WebServer } from "../server-plugins.ts";
 import { postView } from "../views.ts";
 import { nothing } from "./access-routes.ts";
 
-const RoomParams = z.object({ roomId: z.string().max(128) });
-const PostParams = z.object({ postId: z.string().max(128) });
+const RoomParams = z.object({ roomId: wireKey(128) });
+const PostParams = z.object({ postId: wireKey(128) });
 const ReactionParams = PostParams.extend({ reaction: Reaction });
 
 /** Posts and what people do with them. */

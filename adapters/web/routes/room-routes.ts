@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { WebSessionRecord } from "../../../src/contracts/web-room-records.ts";
+import { wireKey } from "../../../src/envelope/ids.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import { agentsIn, type WebContext } from "../context.ts";
 import { defined } from "../defined.ts";
@@ -20,8 +21,8 @@ import { agentView, personView, roomView } from "../views.ts";
 import { workspaceState } from "../workspace-state.ts";
 import { nothing } from "./access-routes.ts";
 
-const RoomParams = z.object({ roomId: z.string().max(128) });
-const MemberParams = RoomParams.extend({ personId: z.string().max(128) });
+const RoomParams = z.object({ roomId: wireKey(128) });
+const MemberParams = RoomParams.extend({ personId: wireKey(128) });
 
 /** Rooms, their members, and what is said about a room rather than in it. */
 export function addRoomRoutes(server: WebServer, context: WebContext): void {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { wireKey } from "../../../src/envelope/ids.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import type { WebContext } from "../context.ts";
 import { joinedRoom, sessionOf } from "../guard.ts";
@@ -8,8 +9,8 @@ import { uploadView } from "../views.ts";
 
 /** What multipart adds to a file: boundaries and headers. */
 const MULTIPART_OVERHEAD_BYTES = 16 * 1024;
-const RoomParams = z.object({ roomId: z.string().max(128) });
-const UploadParams = z.object({ uploadId: z.string().max(128) });
+const RoomParams = z.object({ roomId: wireKey(128) });
+const UploadParams = z.object({ uploadId: wireKey(128) });
 
 /** Files of people: in by streaming, out as what they are not mistaken for. */
 export function addUploadRoutes(server: WebServer, context: WebContext): void {

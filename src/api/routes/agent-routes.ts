@@ -1,11 +1,12 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { AgentDefinition } from "../../contracts/agent-definition.ts";
+import { wireKey } from "../../envelope/ids.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
 import { AgentViewSchema, ConnectorCheckSchema, ErrorSchema } from "../view-schemas.ts";
 import { OPERATOR, type RouteContext, SECURED } from "./route-context.ts";
 
-const Params = z.object({ handle: z.string().min(1).max(64) });
+const Params = z.object({ handle: wireKey(64) });
 const base = { tags: ["agents"], security: SECURED };
 
 /** Agents: listing, adding, removing, pausing, resuming and checking. */

@@ -1,9 +1,10 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
+import { wireKey } from "../../envelope/ids.ts";
 import { DeadLetterSchema, DeadLetterState, ErrorSchema } from "../view-schemas.ts";
 import { MAX_ID_CHARS, OPERATOR, type RouteContext, SECURED } from "./route-context.ts";
 
-const Params = z.object({ id: z.string().min(1).max(MAX_ID_CHARS) });
+const Params = z.object({ id: wireKey(MAX_ID_CHARS) });
 const MAX_LISTED = 500;
 const base = { tags: ["dead letters"], security: SECURED };
 

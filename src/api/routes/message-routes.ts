@@ -1,12 +1,13 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import { MAX_BLOCK_TEXT_CHARS } from "../../envelope/content.ts";
+import { SafeText } from "../../envelope/content.ts";
+import { wireKey } from "../../envelope/ids.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
 import { ErrorSchema, ExplanationSchema } from "../view-schemas.ts";
 import { MAX_ID_CHARS, OPERATOR, type RouteContext, SECURED } from "./route-context.ts";
 
 const base = { tags: ["messages"], security: SECURED };
-const Id = z.string().min(1).max(MAX_ID_CHARS);
+const Id = wireKey(MAX_ID_CHARS);
 
 /** Messages: following one through the pipeline, sending one as an agent, stopping what runs. */
 export const messageRoutes: FastifyPluginAsyncZod<RouteContext> = async (server, { operations, organizationId }) => {
@@ -40,10 +41,10 @@ export const messageRoutes: FastifyPluginAsyncZod<RouteContext> = async (server,
         ...base,
         summary: "Post a text as an agent",
         body: z.strictObject({
-          agent: z.string().min(1).max(64),
+          agent: wireKey(64),
           to: Id.describe("A conversation id, or platform:channel such as web:general"),
-          text: z.string().min(1).max(MAX_BLOCK_TEXT_CHARS),
-          idempotencyKey: z.string().min(1).max(128).optional(),
+          text: SafeText.pipe(z.string().min(1)),
+          idempotencyKey: wireKey(128).optional(),
         }),
         response: {
           202: z.object({ deliveryIds: z.array(z.string()).readonly() }),

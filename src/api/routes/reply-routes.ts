@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
+import { wireKey } from "../../envelope/ids.ts";
 import { ErrorSchema } from "../view-schemas.ts";
 import type { RouteContext } from "./route-context.ts";
 
@@ -17,7 +18,7 @@ export const replyRoutes: FastifyPluginAsyncZod<RouteContext> = async (server, {
       schema: {
         tags: ["replies"],
         summary: "Post the deferred reply of a turn: a whole reply, or { text }",
-        params: z.object({ token: z.string().min(1).max(MAX_TOKEN_CHARS) }),
+        params: z.object({ token: wireKey(MAX_TOKEN_CHARS) }),
         // Validated where the turn is known, so that every fault of a reply is judged by one rule.
         body: z.unknown(),
         response: {

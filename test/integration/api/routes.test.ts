@@ -243,6 +243,8 @@ describe("failures", () => {
     ],
     [`/api/explain/${"x".repeat(2_000)}`, {}, 400, "REQUEST_INVALID"],
     ["/api/explain/%zz", {}, 400, "PAYLOAD_MALFORMED"],
+    ["/api/explain/m%00", {}, 400, "REQUEST_INVALID"],
+    ["/api/dead-letters/d%00", {}, 400, "REQUEST_INVALID"],
     ["/api/dead-letters?limit=0", {}, 400, "REQUEST_INVALID"],
     ["/api/dead-letters?unknown=1", {}, 400, "REQUEST_INVALID"],
   ])("%s is refused", async (address, init, status, code) => {

@@ -261,6 +261,41 @@ describe("the HTTP door", () => {
     });
   });
 
+  test("keeps what no store takes as dead letters, once each, and acknowledges it", async () => {
+    bench = await createBench();
+    const { workspace, channel, person, sink } = bench;
+    const team = { id: workspace.team.id };
+    const event = (event_id: string, event: object): string =>
+      JSON.stringify({ type: "event_callback", team_id: team.id, event_id, event });
+    const item = { type: "message", channel, ts: "1700000000.000100" };
+    const action = {
+      type: "block_actions",
+      team,
+      user: { id: person },
+      channel: { id: channel },
+      message: { ts: "1700000000.000100" },
+      actions: [{ type: "button", action_id: "go\ud800", value: "1", action_ts: "1700000001.000100" }],
+    };
+    const slash = new URLSearchParams({
+      command: "/parley\u0000x",
+      team_id: team.id,
+      channel_id: channel,
+      user_id: person,
+      trigger_id: "1.\u0000",
+    });
+    const form = { contentType: "application/x-www-form-urlencoded" };
+    const bodies: [string, { contentType?: string }][] = [
+      [event("EvNul", { type: "reaction_added", user: person, reaction: "eyes\u0000", item, event_ts: item.ts }), {}],
+      [event("Ev\u0000", { type: "reaction_added", user: person, reaction: "\ud800", item, event_ts: item.ts }), {}],
+      [new URLSearchParams({ payload: JSON.stringify(action) }).toString(), form],
+      [slash.toString(), form],
+    ];
+    for (const [body, more] of [...bodies, ...bodies]) expect((await send(body, sign(body, more))).status).toBe(200);
+    expect(sink.envelopes).toEqual([]);
+    expect(sink.malformed).toHaveLength(bodies.length);
+    for (const letter of sink.malformed) expect(letter.dedupeKey).toMatch(/^[\x20-\x7e]+$/u);
+  });
+
   test("ignores unknown workspaces and kinds, with a reason", async () => {
     bench = await createBench();
     const foreign = JSON.stringify({

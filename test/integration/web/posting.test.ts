@@ -61,6 +61,25 @@ describe.each(BACKENDS)("posting on %s", (backend) => {
     expect(texts).toEqual([accepted.post.id]);
   });
 
+  it("refuses keys that no store takes, and keeps text that holds them, cleaned", async () => {
+    const room = await startTestRoom({ backend });
+    const { client, general } = await room.signIn("Mara");
+    const posts = `/rooms/${general.id}/messages`;
+    for (const bad of ["\u0000", "\ud800"]) {
+      const refused = [
+        await client.request("POST", posts, { clientMessageId: `client-${bad}01`, text: "hi" }),
+        await client.request("POST", posts, { clientMessageId: "client-0001", text: "hi", threadRootId: `m${bad}` }),
+        await client.request("POST", "/direct", { agent: `guide${bad}` }),
+      ];
+      expect(refused.map((answer) => answer.status)).toEqual([400, 400, 400]);
+    }
+    expect((await client.request("GET", "/messages/m%00")).status).toBe(400);
+    const { post } = PostAnswer.parse(
+      await client.ok("POST", posts, { clientMessageId: "client-0002", text: "a\u0000b\ud800c" }),
+    );
+    expect(post.text).toBe("a\ufffdb\ufffdc");
+  });
+
   it("hands on by itself what was stored and never handed on", async () => {
     const room = await startTestRoom({ backend });
     const { client, general } = await room.signIn("Mara");

@@ -53,8 +53,36 @@ describe("the envelope", () => {
     ["a trace id of another form", { traceId: "xyz" }],
     ["an id with a control character", { installationId: "a\nb" }],
     ["an empty dedupe key", { dedupeKey: "" }],
+    ["a dedupe key with NUL", { dedupeKey: "k\u0000" }],
+    ["an ordering key with half a character", { orderingKey: "o\ud800" }],
+    ["a platform order with NUL", { platformOrder: "\u00001" }],
+    ["an id with half a character", { sender: { id: "u\udc00", kind: "human" } }],
+    ["a message id with half a character", { body: { ...message, messageId: "m\ud800" } }],
   ])("refuses %s", (_what, change) => {
     expect(Envelope.safeParse({ ...base, kind: "message_created", body: message, ...change }).success).toBe(false);
+  });
+
+  it.each(["\u0000", "\ud800", "\udc00x"])("refuses keys with %j, and keeps text that holds it, cleaned", (bad) => {
+    const command = { command: "ask", text: `hi${bad}`, mentions: {} };
+    const action = { actionId: "approve", value: `yes${bad}` };
+    const refused: [EventKind, object][] = [
+      ["command_invoked", { ...command, command: `ask${bad}` }],
+      ["command_invoked", { ...command, responseToken: `t${bad}` }],
+      ["action_submitted", { ...action, actionId: `a${bad}` }],
+      ["action_submitted", { ...action, fields: { [`f${bad}`]: "1" } }],
+      ["reaction_added", { messageId: "m1", reaction: `eyes${bad}` }],
+    ];
+    for (const [kind, body] of refused) expect(Envelope.safeParse({ ...base, kind, body }).success).toBe(false);
+    const code = { type: "code", language: `ts${bad}`, code: bad };
+    const media = { type: "media", mediaId: "f", kind: "file", name: bad, mediaType: `a/b${bad}` };
+    for (const [kind, body] of [
+      ["command_invoked", command],
+      ["action_submitted", action],
+      ["message_created", { ...message, content: [code, media] }],
+    ] as const) {
+      const stored = JSON.stringify(Envelope.parse({ ...base, kind, body }));
+      expect(stored).not.toMatch(/\\u0000|\\ud[89a-f]/u);
+    }
   });
 
   it("gives two conversations two keys, whatever their ids hold", () => {
@@ -137,6 +165,8 @@ describe("a reply", () => {
     ["too many parts", { parts: Array.from({ length: MAX_REPLY_PARTS + 1 }, () => parts[0]) }],
     ["an artifact that is no base64", { parts: [{ ...parts[7], base64: "../../etc" }] }],
     ["fields beside the parts", { parts: [], to: "C2" }],
+    ["an id that no database takes", { parts: [{ ...parts[1], toolCallId: "1\u0000" }] }],
+    ["a choice whose id is half a character", { parts: [{ ...parts[5], options: [{ id: "\ud800", label: "Yes" }] }] }],
   ])("refuses %s", (_what, reply) => {
     expect(Reply.safeParse(reply).success).toBe(false);
   });

@@ -17,6 +17,7 @@ const PROGRAMS = {
     return initdb && findBinary(["postgres"], postgresFolders());
   },
   chromium: () => findBinary(["chromium", "chromium-browser", "google-chrome"]),
+  mmdebstrap: () => findBinary(["mmdebstrap"]),
 } as const;
 
 export type TestPackage = keyof typeof PROGRAMS;

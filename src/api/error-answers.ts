@@ -43,7 +43,8 @@ function send(reply: FastifyReply, error: ParleyError): FastifyReply {
     .send({ error: body });
 }
 
-function toKnownError(error: unknown): ParleyError {
+/** Guarantees the ParleyError of whatever a request failed with. */
+export function toKnownError(error: unknown): ParleyError {
   if (error instanceof ParleyError) return error;
   if (hasZodFastifySchemaValidationErrors(error)) {
     const faults = error.validation.map(({ instancePath, message }) => {

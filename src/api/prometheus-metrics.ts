@@ -5,6 +5,8 @@ import type { SystemStatus } from "../contracts/operations.ts";
 /** The pipeline's counters and what a scrape adds to them. */
 export interface PrometheusMetrics extends Metrics {
   readonly contentType: string;
+  /** A request that was turned away, by the pattern of its route and the code of the answer. */
+  requestRefused(route: string, code: string): void;
   /** The exposition text, with gauges of the state that is handed in; without one the state gauges keep what they were. */
   expose(status: SystemStatus | undefined): Promise<string>;
 }
@@ -64,6 +66,12 @@ export function createPrometheusMetrics(): PrometheusMetrics {
     labelNames: ["rule"],
     registers,
   });
+  const refusals = new Counter({
+    name: "parley_requests_refused_total",
+    help: "HTTP requests that were turned away, by route and code.",
+    labelNames: ["route", "code"],
+    registers,
+  });
   const setState = stateGauges(registers);
   return {
     contentType: registry.contentType,
@@ -79,6 +87,7 @@ export function createPrometheusMetrics(): PrometheusMetrics {
       deliveryTime.observe({ platform: label(platform) }, durationMs / MS_PER_S);
     },
     loopSuppressed: (rule) => loops.inc({ rule: label(rule) }),
+    requestRefused: (route, code) => refusals.inc({ route: routeLabel(route), code: label(code) }),
     expose(status) {
       if (status !== undefined) setState(status);
       return registry.metrics();
@@ -130,6 +139,11 @@ function stateGauges(registers: Registry[]): (status: SystemStatus) => void {
 /** A word of the code's own; anything longer or with spaces would be text, and text is no label. */
 function label(value: string): string {
   return /^[A-Za-z0-9_.:()-]{1,64}$/.test(value) ? value : "other";
+}
+
+/** A pattern from the code, such as `/api/agents/:handle`; there are as many as there are routes. */
+function routeLabel(pattern: string): string {
+  return /^[A-Za-z0-9_.:/*-]{1,128}$/.test(pattern) ? pattern : "other";
 }
 
 function snakeCase(name: string): string {

@@ -13,6 +13,7 @@ import { describeApi, serveApiDescription } from "./openapi.ts";
 import type { OperatorAccess } from "./operator-access.ts";
 import { servePage } from "./page.ts";
 import type { PrometheusMetrics } from "./prometheus-metrics.ts";
+import { watchRefusals } from "./refusals.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
 import { healthRoutes } from "./routes/health-routes.ts";
@@ -72,6 +73,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     frameworkErrors: (error, request, reply) => void answer(error, request, reply.headers(BARE_HEADERS), logger),
   });
   answerErrors(server, logger);
+  watchRefusals(server, { logger, refused: options.metrics.requestRefused });
   addBareHeaders(server, config.web.publicUrl);
   enforceAuthPolicies(server, { ...options.auth, web: config.web });
   await server.register(cookie);

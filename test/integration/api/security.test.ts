@@ -4,6 +4,7 @@ import { inspect } from "node:util";
 import { type FastifyInstance, fastify } from "fastify";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { AUTH_POLICIES, enforceAuthPolicies } from "../../../src/api/auth-policy.ts";
+import { ParleyError } from "../../../src/errors/parley-error.ts";
 import { type ApiServer, startApiServer, TOKEN } from "./api-server.ts";
 
 const mount = async (server: FastifyInstance) => {
@@ -255,4 +256,22 @@ test("a mount's parsers stay in its own scope", async () => {
 test("the operator's token is kept as a hash alone", async () => {
   const api = await start();
   expect(inspect(api.server, { depth: 12, showHidden: true, maxArrayLength: 1_000 })).not.toContain(TOKEN);
+});
+
+test("what is refused is counted by route and code, and logged once a minute", async () => {
+  const refusing = async (server: FastifyInstance) => {
+    server.setErrorHandler((_error, _request, reply) => reply.code(401).send({}));
+    server.post("/slack/events", async () => {
+      throw new ParleyError("SIGNATURE_INVALID");
+    });
+  };
+  const api = await start({ mounts: [refusing] });
+  for (let n = 0; n < 30; n++) await api.request("/slack/events", { method: "POST", token: null });
+  await api.request("/api/agents", { token: "wrong" });
+  const text = await (await api.request("/metrics")).text();
+  expect(text).toContain('parley_requests_refused_total{route="/slack/events",code="SIGNATURE_INVALID"} 30');
+  expect(text).toContain('parley_requests_refused_total{route="/api/agents",code="UNAUTHENTICATED"} 1');
+  const lines = api.logged.filter((line) => line.includes("request refused"));
+  expect(lines).toHaveLength(2);
+  expect(lines[0]).toContain("SIGNATURE_INVALID");
 });

@@ -1,7 +1,7 @@
 import { contentToText } from "../../src/envelope/content.ts";
+import { ContentBuilder } from "../shared/content-builder.ts";
 import { readActionId } from "./actions.ts";
 import { answerText, type FormOrigin, readFields, readOrigin } from "./forms.ts";
-import { ContentBuilder } from "./inbound-content.ts";
 import { type InboundContext, ignored, malformed, type Translation } from "./inbound-context.ts";
 import { envelopeBase, type Place, personSender } from "./inbound-envelope.ts";
 import { readMrkdwn } from "./inbound-mrkdwn.ts";

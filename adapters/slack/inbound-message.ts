@@ -1,4 +1,4 @@
-import { ContentBuilder, type ParsedContent } from "./inbound-content.ts";
+import { ContentBuilder, type ParsedContent } from "../shared/content-builder.ts";
 import { type InboundContext, ignored, malformed, type Translation } from "./inbound-context.ts";
 import { envelopeBase, messageSender, type Place } from "./inbound-envelope.ts";
 import { readMrkdwn } from "./inbound-mrkdwn.ts";

@@ -1,4 +1,4 @@
-import type { ContentBuilder } from "./inbound-content.ts";
+import type { ContentBuilder } from "../shared/content-builder.ts";
 
 const SPECIAL = /[<&*~`\u2022\u25e6\u25aa]/u;
 const FENCE = /```([\s\S]*?)```/gu;

@@ -1,4 +1,4 @@
-import type { ContentBuilder } from "./inbound-content.ts";
+import type { ContentBuilder } from "../shared/content-builder.ts";
 import { linkToMarkdown } from "./inbound-mrkdwn.ts";
 import { asId, asList, asRecord, asString, type Raw } from "./raw.ts";
 

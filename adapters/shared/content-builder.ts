@@ -1,5 +1,13 @@
 import { type ContentBlock, MAX_BLOCK_TEXT_CHARS } from "../../src/envelope/content.ts";
-import type { AgentIndex, InboundContext } from "./inbound-context.ts";
+import type { AgentIndex } from "./agent-index.ts";
+
+/** Who is who where a message was said: the installation's own bot, its agents, the people it knows. */
+export interface ContentContext {
+  readonly botUserId: string;
+  readonly botName: string;
+  readonly agents: AgentIndex;
+  person(userId: string): { readonly name: string } | undefined;
+}
 
 export interface ParsedContent {
   readonly content: ContentBlock[];
@@ -15,7 +23,7 @@ const BETWEEN_HANDLES = /^\s*(?:,|&|\+|and\b)\s*/iu;
 
 /** Collects the blocks of one message and who it names, within the envelope's limits. */
 export class ContentBuilder {
-  readonly #context: Pick<InboundContext, "botUserId" | "botName" | "agents" | "person">;
+  readonly #context: ContentContext;
   readonly #blocks: ContentBlock[] = [];
   readonly #people = new Set<string>();
   readonly #agents = new Set<string>();
@@ -26,7 +34,7 @@ export class ContentBuilder {
   /** The bot was just named: the words that follow may say which agent is meant. */
   #botNamedJustNow = false;
 
-  constructor(context: Pick<InboundContext, "botUserId" | "botName" | "agents" | "person">) {
+  constructor(context: ContentContext) {
     this.#context = context;
   }
 

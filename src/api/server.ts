@@ -73,7 +73,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     frameworkErrors: (error, request, reply) => void answer(error, request, reply.headers(BARE_HEADERS), logger),
   });
   answerErrors(server, logger);
-  watchRefusals(server, { logger, refused: options.metrics.requestRefused });
+  watchRefusals(server, { logger, refused: (route, code) => options.metrics.requestRefused(route, code) });
   addBareHeaders(server, config.web.publicUrl);
   enforceAuthPolicies(server, { ...options.auth, web: config.web });
   await server.register(cookie);

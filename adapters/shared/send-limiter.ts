@@ -65,17 +65,29 @@ export class SendLimiter {
     }
   }
 
-  /** Takes a call only if it may start now and leaves half of the burst to others; for previews, which may be dropped. */
+  /** Takes a call only if it may start now and leaves half of the burst to others; for what may be dropped. */
   tryAcquire(key: CallKey): boolean {
-    if (this.#pauseOf(key) > this.#now()) return false;
-    const rule = this.#ruleOf(key);
-    if (rule === undefined) return true;
+    return this.takePreviewTurn(key) === 0;
+  }
+
+  /**
+   * Takes a call for an edit of a live preview, which leaves half of the burst to final texts.
+   *
+   * Gives 0 when it was taken, else the time after which it may be asked again, in ms.
+   */
+  takePreviewTurn(key: CallKey): number {
     const now = this.#now();
+    const pauseMs = this.#pauseOf(key) - now;
+    if (pauseMs > 0) return pauseMs;
+    const rule = this.#ruleOf(key);
+    if (rule === undefined) return 0;
     const bucket = bucketName(key, rule);
     const dueAt = Math.max(this.#dueAt.get(bucket) ?? 0, now);
-    if (dueAt - now > (intervalMs(rule) * rule.burst) / 2) return false;
+    const waitMs = dueAt - now - (intervalMs(rule) * rule.burst) / 2;
+    if (waitMs > 0) return Math.ceil(waitMs);
     this.#dueAt.set(bucket, dueAt + intervalMs(rule));
-    return true;
+    this.#sweep();
+    return 0;
   }
 
   /** Notes that the platform asked for a pause; no call of this bucket starts before its end. */

@@ -1,6 +1,8 @@
 import type { Receipt } from "../../src/contracts/adapter.ts";
 import type { LivePreview, PreviewOptions } from "../../src/contracts/adapter-features.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
+import { judgePreviewFailure, type PreviewWriter, runLivePreview } from "../shared/live-preview.ts";
+import type { PreviewVerdict } from "../shared/live-preview-machine.ts";
 import { asAgent } from "./as-agent.ts";
 import { markdownBlock, stopBlock } from "./blocks.ts";
 import { slackErrorName } from "./errors.ts";
@@ -13,8 +15,6 @@ import type { Workspace } from "./workspace.ts";
 const STREAM_INTERVAL_MS = 750;
 /** Least time between two edits of a preview without a stream. */
 export const EDIT_INTERVAL_MS = 1_200;
-/** A preview that fails this often in a row stays as it is; the final text does not depend on it. */
-const MAX_FAILURES = 3;
 
 /** Answers that say: no streams here at all, or not in this conversation. */
 const NO_STREAMS = new Set([
@@ -33,10 +33,16 @@ export async function openPreview(
   options: PreviewOptions,
   markup: MarkupOptions,
 ): Promise<LivePreview> {
+  const live = (opened: { receipt: Receipt; shown: string; streaming: boolean }): LivePreview =>
+    runLivePreview({
+      receipt: opened.receipt,
+      writer: new SlackPreviewWriter({ workspace, options, markup, ...opened, messageId: opened.receipt.messageId }),
+      signal: options.signal,
+    });
   const stream = await tryStream(workspace, options, markup);
   if (stream !== undefined) {
     outbound.rememberPreview(workspace.installationId, stream.receipt.messageId, "stream");
-    return new Preview({ workspace, options, markup, receipt: stream.receipt, shown: stream.shown, streaming: true });
+    return live({ receipt: stream.receipt, shown: stream.shown, streaming: true });
   }
   const shown = editablePreview(options.markdown, markup);
   const receipt = await outbound.post(
@@ -45,7 +51,7 @@ export async function openPreview(
     { signal: options.signal },
   );
   outbound.rememberPreview(workspace.installationId, receipt.messageId, "post");
-  return new Preview({ workspace, options, markup, receipt, shown, streaming: false });
+  return live({ receipt, shown, streaming: false });
 }
 
 /** Undefined when this conversation takes no stream; then nothing was written. https://docs.slack.dev/reference/methods/chat.startStream */
@@ -90,143 +96,75 @@ async function tryStream(
   }
 }
 
-interface PreviewState {
+interface OpenedPreview {
   readonly workspace: Workspace;
   readonly options: PreviewOptions;
   readonly markup: MarkupOptions;
-  readonly receipt: Receipt;
+  readonly messageId: string;
   readonly shown: string;
   readonly streaming: boolean;
 }
 
-class Preview implements LivePreview {
-  readonly receipt: Receipt;
-  readonly #workspace: Workspace;
-  readonly #options: PreviewOptions;
-  readonly #markup: MarkupOptions;
+/** What is to be written: more words for a stream, or the whole text with the words of its notification. */
+interface PreviewEdit {
+  readonly text: string;
+  readonly fallback: string;
+}
+
+/** Appends to a stream as long as Slack keeps it open, edits the message from then on. */
+class SlackPreviewWriter implements PreviewWriter<PreviewEdit> {
+  readonly #opened: OpenedPreview;
   #shown: string;
   #streaming: boolean;
-  #latest: string | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #flushing: Promise<void> | undefined;
-  #lastWriteAtMs = Date.now();
-  #failures = 0;
-  #ended = false;
 
-  constructor(state: PreviewState) {
-    this.receipt = state.receipt;
-    this.#workspace = state.workspace;
-    this.#options = state.options;
-    this.#markup = state.markup;
-    this.#shown = state.shown;
-    this.#streaming = state.streaming;
-    if (state.options.signal.aborted) this.#end();
-    state.options.signal.addEventListener("abort", () => this.#end(), { once: true });
+  constructor(opened: OpenedPreview) {
+    this.#opened = opened;
+    this.#shown = opened.shown;
+    this.#streaming = opened.streaming;
   }
 
-  offer(markdown: string): void {
-    if (this.#ended) return;
-    this.#latest = markdown;
-    this.#schedule();
+  get minIntervalMs(): number {
+    return this.#streaming ? STREAM_INTERVAL_MS : EDIT_INTERVAL_MS;
   }
 
-  async settle(): Promise<void> {
-    this.#end();
-    await this.#flushing;
+  prepare(markdown: string): PreviewEdit | undefined {
+    const { markup } = this.#opened;
+    const text = this.#streaming ? nextIncrement(this.#shown, markdown, markup) : editablePreview(markdown, markup);
+    if (text === undefined || text === "" || text === this.#shown) return undefined;
+    return { text, fallback: this.#streaming ? "" : toFallback(markdown) };
   }
 
-  #end(): void {
-    this.#ended = true;
-    clearTimeout(this.#timer);
+  takeTurn(): number {
+    const { workspace, options } = this.#opened;
+    const method = this.#streaming ? "chat.appendStream" : "chat.update";
+    return workspace.previewWaitMs(method, options.conversation.channel.id);
   }
 
-  #schedule(): void {
-    if (this.#timer !== undefined || this.#flushing !== undefined || this.#latest === undefined || this.#ended) return;
-    const intervalMs = this.#streaming ? STREAM_INTERVAL_MS : EDIT_INTERVAL_MS;
-    const dueInMs = Math.max(0, this.#lastWriteAtMs + intervalMs - Date.now());
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#flushing = this.#flush().finally(() => {
-        this.#flushing = undefined;
-        this.#schedule();
-      });
-    }, dueInMs);
-  }
-
-  /** Never rejects: a preview may be lost, its final text may not. */
-  async #flush(): Promise<void> {
-    const markdown = this.#latest;
-    this.#latest = undefined;
-    this.#lastWriteAtMs = Date.now();
-    if (markdown === undefined) return;
-    try {
-      if (this.#streaming) await this.#append(markdown);
-      else await this.#edit(markdown);
-      this.#failures = 0;
-    } catch (error) {
-      this.#failed(error, markdown);
-    }
-  }
-
-  async #append(markdown: string): Promise<void> {
-    const { conversation, signal } = this.#options;
-    const channel = conversation.channel.id;
-    const text = nextIncrement(this.#shown, markdown, this.#markup);
-    if (text === undefined || text === "") return;
-    if (!this.#workspace.mayPreview("chat.appendStream", channel)) {
-      this.#latest ??= markdown;
+  async write({ text, fallback }: PreviewEdit): Promise<void> {
+    const { workspace, options, messageId } = this.#opened;
+    const channel = options.conversation.channel.id;
+    const write = { channel, signal: options.signal, paced: false };
+    if (this.#streaming) {
+      await workspace.write("chat.appendStream", { channel, ts: messageId, markdown_text: text }, write);
+      this.#shown += text;
       return;
     }
-    await this.#workspace.write(
-      "chat.appendStream",
-      { channel, ts: this.receipt.messageId, markdown_text: text },
-      { channel, signal, paced: false },
-    );
-    this.#shown += text;
-  }
-
-  async #edit(markdown: string): Promise<void> {
-    const { conversation, signal } = this.#options;
-    const channel = conversation.channel.id;
-    const text = editablePreview(markdown, this.#markup);
-    if (text === this.#shown || text === "") return;
-    if (!this.#workspace.mayPreview("chat.update", channel)) {
-      this.#latest ??= markdown;
-      return;
-    }
-    await this.#workspace.write(
-      "chat.update",
-      {
-        channel,
-        ts: this.receipt.messageId,
-        text: toFallback(markdown),
-        blocks: [markdownBlock(text), stopBlock()],
-        link_names: false,
-        parse: "none",
-      },
-      { channel, signal, paced: false },
-    );
+    const blocks = [markdownBlock(text), stopBlock()];
+    const body = { channel, ts: messageId, text: fallback, blocks, link_names: false, parse: "none" };
+    await workspace.write("chat.update", body, write);
     this.#shown = text;
   }
 
-  #failed(error: unknown, markdown: string): void {
+  judge(error: unknown): PreviewVerdict {
     const name = slackErrorName(error);
-    this.#failures += 1;
     if (name === "message_not_in_streaming_state") {
       // Slack closes streams after about five minutes (slackapi/node-slack-sdk#2702): go on by edits.
       this.#streaming = false;
       this.#shown = "";
-      this.#latest ??= markdown;
-      return;
-    }
-    if (error instanceof ParleyError && error.code === "PLATFORM_RATE_LIMITED") {
-      this.#lastWriteAtMs = Date.now() + (error.retryAfterMs ?? 0);
-      this.#latest ??= markdown;
-      this.#failures = 0;
-      return;
+      return { kind: "changed_over" };
     }
     // An append whose fate is unknown must not be repeated: the stream would show it twice.
     const unknown = this.#streaming && error instanceof ParleyError && error.delivery === "unknown";
-    if (unknown || name === "stopped_by_user" || this.#failures >= MAX_FAILURES) this.#end();
+    return unknown || name === "stopped_by_user" ? { kind: "given_up" } : judgePreviewFailure(error);
   }
 }

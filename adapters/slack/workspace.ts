@@ -11,6 +11,9 @@ import { type AgentIndex, agentIndex, type InboundContext, newTraceId } from "./
 import { POST_PER_WORKSPACE } from "./rate-rules.ts";
 import type { SdkFetch } from "./sdk-connections.ts";
 
+/** How long a preview leaves a workspace alone that is paused or disconnected, in ms. */
+const INACTIVE_WAIT_MS = 5_000;
+
 /** What all workspaces of an adapter share. */
 export interface WorkspaceTools {
   readonly apiUrl: string;
@@ -18,8 +21,8 @@ export interface WorkspaceTools {
   readonly sdkFetch: SdkFetch;
   readonly limiter: SendLimiter;
   readonly sink: AdapterSink;
-  /** Called when Slack refuses the workspace's token. */
-  readonly onUnauthorized: (workspace: Workspace, reason: string) => Promise<void>;
+  /** Called when Slack refuses the workspace's token; true when there is another one by now, for a next attempt. */
+  readonly onUnauthorized: (workspace: Workspace, fault: ParleyError) => Promise<boolean>;
 }
 
 export interface WriteOptions {
@@ -42,6 +45,8 @@ export class Workspace {
   /** The app's id; the configured bot token does not tell it, events do. */
   readonly app: { id: string | undefined };
   lastEventAtMs: number | undefined;
+  /** Why Slack refused the token; set with the first refusal, before the ledger knows, so that no further call uses it. */
+  refused: string | undefined;
   /** Cleared when Slack says that the workspace did not grant chat:write.customize. */
   canCustomize: boolean;
   /** Cleared when Slack says that streams do not exist here (GovSlack). */
@@ -61,12 +66,20 @@ export class Workspace {
     const scopes = record.settings["scopes"];
     this.canCustomize = !Array.isArray(scopes) || scopes.length === 0 || scopes.includes("chat:write.customize");
     this.web = createWebClient(this.token, tools.apiUrl, tools.sdkFetch);
-    this.directory = new Directory(this.web, this.teamId);
+    this.directory = new Directory(this.web, this.teamId, {
+      isUsable: () => this.isUsable,
+      onFailure: (error) => void this.#noteRefusal(fromSdkError("directory", error)),
+    });
     this.#context = this.#createContext(this.teamId);
   }
 
   get installationId(): string {
     return this.record.installationId;
+  }
+
+  /** False while calls with this token would only be refused. */
+  get isUsable(): boolean {
+    return this.record.status === "active" && this.refused === undefined;
   }
 
   /** What translations may look at. A workspace of an enterprise-wide install is named by the event. */
@@ -124,9 +137,15 @@ export class Workspace {
     return this.#tools.client.post(options);
   }
 
-  /** Whether a preview may use the method now; takes the turn if so. */
+  /** Whether something that may be left out may use the method now; takes the turn if so. */
   mayPreview(method: string, channel: string): boolean {
-    return this.record.status === "active" && this.#tools.limiter.tryAcquire(this.callKey(method, channel));
+    return this.isUsable && this.#tools.limiter.tryAcquire(this.callKey(method, channel));
+  }
+
+  /** Takes a turn of the method for a live preview: 0 when it was taken, else when to ask again, in ms. */
+  previewWaitMs(method: string, channel: string): number {
+    if (this.record.status !== "active") return INACTIVE_WAIT_MS;
+    return this.#tools.limiter.takePreviewTurn(this.callKey(method, channel));
   }
 
   callKey(method: string, channel?: string): CallKey {
@@ -139,16 +158,22 @@ export class Workspace {
     } catch (error) {
       if (error instanceof ParleyError && error.code === "PLATFORM_RATE_LIMITED")
         this.#tools.limiter.pause(key, error.retryAfterMs ?? 0);
-      if (error instanceof ParleyError && error.code === "PLATFORM_UNAUTHORIZED")
-        await this.#tools.onUnauthorized(this, error.detail ?? error.code);
+      if (error instanceof ParleyError && (await this.#noteRefusal(error))) throw tokenChanged(error);
       throw error;
     }
   }
 
+  /** Ends the use of a refused token at once; true when there is another one by now. */
+  async #noteRefusal(error: ParleyError): Promise<boolean> {
+    if (error.code !== "PLATFORM_UNAUTHORIZED") return false;
+    this.refused ??= error.detail ?? error.code;
+    return this.#tools.onUnauthorized(this, error);
+  }
+
   #requireActive(): void {
-    if (this.record.status === "active") return;
+    if (this.isUsable) return;
     throw new ParleyError("PLATFORM_UNAUTHORIZED", {
-      detail: `the Slack installation is ${this.record.status}`,
+      detail: this.refused ?? `the Slack installation is ${this.record.status}`,
       facts: { installationId: this.installationId },
     });
   }
@@ -176,6 +201,15 @@ export class Workspace {
       nowMs: Date.now,
     };
   }
+}
+
+/** Slack refused the call for its token alone, so nothing happened, and the next attempt has the new token. */
+function tokenChanged(cause: ParleyError): ParleyError {
+  return new ParleyError("PLATFORM_UNAVAILABLE", {
+    detail: "the token was replaced meanwhile",
+    delivery: "not_sent",
+    cause,
+  });
 }
 
 export function settingOf(record: Pick<Installation, "settings">, name: string): string | undefined {

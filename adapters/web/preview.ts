@@ -1,7 +1,7 @@
-import type { Receipt } from "../../src/contracts/adapter.ts";
 import type { LivePreview, PreviewFeature, PreviewOptions } from "../../src/contracts/adapter-features.ts";
 import type { WebPostRecord } from "../../src/contracts/web-room-records.ts";
 import type { WebRoomStore } from "../../src/contracts/web-room-store.ts";
+import { type PreviewWriter, runLivePreview } from "../shared/live-preview.ts";
 import { newId } from "./ids.ts";
 import { NO_MENTIONS, placeOf, receiptOf } from "./outbound.ts";
 import { MAX_AGENT_POST_CHARS } from "./render.ts";
@@ -36,68 +36,66 @@ export function createPreviewFeature({ store, hub }: PreviewDependencies): Previ
           uploads: [],
         }),
       );
-      return new WebPreview(created.post, store, hub);
+      return watchPost(created.post, store, hub, options.signal);
     },
   };
 }
 
-class WebPreview implements LivePreview {
-  readonly receipt: Receipt;
-  readonly #post: WebPostRecord;
-  readonly #store: WebRoomStore;
-  readonly #hub: PreviewDependencies["hub"];
-  #text: string;
-  #shown: string;
-  #stored: string;
-  #showTimer: NodeJS.Timeout | undefined;
-  #storeTimer: NodeJS.Timeout | undefined;
-  #writing: Promise<void> = Promise.resolve();
-  #settled = false;
+/** The frames and the ledger go at their own pace; neither has a budget to share, the room is our own. */
+function watchPost(
+  post: WebPostRecord,
+  store: WebRoomStore,
+  hub: PreviewDependencies["hub"],
+  signal: AbortSignal,
+): LivePreview {
+  const receipt = receiptOf(post);
+  const { organizationId, postId } = post;
+  const frames = runLivePreview({
+    receipt,
+    signal,
+    writer: textWriter(MIN_PREVIEW_INTERVAL_MS, post.text, async (text, shown) => hub.preview(post, shown, text)),
+  });
+  const ledger = runLivePreview({
+    receipt,
+    signal,
+    // The text is passing: when a write fails, the next one or the final form makes up for it.
+    policy: { maxFailures: Number.POSITIVE_INFINITY },
+    writer: textWriter(STORE_INTERVAL_MS, post.text, (text) =>
+      store.posts.storePreview({ organizationId, postId, text, origin: hub.processId }),
+    ),
+  });
+  return {
+    receipt,
+    offer: (markdown) => {
+      frames.offer(markdown);
+      ledger.offer(markdown);
+    },
+    settle: async () => {
+      await Promise.all([frames.settle(), ledger.settle()]);
+    },
+  };
+}
 
-  constructor(post: WebPostRecord, store: WebRoomStore, hub: PreviewDependencies["hub"]) {
-    this.receipt = receiptOf(post);
-    this.#post = post;
-    this.#store = store;
-    this.#hub = hub;
-    this.#text = post.text;
-    this.#shown = post.text;
-    this.#stored = post.text;
-  }
-
-  offer(markdown: string): void {
-    if (this.#settled) return;
-    this.#text = toPreviewText(markdown);
-    this.#showTimer ??= setTimeout(() => this.#show(), MIN_PREVIEW_INTERVAL_MS);
-    this.#storeTimer ??= setTimeout(() => this.#write(), STORE_INTERVAL_MS);
-  }
-
-  async settle(): Promise<void> {
-    this.#settled = true;
-    clearTimeout(this.#showTimer);
-    clearTimeout(this.#storeTimer);
-    await this.#writing;
-  }
-
-  #show(): void {
-    this.#showTimer = undefined;
-    if (this.#text === this.#shown) return;
-    this.#hub.preview(this.#post, this.#shown, this.#text);
-    this.#shown = this.#text;
-  }
-
-  #write(): void {
-    this.#storeTimer = undefined;
-    if (this.#text === this.#stored) return;
-    const text = this.#text;
-    const { organizationId, postId } = this.#post;
-    this.#writing = this.#writing
-      .then(() => this.#store.posts.storePreview({ organizationId, postId, text, origin: this.#hub.processId }))
-      .then(() => {
-        this.#stored = text;
-      })
-      // The text is passing: the next write or the final form makes up for this one.
-      .catch(() => undefined);
-  }
+/** Writes the text so far when it differs from what was written before. */
+function textWriter(
+  minIntervalMs: number,
+  opened: string,
+  write: (text: string, before: string) => Promise<unknown>,
+): PreviewWriter<string> {
+  let shown = opened;
+  return {
+    minIntervalMs,
+    prepare: (markdown) => {
+      const text = toPreviewText(markdown);
+      return text === shown ? undefined : text;
+    },
+    takeTurn: () => 0,
+    write: async (text) => {
+      await write(text, shown);
+      shown = text;
+    },
+    judge: () => ({ kind: "failed" }),
+  };
 }
 
 /** Never ends inside a character, and never grows beyond a post. */

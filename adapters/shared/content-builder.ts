@@ -6,7 +6,7 @@ export interface ContentContext {
   readonly botUserId: string;
   readonly botName: string;
   readonly agents: AgentIndex;
-  person(userId: string): { readonly name: string } | undefined;
+  readonly person: (userId: string) => { readonly name: string } | undefined;
 }
 
 export interface ParsedContent {

@@ -12,5 +12,10 @@
  */
 export { logIn, type MatrixAccount, type NewAccount } from "./accounts.ts";
 export { MatrixApi, type MatrixCall, MatrixRefusal } from "./matrix-api.ts";
+export { MatrixPerson, type NewRoom, type Words } from "./person.ts";
+export { CALLS, type Call, type CallMatch } from "./proxy/call-match.ts";
+export { type FaultProxy, startFaultProxy } from "./proxy/fault-proxy.ts";
+export type { Fault } from "./proxy/faults.ts";
+export { isRedacted, type Notification, type RoomEvent, RoomLog, relationOf } from "./room-log.ts";
 export { type Synapse, startSynapse } from "./synapse.ts";
 export type { SynapseOptions } from "./synapse-config.ts";

@@ -4,6 +4,8 @@ export interface PreviewPolicy {
   readonly maxFailures: number;
   /** Most edits of one message; each may be an event of its own that every client has to load. Default: no limit. */
   readonly maxEdits?: number;
+  /** How long the first new words wait for more, in ms: a text that ends just then needs no edit at all. Default 80. */
+  readonly gatherMs?: number;
 }
 
 /** What a failed edit means for the ones to come. */
@@ -49,6 +51,7 @@ export interface PreviewState {
   readonly edits: number;
 }
 
+const DEFAULT_GATHER_MS = 80;
 /** Least wait when the budget has no turn, in ms: asking it more often would be of no use. */
 const MIN_HELD_MS = 20;
 /** Failed edits are repeated after 2, 4, 8 … intervals, at most this often doubled. */
@@ -85,7 +88,7 @@ export function stepPreview(
 function transition(state: PreviewState, event: PreviewEvent, nowMs: number, policy: PreviewPolicy): PreviewState {
   switch (event.type) {
     case "offered":
-      return { ...state, pending: event.markdown };
+      return { ...state, pending: event.markdown, notBeforeMs: gatheredAtMs(state, nowMs, policy) };
     case "due":
       return state;
     case "unchanged":
@@ -112,6 +115,10 @@ function transition(state: PreviewState, event: PreviewEvent, nowMs: number, pol
     case "ended":
       return { ...state, phase: "ended", pending: undefined };
   }
+}
+
+function gatheredAtMs(state: PreviewState, nowMs: number, { gatherMs = DEFAULT_GATHER_MS }: PreviewPolicy): number {
+  return state.pending === undefined ? Math.max(state.notBeforeMs, nowMs + gatherMs) : state.notBeforeMs;
 }
 
 function afterFailure(

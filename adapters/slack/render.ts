@@ -1,6 +1,8 @@
 import type { RenderContext, RenderedPost } from "../../src/contracts/adapter.ts";
 import { partToText, type ReplyPart } from "../../src/envelope/reply.ts";
 import { type LongTextLimits, longTextsAsFiles } from "../shared/long-texts.ts";
+import { taskLines, toolLine } from "../shared/part-lines.ts";
+import { type ReplySection, sectionsOf } from "../shared/reply-sections.ts";
 import { approvalBlock, contextBlock, inputBlock, markdownBlock } from "./blocks.ts";
 import { MAX_MARKDOWN_CHARS, type MarkupOptions, toFallback, toSlackPieces } from "./markup.ts";
 import type { Block, PostBody } from "./post-body.ts";
@@ -11,8 +13,6 @@ const MAX_TOTAL_CHARS = 12_800;
 /** Beyond about eight posts a conversation is flooded: such a text goes as a file. */
 export const LONG_TEXTS: LongTextLimits = { maxPostedChars: 8 * 11_000, headChars: 600 };
 const MAX_ERROR_LINE_CHARS = 1_400;
-const TASK_SIGNS = { pending: "○", in_progress: "◐", completed: "●", failed: "✗", cancelled: "–" } as const;
-const OUTCOME_SIGNS = { ok: "✓", error: "✗", denied: "⊘" } as const;
 
 /**
  * Turns a reply into Slack messages; pure.
@@ -40,40 +40,7 @@ interface Shown {
   readonly fallback: string;
 }
 
-interface Section {
-  readonly parts: readonly ReplyPart[];
-  readonly fallback: string;
-  readonly file?: Extract<ReplyPart, { type: "artifact" }>;
-}
-
-/** Parts that are shown together: neighbouring tool calls, neighbouring tasks, everything else by itself. */
-function sectionsOf(parts: readonly ReplyPart[]): Section[] {
-  const shown = parts.filter((part) => part.type !== "status" && !isEmptyText(part));
-  const last = parts.at(-1);
-  if (shown.length === 0) return last?.type === "status" ? [{ parts: [last], fallback: partToText(last) }] : [];
-  const groups: ReplyPart[][] = [];
-  for (const part of shown) {
-    const open = groups.at(-1);
-    if (open?.[0] !== undefined && family(open[0]) !== undefined && family(open[0]) === family(part)) open.push(part);
-    else groups.push([part]);
-  }
-  return groups.map((group) => {
-    const [only] = group;
-    const fallback = group.map(partToText).join("\n");
-    return only?.type === "artifact" ? { parts: group, fallback, file: only } : { parts: group, fallback };
-  });
-}
-
-function isEmptyText(part: ReplyPart): boolean {
-  return part.type === "text" && part.markdown.trim() === "";
-}
-
-function family(part: ReplyPart): "tools" | "tasks" | undefined {
-  if (part.type === "tool_call" || part.type === "tool_result") return "tools";
-  return part.type === "task_update" ? "tasks" : undefined;
-}
-
-function shownOf(section: Section, markup: MarkupOptions): Shown[] {
+function shownOf(section: ReplySection, markup: MarkupOptions): Shown[] {
   const { parts, fallback } = section;
   const [part] = parts;
   const line = (text: string): Shown[] => [{ block: contextBlock(text), fallback }];
@@ -87,7 +54,7 @@ function shownOf(section: Section, markup: MarkupOptions): Shown[] {
     case "tool_result":
       return line(toolLine(parts));
     case "task_update":
-      return line(taskLines(parts));
+      return line(taskLines(parts).join("\n"));
     case "status":
       return line(part.text);
     case "handoff":
@@ -120,31 +87,6 @@ function prose(markdown: string, fallback: string, markup: MarkupOptions): Shown
 
 function withSubject(prompt: string, subject: string | undefined): string {
   return subject === undefined ? prompt : `${prompt}\n\n${subject.replace(/^/gmu, "> ")}`;
-}
-
-/** `Used search ✓, fetch ✗`: every tool once, with how it ended. */
-function toolLine(parts: readonly ReplyPart[]): string {
-  const tools = new Map<string, { name: string; sign: string }>();
-  for (const part of parts) {
-    if (part.type === "tool_call") tools.set(part.toolCallId, { name: part.title ?? part.name, sign: "…" });
-    if (part.type === "tool_result") {
-      const known = tools.get(part.toolCallId);
-      tools.set(part.toolCallId, { name: known?.name ?? part.name, sign: OUTCOME_SIGNS[part.outcome] });
-    }
-  }
-  return `🔧 ${[...tools.values()].map(({ name, sign }) => `${name} ${sign}`).join(" · ")}`;
-}
-
-/** The newest state of each task, in the order in which the tasks appeared. */
-function taskLines(parts: readonly ReplyPart[]): string {
-  const tasks = new Map<string, string>();
-  for (const part of parts)
-    if (part.type === "task_update")
-      tasks.set(
-        part.taskId,
-        `${TASK_SIGNS[part.state]} ${part.title}${part.detail === undefined ? "" : `: ${part.detail}`}`,
-      );
-  return [...tasks.values()].join("\n");
 }
 
 /** Packs blocks into as few messages as Slack's limits allow, in order. */

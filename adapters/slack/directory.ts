@@ -15,6 +15,13 @@ const LOOKUP_PAUSE_MS = 700;
 /** Longest time an event waits for the name of its channel; Slack wants its answer within 3 s. */
 const CHANNEL_WAIT_MS = 800;
 
+interface TokenState {
+  /** False when Slack refused the token: then nothing is looked up. */
+  readonly isUsable: () => boolean;
+  /** Told of every failed look-up. */
+  readonly onFailure: (error: unknown) => void;
+}
+
 /**
  * Names of people and channels of one workspace, from memory.
  *
@@ -31,13 +38,15 @@ export class Directory {
   /** Look-ups keep to Slack's rates even when writes are not paced. */
   readonly #limiter = new SendLimiter({ rules: RATE_RULES, pacing: true });
   readonly #homeTeamId: string;
+  readonly #token: TokenState;
   #pauseTimer: NodeJS.Timeout | undefined;
   #lookingUp = false;
   #closed = false;
 
-  constructor(web: WebClient, homeTeamId: string) {
+  constructor(web: WebClient, homeTeamId: string, token: TokenState) {
     this.#web = web;
     this.#homeTeamId = homeTeamId;
+    this.#token = token;
   }
 
   knownPerson(userId: string): PersonFacts | undefined {
@@ -92,6 +101,7 @@ export class Directory {
       return;
     const running = this.#channelLookups.get(channelId);
     if (running !== undefined) return running;
+    if (!this.#token.isUsable()) return;
     if (!this.#limiter.tryAcquire({ installationId: "", method: "conversations.info" })) return;
     const lookup = withTimeout(this.#fetchChannel(channelId), CHANNEL_WAIT_MS).finally(() =>
       this.#channelLookups.delete(channelId),
@@ -104,7 +114,7 @@ export class Directory {
   async learnChannels(): Promise<void> {
     try {
       let cursor = "";
-      for (let page = 0; page < 20 && !this.#closed; page++) {
+      for (let page = 0; page < 20 && !this.#closed && this.#token.isUsable(); page++) {
         const answer = await this.#web.users.conversations({
           limit: 999,
           types: "public_channel,private_channel,mpim",
@@ -115,7 +125,8 @@ export class Directory {
         cursor = answer.response_metadata?.next_cursor ?? "";
         if (cursor === "") return;
       }
-    } catch {
+    } catch (error) {
+      this.#token.onFailure(error);
       // The look-up of each single channel remains.
     }
   }
@@ -130,7 +141,8 @@ export class Directory {
     try {
       const answer = await this.#web.conversations.info({ channel: channelId });
       this.#noteChannelObject(asRecord(answer.channel));
-    } catch {
+    } catch (error) {
+      this.#token.onFailure(error);
       // Not to be known now; see below.
     }
     if (this.#channels.get(channelId)?.name === undefined) this.#misses.set(channelId, true);
@@ -156,7 +168,13 @@ export class Directory {
   }
 
   #lookUpLater(userId: string): void {
-    if (this.#closed || this.#waiting.size >= MAX_WAITING_LOOKUPS || this.#misses.get(userId)) return;
+    if (
+      this.#closed ||
+      !this.#token.isUsable() ||
+      this.#waiting.size >= MAX_WAITING_LOOKUPS ||
+      this.#misses.get(userId)
+    )
+      return;
     this.#waiting.add(userId);
     if (this.#lookingUp) return;
     this.#lookingUp = true;
@@ -167,10 +185,15 @@ export class Directory {
   async #lookUpWaiting(): Promise<void> {
     for (const userId of this.#waiting) {
       if (this.#closed) break;
+      if (!this.#token.isUsable()) {
+        this.#waiting.clear();
+        break;
+      }
       try {
         const user = asRecord((await this.#web.users.info({ user: userId })).user);
         if (user === undefined || this.notePerson(user) === undefined) this.#misses.set(userId, true);
-      } catch {
+      } catch (error) {
+        this.#token.onFailure(error);
         this.#misses.set(userId, true);
       }
       // Only now: while it was looked up, it was not to be asked for again.

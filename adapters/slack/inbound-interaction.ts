@@ -55,12 +55,18 @@ export function translateCommand(command: Raw, context: InboundContext, ownComma
   };
 }
 
+const COMMANDS: ReadonlySet<string> = new Set(["ask", "agents", "help", "stop"]);
+
+/** A word that is no command asks for help, with what was typed: who mistypes gets a hint and no agent at work. */
 function splitCommand(name: string, text: string, ownCommand: string): readonly [string, string] {
-  if (name !== ownCommand) return [name.replace(/^\//u, "").slice(0, 64) || "unknown", text];
+  if (name !== ownCommand) {
+    const word = name.replace(/^\//u, "").toLowerCase();
+    return COMMANDS.has(word) ? [word, text] : ["help", `${name} ${text}`.trim()];
+  }
   if (text === "") return ["help", ""];
   const word = /^\S+/u.exec(text)?.[0] ?? "";
   if (!/^[A-Za-z][\w-]{0,63}$/u.test(word)) return ["ask", text];
-  return [word.toLowerCase(), text.slice(word.length).trimStart()];
+  return COMMANDS.has(word.toLowerCase()) ? [word.toLowerCase(), text.slice(word.length).trimStart()] : ["help", text];
 }
 
 /** Slack gives stand-ins for names of conversations that have none. */

@@ -66,6 +66,8 @@ export interface ManifestOptions {
   readonly publicUrl?: string;
   /** The slash command. Default /parley. */
   readonly command?: string;
+  /** Bot tokens that expire after twelve hours and are refreshed by Parley; needs installs by OAuth, and cannot be undone in Slack. Default false. */
+  readonly tokenRotation?: boolean;
 }
 
 /** The app manifest to paste at api.slack.com/apps ("From a manifest"). https://docs.slack.dev/reference/app-manifest */
@@ -108,7 +110,7 @@ export function slackManifest(options: ManifestOptions): { readonly [key: string
       interactivity: { is_enabled: true, ...(requestUrl === undefined ? {} : { request_url: requestUrl }) },
       org_deploy_enabled: false,
       socket_mode_enabled: options.mode === "socket",
-      token_rotation_enabled: false,
+      token_rotation_enabled: options.tokenRotation === true,
     },
   };
 }

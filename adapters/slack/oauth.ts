@@ -6,6 +6,7 @@ import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import { quietLogger } from "./client-logger.ts";
 import type { SlackConfig } from "./config.ts";
 import { BOT_SCOPES } from "./manifest.ts";
+import { withTokens } from "./token-rotation.ts";
 import { settingOf } from "./workspace.ts";
 import type { Workspaces } from "./workspaces.ts";
 
@@ -28,18 +29,18 @@ export interface OauthOptions {
 export async function mountOauth(server: FastifyInstance, options: OauthOptions): Promise<void> {
   const { clientId, clientSecret, stateSecret } = options.config;
   if (clientId === undefined || clientSecret === undefined || stateSecret === undefined) return;
-  let provider: InstallProvider | undefined;
+  let made: { readonly provider: InstallProvider; readonly workspaces: Workspaces } | undefined;
   const need = (): InstallProvider => {
     const running = options.running();
     if (running === undefined)
       throw new ParleyError("LEDGER_UNAVAILABLE", { detail: "the Slack adapter is not running" });
-    provider ??= createProvider(
-      options.config,
-      { clientId, clientSecret, stateSecret },
-      running.workspaces,
-      running.logger,
-    );
-    return provider;
+    // Made anew after a restart of the adapter, whose installations are others then.
+    if (made?.workspaces !== running.workspaces) {
+      const { workspaces, logger } = running;
+      const secrets = { clientId, clientSecret, stateSecret };
+      made = { workspaces, provider: createProvider(options.config, secrets, workspaces, logger) };
+    }
+    return made.provider;
   };
   const route = (
     url: string,
@@ -137,7 +138,7 @@ export function toRecord(
   const externalId = installation.isEnterpriseInstall === true ? enterprise?.id : team?.id;
   if (externalId === undefined || bot === undefined)
     throw new ParleyError("REQUEST_INVALID", { detail: "the installation names no workspace or no bot" });
-  return {
+  const record = {
     organizationId,
     platform: "slack",
     externalId,
@@ -152,7 +153,15 @@ export function toRecord(
       installedBy: installation.user.id,
       source: "oauth",
     },
-    secrets: { botToken: bot.token },
+    secrets: {},
+  };
+  return {
+    ...record,
+    ...withTokens(record, {
+      token: bot.token,
+      refreshToken: bot.refreshToken,
+      expiresAtMs: bot.expiresAt === undefined ? undefined : bot.expiresAt * 1_000,
+    }),
   };
 }
 

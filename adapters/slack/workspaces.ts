@@ -6,14 +6,16 @@ import type { SlackClient } from "./client.ts";
 import { fromSdkError } from "./client-errors.ts";
 import { createWebClient } from "./client-sdk.ts";
 import type { SlackConfig } from "./config.ts";
+import { slackErrorName } from "./errors.ts";
 import { RATE_RULES } from "./rate-rules.ts";
 import { asRecord, asString } from "./raw.ts";
 import { SdkConnections, type SdkFetch } from "./sdk-connections.ts";
+import { endsWithin, TokenRotation } from "./token-rotation.ts";
 import { Workspace, type WorkspaceTools } from "./workspace.ts";
 
 const PLATFORM = "slack";
-/** Installs, pauses and new tokens of other processes are seen within this time. */
-const REFRESH_MS = 30_000;
+/** Installs, pauses and new tokens of other processes are seen within this time; a workspace is to be back 30 s after it was installed again. */
+const REFRESH_MS = 15_000;
 /** Least time between two reloads that unknown workspaces cause. */
 const RELOAD_PAUSE_MS = 2_000;
 const TOKEN_RETRY_MS = [2_000, 5_000, 15_000, 60_000] as const;
@@ -30,6 +32,7 @@ export class Workspaces {
   readonly #sink: AdapterSink;
   readonly #tools: WorkspaceTools;
   readonly #connections = new SdkConnections();
+  readonly #rotation: TokenRotation;
   readonly #byInstallation = new Map<string, Workspace>();
   readonly #byExternal = new Map<string, Workspace>();
   #reloading: Promise<void> | undefined;
@@ -49,8 +52,19 @@ export class Workspaces {
       sdkFetch: this.#connections.fetch,
       limiter: new SendLimiter({ rules: RATE_RULES, pacing: config.pacing }),
       sink,
-      onUnauthorized: (workspace, reason) => this.#unauthorized(workspace, reason),
+      onUnauthorized: (workspace, fault) => this.#unauthorized(workspace, fault),
     };
+    this.#rotation = new TokenRotation({
+      config,
+      sink,
+      fetch: this.#connections.fetch,
+      reload: async (installationId) => {
+        await this.#reload();
+        return this.#byInstallation.get(installationId);
+      },
+      save: (installation) => this.save(installation),
+      onDead: (workspace, reason) => this.#pause(workspace, reason),
+    });
   }
 
   /** Loads the ledger's installations and connects that of the configured bot token. Rejects only when the ledger cannot be read. */
@@ -60,9 +74,21 @@ export class Workspaces {
       this.#tokenPending = true;
       await this.#connectToken(this.#config.botToken, 0);
     }
-    this.#refreshTimer = setInterval(() => {
-      this.#reload().catch((error: unknown) => this.#log("installations could not be read again", error));
-    }, REFRESH_MS).unref();
+    await this.#rotation.refreshDue(this.list());
+    this.#refreshTimer = setInterval(() => void this.#lookAgain(), REFRESH_MS).unref();
+  }
+
+  /** Never rejects. */
+  async #lookAgain(): Promise<void> {
+    try {
+      await this.#reload();
+      for (const workspace of this.list())
+        if (workspace.refused !== undefined && workspace.record.status === "active")
+          await this.#pause(workspace, workspace.refused);
+      await this.#rotation.refreshDue(this.list());
+    } catch (error) {
+      this.#log("installations could not be read again", error);
+    }
   }
 
   /** How calls of the SDK reach Slack; they end with `close`. */
@@ -132,8 +158,10 @@ export class Workspaces {
   health(connection: { readonly connected: boolean; readonly detail?: string }): InstallationHealth[] {
     const rows: InstallationHealth[] = this.list().map((workspace) => {
       const { record, lastEventAtMs } = workspace;
-      const paused = record.status !== "active";
-      const detail = paused ? "paused: Slack does not accept the token, or an operator paused it" : connection.detail;
+      const paused = !workspace.isUsable;
+      const detail = paused
+        ? `paused: ${workspace.refused ?? "Slack does not accept the token, or an operator paused it"}; install the app again or set a new token`
+        : connection.detail;
       return {
         installationId: record.installationId,
         name: record.name,
@@ -193,7 +221,12 @@ export class Workspaces {
     if (known !== undefined && sameRecord(known.record, record)) return known;
     known?.directory.close();
     const workspace = new Workspace(record, this.#tools);
-    if (known !== undefined) workspace.lastEventAtMs = known.lastEventAtMs;
+    if (known !== undefined) {
+      workspace.lastEventAtMs = known.lastEventAtMs;
+      // Installed again with the same token: Slack may have brought it back to life.
+      const again = known.record.status !== "active" && record.status === "active";
+      if (known.token === workspace.token && !again) workspace.refused = known.refused;
+    }
     if (record.status === "removed") {
       this.#byInstallation.delete(record.installationId);
       this.#byExternal.delete(record.externalId);
@@ -201,7 +234,7 @@ export class Workspaces {
     }
     this.#byInstallation.set(record.installationId, workspace);
     this.#byExternal.set(record.externalId, workspace);
-    if (record.status === "active" && this.#config.receive) void workspace.directory.learnChannels();
+    if (workspace.isUsable && this.#config.receive) void workspace.directory.learnChannels();
     return workspace;
   }
 
@@ -221,16 +254,29 @@ export class Workspaces {
     if (this.#reloading !== undefined || Date.now() - this.#reloadedAtMs >= RELOAD_PAUSE_MS) await this.#reload();
   }
 
-  /** Pauses the installation unless another process has stored a new token meanwhile. */
-  async #unauthorized(workspace: Workspace, reason: string): Promise<void> {
+  /** Sees to a refused token: takes the newer one that there is, gets a new one, or else pauses the installation. Never rejects. */
+  async #unauthorized(workspace: Workspace, fault: ParleyError): Promise<boolean> {
+    const replaced = (): boolean => {
+      const current = this.#byInstallation.get(workspace.installationId);
+      return current !== undefined && current.isUsable && current.token !== workspace.token;
+    };
     try {
       await this.#reload();
-      const current = this.#byInstallation.get(workspace.installationId);
-      if (current === undefined || current.token !== workspace.token || current.record.status !== "active") return;
-      await this.setStatus(current, "paused", reason);
+      if (!replaced() && slackErrorName(fault) === "token_expired" && endsWithin(workspace, Number.POSITIVE_INFINITY))
+        await this.#rotation.refresh(workspace);
+      if (replaced()) return true;
+      await this.#pause(workspace, fault.detail ?? fault.code);
     } catch (error) {
-      this.#log("slack refused the token, and the installation could not be paused", error);
+      this.#log("slack refused the token, and the installation could not be paused yet", error);
     }
+    return replaced();
+  }
+
+  /** Pauses the installation unless it has another token by now, or is paused already. */
+  async #pause(workspace: Workspace, reason: string): Promise<void> {
+    const current = this.#byInstallation.get(workspace.installationId);
+    if (current === undefined || current.token !== workspace.token || current.record.status !== "active") return;
+    await this.setStatus(current, "paused", reason);
   }
 
   #log(message: string, error: unknown): void {
@@ -244,6 +290,7 @@ function sameRecord(a: Installation, b: Installation): boolean {
     a.status === b.status &&
     a.name === b.name &&
     a.secrets["botToken"] === b.secrets["botToken"] &&
+    a.secrets["refreshToken"] === b.secrets["refreshToken"] &&
     JSON.stringify(a.settings) === JSON.stringify(b.settings)
   );
 }

@@ -11,9 +11,16 @@ export interface ParsedCommand {
   readonly text: string;
 }
 
-/** Undefined for everything that is no known command: such a post is plain text. */
+/**
+ * Undefined for what is no command: such a post is plain text, as is a path (`/etc/hosts`).
+ *
+ * A word that is no command asks for help, with what was typed: who mistypes gets a hint of their own instead of a post.
+ */
 export function parseCommand(text: string): ParsedCommand | undefined {
-  const match = /^\/([a-z]+)(?:\s+([\s\S]*))?$/.exec(text.trim());
-  const command = WEB_COMMANDS.find(({ name }) => name === match?.[1]);
-  return command === undefined ? undefined : { command: command.name, text: (match?.[2] ?? "").trim() };
+  const typed = text.trim();
+  const match = /^\/([a-z]+)(?:\s+([\s\S]*))?$/i.exec(typed);
+  if (match === null) return undefined;
+  const command = WEB_COMMANDS.find(({ name }) => name === match[1]?.toLowerCase());
+  if (command === undefined) return { command: "help", text: typed };
+  return { command: command.name, text: (match[2] ?? "").trim() };
 }

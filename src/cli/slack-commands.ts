@@ -10,6 +10,7 @@ interface ManifestOptions {
   readonly url?: string;
   readonly socket?: boolean;
   readonly name?: string;
+  readonly tokenRotation?: boolean;
 }
 
 /** `parley slack …` */
@@ -21,6 +22,7 @@ export function addSlackCommands(program: Command): void {
     .option("--url <address>", "public https address of Parley; default PARLEY_PUBLIC_URL")
     .option("--socket", "for Socket Mode, which needs no public address")
     .option("--name <name>", "name of the app; default Parley")
+    .option("--token-rotation", "bot tokens that expire and are refreshed by Parley; needs installs by OAuth")
     .option("--json", "the manifest is JSON in any case")
     .action(async (options: ManifestOptions) => {
       const config = await loadConfig({ create: false });
@@ -30,10 +32,17 @@ export function addSlackCommands(program: Command): void {
       if (options.socket !== true && publicUrl === undefined) {
         throw new CommandFailure(EXIT.usage, "give the public address by --url, or choose Socket Mode by --socket");
       }
+      if (options.tokenRotation === true && publicUrl === undefined) {
+        throw new CommandFailure(
+          EXIT.usage,
+          "--token-rotation: give the public address by --url, to which OAuth leads back",
+        );
+      }
       const { slackManifest } = await import("../app.ts");
       const manifest = slackManifest({
         mode: options.socket === true ? "socket" : "http",
         command: config.slack?.command ?? "/parley",
+        tokenRotation: options.tokenRotation === true,
         ...(publicUrl === undefined ? {} : { publicUrl }),
         ...(options.name === undefined ? {} : { name: options.name }),
       });

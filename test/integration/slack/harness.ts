@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import Fastify from "fastify";
 import { createSlackAdapter, type SlackAdapterConfig } from "../../../adapters/slack/index.ts";
 import type {
@@ -32,6 +33,10 @@ export class RecordingSink implements AdapterSink {
   readonly rows = new Map<string, Installation>();
   readonly logged: string[] = [];
   readonly state = recordedState();
+  /** Number of saved installations that are still to fail. */
+  installationFailures = 0;
+  /** How long a change of an installation takes, in ms. */
+  installationDelayMs = 0;
   /** Number of ingests that are still to fail. */
   failures = 0;
   /** Awaited before each ingest resolves. */
@@ -76,6 +81,10 @@ export class RecordingSink implements AdapterSink {
   readonly installations: AdapterSink["installations"] = {
     list: async (platform) => [...this.rows.values()].filter((row) => row.platform === platform),
     save: async (installation) => {
+      if (this.installationFailures > 0) {
+        this.installationFailures -= 1;
+        throw new ParleyError("LEDGER_UNAVAILABLE");
+      }
       const row: Installation = {
         ...installation,
         installationId: `inst-${installation.externalId}`,
@@ -85,6 +94,7 @@ export class RecordingSink implements AdapterSink {
       return row;
     },
     setStatus: async (installationId, status) => {
+      await pause(this.installationDelayMs);
       const row = this.rows.get(installationId);
       if (row !== undefined) this.rows.set(installationId, { ...row, status });
     },

@@ -1,5 +1,6 @@
 import { request } from "undici";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { slackManifest } from "../../../adapters/slack/manifest.ts";
 import { type Bench, createBench, failureOf } from "./harness.ts";
 
 let bench: Bench;
@@ -62,6 +63,90 @@ describe("installs by OAuth", () => {
     expect((await install({ denies: true })).status).toBeGreaterThanOrEqual(400);
     expect((await install({ teamId: bench.workspace.team.id })).status).toBe(403);
     expect(bench.sink.rows.size).toBe(0);
+  });
+});
+
+describe("tokens that expire", () => {
+  const rotating = async (tokenLifetimeS: number): Promise<string> => {
+    bench = await createBench({ oauth: true, standIn: { tokenLifetimeS } });
+    bench.slack.setup.configureApp(bench.workspace.app.appId, { tokenRotation: true });
+    await install({ teamId: bench.workspace.team.id });
+    return `inst-${bench.workspace.team.id}`;
+  };
+  const again = async (): Promise<void> => {
+    await bench.adapter.stop();
+    await bench.adapter.start(bench.sink, new AbortController().signal);
+  };
+  /** Without the exchange of the code of the install. */
+  const refreshes = (): number => bench.slack.requests.count("oauth.v2.access") - 1;
+
+  test("are stored with their refresh token, and exchanged before their end", async () => {
+    const id = await rotating(1_800);
+    const first = bench.sink.rows.get(id);
+    expect(Object.keys(first?.secrets ?? {}).sort()).toEqual(["botToken", "refreshToken"]);
+    const expiresAt = first?.settings["tokenExpiresAt"];
+    expect(typeof expiresAt === "string" ? Date.parse(expiresAt) - Date.now() : 0).toBeGreaterThan(1_700_000);
+    await again();
+    const second = bench.sink.rows.get(id);
+    expect(second?.secrets["botToken"]).not.toBe(first?.secrets["botToken"]);
+    expect(second?.secrets["refreshToken"]).not.toBe(first?.secrets["refreshToken"]);
+    expect(second?.settings["botUserId"]).toBe(first?.settings["botUserId"]);
+    await bench.adapter.send(bench.post("hello"));
+    expect(bench.slack.log.posts({ by: "app" })).toHaveLength(1);
+  });
+
+  test("that have long to live are left alone", async () => {
+    await rotating(43_200);
+    await again();
+    expect(refreshes()).toBe(0);
+  });
+
+  test("that ended unseen are exchanged once for all calls that find it out, and nothing is paused", async () => {
+    const id = await rotating(43_200);
+    bench.slack.gestures.expireToken(bench.workspace.team.id);
+    const found = await Promise.allSettled(
+      [1, 2, 3, 4, 5].map((n) => bench.adapter.send(bench.post(`${n}`, { idempotencyKey: `k${n}` }))),
+    );
+    // Certainly not sent and soon worth another try, which the pipeline makes.
+    const failures = found.filter((one) => one.status === "rejected");
+    expect(failures.length).toBeGreaterThan(0);
+    for (const { reason } of failures)
+      expect(reason).toMatchObject({ code: "PLATFORM_UNAVAILABLE", delivery: "not_sent" });
+    expect(refreshes()).toBe(1);
+    expect(bench.sink.rows.get(id)?.status).toBe("active");
+    await bench.adapter.send(bench.post("hello"));
+    expect(bench.slack.log.posts({ by: "app" })).toHaveLength(6 - failures.length);
+  });
+
+  test("that were exchanged while the ledger was away are stored when it is back", async () => {
+    const id = await rotating(1_800);
+    const first = bench.sink.rows.get(id);
+    bench.sink.installationFailures = 2;
+    await again();
+    expect(bench.sink.rows.get(id)?.secrets["botToken"]).not.toBe(first?.secrets["botToken"]);
+    expect(refreshes()).toBe(1);
+    await bench.adapter.send(bench.post("hello"));
+  });
+
+  test("whose refresh token is dead pause the installation, and a new install brings it back", async () => {
+    const id = await rotating(1_800);
+    const row = bench.sink.rows.get(id);
+    if (row === undefined) throw new Error("not installed");
+    bench.sink.rows.set(id, { ...row, secrets: { ...row.secrets, refreshToken: "xoxe-1-used" } });
+    await again();
+    expect(bench.adapter.health()).toMatchObject([
+      { state: "paused", detail: expect.stringContaining("install the app again") },
+    ]);
+    expect(bench.sink.rows.get(id)?.status).toBe("paused");
+    await install({ teamId: bench.workspace.team.id });
+    expect(bench.adapter.health()).toMatchObject([{ state: "connected" }]);
+  });
+
+  test("are asked for by the manifest when it is told to", () => {
+    const rotation = (tokenRotation: boolean) =>
+      slackManifest({ mode: "http", publicUrl: "https://parley.example.org", tokenRotation })["settings"];
+    expect(rotation(true)).toMatchObject({ token_rotation_enabled: true });
+    expect(rotation(false)).toMatchObject({ token_rotation_enabled: false });
   });
 });
 

@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { ALL_SCOPES } from "../../support/slack/index.ts";
 import { type Bench, createBench, failureOf, GUIDE } from "./harness.ts";
 
@@ -245,6 +245,48 @@ describe("limits", () => {
     expect(bench.slack.requests.count() - before).toBeLessThanOrEqual(2);
     expect(bench.adapter.health().some((row) => row.state === "paused" || row.state === "failed")).toBe(true);
   });
+});
+
+describe("a token that dies under load", () => {
+  test("is used for at most three calls, whatever asks and however slow the ledger is, and works again after an install", async () => {
+    bench = await createBench({ oauth: true, startsLater: true });
+    const { workspace, slack, adapter, sink, channel, person } = bench;
+    await sink.installations.save({
+      organizationId: "main",
+      platform: "slack",
+      externalId: workspace.team.id,
+      name: "Team",
+      settings: { teamId: workspace.team.id, botUserId: workspace.bot.botUserId },
+      secrets: { botToken: workspace.bot.botToken },
+    });
+    await adapter.start(sink, new AbortController().signal);
+    await adapter.send(bench.post("alive"));
+    sink.installationDelayMs = 400;
+    slack.core.installationIn(workspace.team.id).state = "revoked";
+    const before = slack.requests.count();
+    for (let n = 0; n < 100; n++) {
+      const post = bench.post(`answer ${n}`, { idempotencyKey: `k${n}` });
+      const sent =
+        n % 2 === 0
+          ? adapter.send(post)
+          : (adapter.features.react?.add(post.target, "1.1", "eyes", post.signal) ?? adapter.send(post));
+      sent.catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(slack.requests.count() - before).toBeLessThanOrEqual(3);
+    expect(adapter.health()).toMatchObject([{ state: "paused", detail: expect.stringContaining("token_revoked") }]);
+    slack.people.postAs(person, channel, "nobody is asked about me");
+    await slack.deliveries.whenIdle();
+    expect(slack.requests.count() - before).toBeLessThanOrEqual(3);
+
+    slack.core.installationIn(workspace.team.id).state = "active";
+    const row = sink.rows.get(`inst-${workspace.team.id}`);
+    if (row === undefined) throw new Error("not installed");
+    // As another process stores it; this one reads it with its next look at the ledger.
+    sink.rows.set(row.installationId, { ...row, status: "active", settings: { ...row.settings, installedBy: "U9" } });
+    await vi.waitUntil(() => adapter.health()[0]?.state === "connected", { timeout: 30_000, interval: 200 });
+    await adapter.send(bench.post("back again"));
+  }, 45_000);
 });
 
 describe("reconciling", () => {

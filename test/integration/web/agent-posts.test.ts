@@ -140,9 +140,9 @@ describe.each(BACKENDS)("agents' posts on %s", (backend) => {
     expect((await other).posts.map((one) => one.ephemeral)).toEqual([true, true]);
     await mara.client.ok("POST", `/rooms/${mara.general.id}/messages`, {
       clientMessageId: "client-0002",
-      text: "/shrug plain",
+      text: "/etc/hosts plain",
     });
-    await benSocket.next("post", (frame) => frame.post.text === "/shrug plain");
+    await benSocket.next("post", (frame) => frame.post.text === "/etc/hosts plain");
     expect(benSocket.frames.filter((frame) => frame.type === "post")).toHaveLength(1);
     expect((await ben.client.ok<{ posts: WebPost[] }>("GET", `/rooms/${ben.general.id}/messages`)).posts).toHaveLength(
       1,

@@ -29,6 +29,8 @@ export interface StandInOptions {
   };
   /** After this time a stream is closed by the server. Default 300 000. */
   streamLifetimeMs?: number;
+  /** Life of the bot tokens of an app with token rotation, as its answers give it. Default 43 200 s. */
+  tokenLifetimeS?: number;
   /** A trigger_id opens a view for this long. Default 3 000. */
   triggerLifetimeMs?: number;
   /** Total of all text in the blocks of one message before `msg_blocks_too_long`. Default 13 200. */
@@ -55,6 +57,7 @@ export interface ResolvedOptions {
   };
   readonly socket: { readonly pingIntervalMs: number; readonly maxConnections: number };
   readonly streamLifetimeMs: number;
+  readonly tokenLifetimeS: number;
   readonly triggerLifetimeMs: number;
   readonly maxTotalBlockChars: number;
   readonly fileShareDelayMs: number;
@@ -79,6 +82,7 @@ export function resolveOptions(options: StandInOptions): ResolvedOptions {
     },
     socket: { pingIntervalMs: socket.pingIntervalMs ?? 10_000, maxConnections: socket.maxConnections ?? 10 },
     streamLifetimeMs: options.streamLifetimeMs ?? 300_000,
+    tokenLifetimeS: options.tokenLifetimeS ?? 43_200,
     triggerLifetimeMs: options.triggerLifetimeMs ?? 3_000,
     maxTotalBlockChars: options.maxTotalBlockChars ?? 13_200,
     fileShareDelayMs: options.fileShareDelayMs ?? 0,

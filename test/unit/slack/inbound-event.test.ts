@@ -150,6 +150,8 @@ describe("slash commands", () => {
     ["agents", "agents", "", []],
     ["", "help", "", []],
     ["STOP now", "stop", "now", []],
+    ["stopp", "help", "stopp", []],
+    ["what can @guide do", "help", "what can @guide do", ["guide"]],
     [
       "ask <@U0BOB|bob> &amp; @guide about <https://x.example|x>",
       "ask",
@@ -176,10 +178,11 @@ describe("slash commands", () => {
     ).toEqual({ id: CHANNEL, kind: "private", external: false });
   });
 
-  test("other commands keep their name, broken ones are malformed", () => {
+  test("other commands are what their name says or a call for help, broken ones are malformed", () => {
+    expect(envelopeOf(command("", { command: "/stop" }), "command_invoked").body).toMatchObject({ command: "stop" });
     expect(envelopeOf(command("a b", { command: "/other" }), "command_invoked").body).toMatchObject({
-      command: "other",
-      text: "a b",
+      command: "help",
+      text: "/other a b",
     });
     expect(command("x", { trigger_id: undefined })).toMatchObject({ outcome: "malformed" });
   });

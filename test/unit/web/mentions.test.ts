@@ -56,8 +56,9 @@ describe("parseCommand", () => {
   it.each([
     ["/stop", { command: "stop", text: "" }],
     ["  /ask @guide  what?\nnow ", { command: "ask", text: "@guide  what?\nnow" }],
-    ["/shrug", undefined],
-    ["/stopping", undefined],
+    ["/Stop", { command: "stop", text: "" }],
+    ["/stopping @guide", { command: "help", text: "/stopping @guide" }],
+    ["/etc/hosts is a file", undefined],
     ["a /stop", undefined],
     ["//stop", undefined],
     ["/", undefined],

@@ -172,6 +172,11 @@ export class Gestures {
     endInstallation(this.#core, installation, "revoked", options.userId ?? "USLACKADMIN");
   }
 
+  /** The bot token of an app with token rotation reaches its end, unseen by the app. */
+  expireToken(teamId: string, options: { appId?: string } = {}): void {
+    this.#core.installationIn(teamId, options.appId).tokenExpired = true;
+  }
+
   #appFor(userId: string, appId: string | undefined): { app: App; installation: Installation } {
     const installation = this.#core.installationIn(this.#core.user(userId).teamId, appId);
     return { app: this.#core.world.need(this.#core.world.apps, installation.appId), installation };

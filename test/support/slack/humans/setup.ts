@@ -116,7 +116,10 @@ export class Setup {
   /** Changes what an app's settings page would: transport, addresses, subscriptions. */
   configureApp(
     appId: string,
-    change: Pick<AppSpec, "transport" | "requestUrl" | "interactivityUrl" | "commandUrl" | "eventTypes" | "isAgent">,
+    change: Pick<
+      AppSpec,
+      "transport" | "requestUrl" | "interactivityUrl" | "commandUrl" | "eventTypes" | "isAgent" | "tokenRotation"
+    >,
   ): void {
     const app = this.#core.world.need(this.#core.world.apps, appId);
     if (change.transport !== undefined) app.transport = change.transport;
@@ -124,6 +127,7 @@ export class Setup {
     if (change.interactivityUrl !== undefined) app.interactivityUrl = change.interactivityUrl;
     if (change.commandUrl !== undefined) app.commandUrl = change.commandUrl;
     if (change.eventTypes !== undefined) app.eventTypes = change.eventTypes;
+    if (change.tokenRotation !== undefined) app.tokenRotation = change.tokenRotation;
     if (change.isAgent !== undefined) app.isAgent = change.isAgent;
   }
 

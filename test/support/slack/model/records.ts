@@ -43,6 +43,8 @@ export interface Installation {
   readonly teamId: string;
   botToken: string;
   refreshToken?: string;
+  /** Its bot token reached its end. */
+  tokenExpired?: boolean;
   readonly botUserId: string;
   readonly botId: string;
   readonly installerId: string;

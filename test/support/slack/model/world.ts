@@ -43,6 +43,7 @@ export class World {
   replaceToken(installation: Installation, botToken: string): void {
     this.#byBotToken.delete(installation.botToken);
     installation.botToken = botToken;
+    installation.tokenExpired = false;
     this.#byBotToken.set(botToken, installation);
   }
 

@@ -1,6 +1,6 @@
 import { install, refreshInstallation } from "../effects/installations.ts";
 import type { SocketMode } from "../events/socket-mode.ts";
-import type { App, Wire } from "../model/records.ts";
+import type { App, Installation, Wire } from "../model/records.ts";
 import { ApiError } from "./api-error.ts";
 import type { Handler, OpenCall } from "./call.ts";
 
@@ -31,7 +31,7 @@ function authTest(call: OpenCall): Wire {
   if (app !== undefined) return { app_name: app.name, app_id: app.id };
   const installation = core.world.installationByToken(token);
   if (installation === undefined) throw new ApiError("invalid_auth");
-  checkAlive(installation.state);
+  checkAlive(installation);
   const team = core.world.need(core.world.teams, installation.teamId);
   return {
     url: `https://${team.domain}.slack.com/`,
@@ -45,9 +45,10 @@ function authTest(call: OpenCall): Wire {
 }
 
 /** Refuses the token of an app that was removed or whose tokens were revoked. */
-export function checkAlive(state: "active" | "uninstalled" | "revoked"): void {
+export function checkAlive({ state, tokenExpired }: Pick<Installation, "state" | "tokenExpired">): void {
   if (state === "revoked") throw new ApiError("token_revoked");
   if (state === "uninstalled") throw new ApiError("account_inactive");
+  if (tokenExpired === true) throw new ApiError("token_expired");
 }
 
 function oauthAccess(call: OpenCall): Wire {
@@ -71,7 +72,7 @@ function oauthAccess(call: OpenCall): Wire {
     access_token: installation.botToken,
     ...(installation.refreshToken === undefined
       ? {}
-      : { refresh_token: installation.refreshToken, expires_in: 43_200 }),
+      : { refresh_token: installation.refreshToken, expires_in: core.options.tokenLifetimeS }),
     token_type: "bot",
     scope: installation.scopes.join(","),
     bot_user_id: installation.botUserId,
@@ -92,7 +93,7 @@ function refresh(call: OpenCall, app: App): Wire {
   return {
     access_token: installation.botToken,
     refresh_token: installation.refreshToken,
-    expires_in: 43_200,
+    expires_in: call.core.options.tokenLifetimeS,
     token_type: "bot",
     scope: installation.scopes.join(","),
     bot_user_id: installation.botUserId,

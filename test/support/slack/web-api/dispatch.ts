@@ -120,7 +120,7 @@ export class WebApi {
     if (installation === undefined) {
       throw new ApiError(core.world.appByToken(token) === undefined ? "invalid_auth" : "not_allowed_token_type");
     }
-    checkAlive(installation.state);
+    checkAlive(installation);
     if (scopes.length > 0 && !scopes.some((scope) => installation.scopes.includes(scope))) {
       throw new ApiError("missing_scope", { needed: scopes.join(","), provided: installation.scopes.join(",") });
     }

@@ -1,0 +1,135 @@
+import {
+  type HttpApiEvent,
+  type HttpApiEventHandlerMap,
+  MatrixError,
+  MatrixHttpApi,
+  Method,
+} from "matrix-js-sdk/lib/http-api/index.js";
+import { TypedEventEmitter } from "matrix-js-sdk/lib/models/typed-event-emitter.js";
+import type { JsonValue } from "../../src/contracts/json.ts";
+import { cancelled } from "../shared/abortable-sleep.ts";
+import { parseRetryAfterMs } from "../shared/retry-after.ts";
+import { refusalError, transportError } from "./errors.ts";
+import { asRecord, type Raw } from "./raw.ts";
+
+export interface MatrixCall {
+  readonly method: "GET" | "PUT" | "POST" | "DELETE";
+  /** From the root of the server, ids encoded; see `path`. */
+  readonly path: string;
+  /** What the call is, for errors and logs; never an id or a text. */
+  readonly label: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: { readonly [key: string]: JsonValue };
+  /** The puppet that acts, for application services. */
+  readonly asUser?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number;
+}
+
+const METHODS = { GET: Method.Get, PUT: Method.Put, POST: Method.Post, DELETE: Method.Delete } as const;
+
+export interface ClientOptions {
+  readonly homeserverUrl: string;
+  readonly accessToken: string;
+  /** Longest time of one call, in ms; afterwards a write's outcome is unknown. */
+  readonly timeoutMs: number;
+  readonly fetch: typeof globalThis.fetch;
+}
+
+/** Calls a homeserver through the SDK's HTTP layer. It never repeats a call, and its errors say whether a write may have happened. */
+export class HomeserverClient {
+  readonly homeserverUrl: string;
+  readonly #options: ClientOptions;
+  readonly #http: MatrixHttpApi<{ baseUrl: string; prefix: string; onlyData: true }>;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.homeserverUrl = options.homeserverUrl.replace(/\/+$/u, "");
+    this.#http = new MatrixHttpApi(new TypedEventEmitter<HttpApiEvent, HttpApiEventHandlerMap>(), {
+      baseUrl: this.homeserverUrl,
+      prefix: "",
+      accessToken: options.accessToken,
+      useAuthorizationHeader: true,
+      onlyData: true,
+      fetchFn: options.fetch,
+    });
+  }
+
+  /** Performs one call and resolves with the answer, an object. */
+  async call(call: MatrixCall): Promise<Raw> {
+    const answer = await this.#guarded(call, (abortSignal) =>
+      this.#http.authedRequest<unknown>(METHODS[call.method], call.path, queryOf(call), call.body, { abortSignal }),
+    );
+    const record = asRecord(answer);
+    if (record === undefined) throw transportError(call.label, new SyntaxError("the answer is no object"));
+    return record;
+  }
+
+  /** Uploads bytes; resolves with their `mxc://` address as the homeserver gave it. */
+  async upload(call: Omit<MatrixCall, "body">, bytes: Uint8Array, mediaType: string): Promise<Raw> {
+    const answer = await this.#guarded(call, (abortSignal) =>
+      this.#http.authedRequest<unknown>(METHODS[call.method], call.path, queryOf(call), Buffer.from(bytes), {
+        abortSignal,
+        headers: { "Content-Type": mediaType },
+      }),
+    );
+    return asRecord(answer) ?? {};
+  }
+
+  /** Reads bytes. */
+  async download(call: MatrixCall): Promise<{ readonly bytes: Uint8Array; readonly mediaType: string }> {
+    const blob = await this.#guarded(call, (abortSignal) =>
+      this.#http.authedRequest<Blob>(METHODS[call.method], call.path, queryOf(call), undefined, {
+        abortSignal,
+        rawResponseBody: true,
+      }),
+    );
+    return { bytes: new Uint8Array(await blob.arrayBuffer()), mediaType: blob.type || "application/octet-stream" };
+  }
+
+  async #guarded<Answer>(
+    call: Omit<MatrixCall, "body">,
+    run: (signal: AbortSignal) => Promise<Answer>,
+  ): Promise<Answer> {
+    if (call.signal?.aborted) throw cancelled();
+    const deadline = AbortSignal.timeout(call.timeoutMs ?? this.#options.timeoutMs);
+    const signal = call.signal === undefined ? deadline : AbortSignal.any([deadline, call.signal]);
+    try {
+      return await run(signal);
+    } catch (error) {
+      throw translated(call.label, error);
+    }
+  }
+}
+
+/** A path with its parts encoded: `path("rooms", roomId, "messages")`. */
+export function clientPath(...parts: readonly string[]): string {
+  return `/_matrix/client/v3/${parts.map(encodeURIComponent).join("/")}`;
+}
+
+function queryOf(call: Omit<MatrixCall, "body">): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const [name, value] of Object.entries(call.query ?? {})) if (value !== undefined) query[name] = String(value);
+  if (call.asUser !== undefined) query["user_id"] = call.asUser;
+  return query;
+}
+
+function translated(label: string, error: unknown): Error {
+  if (!(error instanceof Error)) return transportError(label, error);
+  if (error instanceof MatrixError)
+    return refusalError(label, {
+      status: error.httpStatus ?? 0,
+      errcode: error.errcode === "" ? undefined : error.errcode,
+      retryAfterMs: pauseOf(error),
+    });
+  if ("httpStatus" in error && typeof error.httpStatus === "number")
+    return refusalError(label, { status: error.httpStatus, errcode: undefined, retryAfterMs: undefined });
+  return transportError(label, error);
+}
+
+/** `retry_after_ms` in the body is older than the header of the same meaning; servers send either. */
+function pauseOf(error: MatrixError): number | undefined {
+  const inBody: unknown = error.data["retry_after_ms"];
+  if (typeof inBody === "number" && Number.isFinite(inBody) && inBody >= 0) return Math.ceil(inBody);
+  return parseRetryAfterMs(error.httpHeaders?.get("retry-after") ?? undefined, Date.now());
+}

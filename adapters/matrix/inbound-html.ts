@@ -1,0 +1,184 @@
+import type { Element, ElementContent, Root as HastRoot, RootContent } from "hast";
+import type { RootContent as MdastContent, Root as MdastRoot } from "mdast";
+import rehypeParse from "rehype-parse";
+import rehypeRemark from "rehype-remark";
+import remarkGfm from "remark-gfm";
+import remarkStringify from "remark-stringify";
+import { unified } from "unified";
+import type { ContentBuilder } from "./inbound-content.ts";
+import { asRoomId, asUserId } from "./matrix-ids.ts";
+
+/** Elements inside elements beyond this are no message that a person wrote; Matrix recommends to stop at 100. */
+const MAX_DEPTH = 100;
+const MAX_NODES = 20_000;
+/** Private-use signs around the number of a mention while its text goes through Markdown; taken out of what comes in. */
+const OPEN = "\ue000";
+const CLOSE = "\ue001";
+const SENTINEL = /\ue000(\d{1,5})\ue001/gu;
+const ANY_SENTINEL_SIGN = /[\ue000\ue001]/gu;
+
+const parser = unified().use(rehypeParse, { fragment: true }).freeze();
+const converter = unified().use(rehypeRemark, { newlines: true }).freeze();
+const writer = unified()
+  .use(remarkGfm)
+  .use(remarkStringify, { bullet: "-", emphasis: "_", fences: true, rule: "-", resourceLink: true })
+  .freeze();
+
+interface Mention {
+  readonly kind: "account" | "channel";
+  readonly id: string;
+  readonly name: string;
+}
+
+/**
+ * Reads `formatted_body` into Markdown blocks; what it quotes for clients without replies (`mx-reply`) is left out.
+ *
+ * `counts` says whether a link to a person names that person. False when the HTML is beyond reason; then nothing was added.
+ */
+export function readHtml(html: string, into: ContentBuilder, counts: boolean): boolean {
+  let markdown: MdastRoot;
+  const mentions: Mention[] = [];
+  try {
+    const tree = parser.parse(html.replace(ANY_SENTINEL_SIGN, ""));
+    if (!isReasonable(tree)) return false;
+    prepare(tree, mentions);
+    markdown = asMarkdown(converter.runSync(tree));
+  } catch {
+    // A tree so deep that walking it overflows, or one that the converter does not take: the plain body says the same.
+    return false;
+  }
+  const texts: string[] = [];
+  try {
+    for (const group of groupsOf(markdown)) texts.push(writer.stringify({ type: "root", children: group }).trim());
+  } catch {
+    return false;
+  }
+  let index = 0;
+  for (const group of groupsOf(markdown)) {
+    const [only] = group;
+    const text = texts[index] ?? "";
+    if (index > 0) into.prose("\n\n");
+    index += 1;
+    if (only?.type === "code") into.code(withNames(only.value, mentions), only.lang ?? undefined);
+    else if (only?.type === "blockquote") into.quote(withNames(unquoted(text), mentions));
+    else prose(text, mentions, into, counts);
+  }
+  return true;
+}
+
+/** Neighbouring blocks of prose together; code and quotes by themselves. */
+function groupsOf(root: MdastRoot): MdastContent[][] {
+  const groups: MdastContent[][] = [];
+  for (const block of root.children) {
+    const alone = block.type === "code" || block.type === "blockquote";
+    const open = groups.at(-1);
+    const openType = open?.[0]?.type;
+    if (open === undefined || alone || openType === "code" || openType === "blockquote") groups.push([block]);
+    else open.push(block);
+  }
+  return groups;
+}
+
+function prose(text: string, mentions: readonly Mention[], into: ContentBuilder, counts: boolean): void {
+  let from = 0;
+  for (const match of text.matchAll(SENTINEL)) {
+    into.prose(text.slice(from, match.index));
+    from = match.index + match[0].length;
+    const mention = mentions[Number(match[1])];
+    if (mention?.kind === "account") into.account(mention.id, mention.name, counts);
+    else if (mention !== undefined) into.channel(mention.id, mention.name);
+  }
+  into.prose(text.slice(from));
+}
+
+function withNames(text: string, mentions: readonly Mention[]): string {
+  return text.replace(SENTINEL, (_all, index: string) => mentions[Number(index)]?.name ?? "");
+}
+
+function unquoted(text: string): string {
+  return text.replace(/^> ?/gmu, "");
+}
+
+/** Counts without recursion: the tree may be deeper than the stack. */
+function isReasonable(root: HastRoot): boolean {
+  let level: readonly (RootContent | ElementContent)[] = root.children;
+  let nodes = 0;
+  for (let depth = 0; level.length > 0; depth++) {
+    nodes += level.length;
+    if (depth > MAX_DEPTH || nodes > MAX_NODES) return false;
+    level = level.flatMap((node) => ("children" in node ? node.children : []));
+  }
+  return true;
+}
+
+/** Takes reply fall-backs out, shows spoilers and pictures as words, and puts a sign where somebody is named. */
+function prepare(parent: HastRoot | Element, mentions: Mention[]): void {
+  const kept: (RootContent | ElementContent)[] = [];
+  for (const child of parent.children) {
+    if (child.type === "element") {
+      if (child.tagName === "mx-reply" || child.tagName === "script" || child.tagName === "style") continue;
+      const mention = child.tagName === "a" ? mentionOf(child) : undefined;
+      if (mention !== undefined) {
+        kept.push({ type: "text", value: `${OPEN}${mentions.length}${CLOSE}` });
+        mentions.push(mention);
+        continue;
+      }
+      if (child.tagName === "img") {
+        const alt = child.properties["alt"] ?? child.properties["title"];
+        kept.push({ type: "text", value: typeof alt === "string" ? alt : "" });
+        continue;
+      }
+      prepare(child, mentions);
+    }
+    kept.push(child);
+  }
+  // The children came from this very parent or are texts, which may stand anywhere.
+  parent.children = kept as typeof parent.children;
+}
+
+const MATRIX_TO = /^https:\/\/matrix\.to\/#\/([^?/]+)(?:\?|$)/u;
+const MATRIX_URI = /^matrix:(u|r|roomid)\/([^?/]+)(?:\?|$)/u;
+
+/** A person or room that a link stands for: `https://matrix.to/#/@a:b` or `matrix:u/a:b`. */
+function mentionOf(link: Element): Mention | undefined {
+  const href = link.properties["href"];
+  if (typeof href !== "string") return undefined;
+  const target = decoded(MATRIX_TO.exec(href)?.[1]) ?? uriTarget(href);
+  if (target === undefined) return undefined;
+  const name = textOf(link).replace(/^@/u, "").slice(0, 256);
+  const userId = asUserId(target);
+  if (userId !== undefined) return { kind: "account", id: userId, name };
+  if (asRoomId(target) !== undefined || /^#[^\s]{1,250}$/u.test(target)) return { kind: "channel", id: target, name };
+  return undefined;
+}
+
+function uriTarget(href: string): string | undefined {
+  const match = MATRIX_URI.exec(href);
+  const rest = decoded(match?.[2]);
+  if (match === null || rest === undefined) return undefined;
+  return `${match[1] === "u" ? "@" : match[1] === "r" ? "#" : "!"}${rest}`;
+}
+
+function decoded(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf(element: Element): string {
+  let text = "";
+  for (const child of element.children) {
+    if (child.type === "text") text += child.value;
+    else if (child.type === "element") text += textOf(child);
+  }
+  return text;
+}
+
+function asMarkdown(tree: unknown): MdastRoot {
+  const root = tree as MdastRoot; // what rehype-remark makes of a tree is a Markdown tree
+  if (root.type !== "root") throw new TypeError("no Markdown tree");
+  return root;
+}

@@ -4,11 +4,13 @@ import { featureChecks } from "./checks-features.ts";
 import { intakeChecks } from "./checks-intake.ts";
 import { lifeChecks } from "./checks-life.ts";
 import { parseChecks } from "./checks-parse.ts";
+import { restartChecks } from "./checks-restart.ts";
 import { safetyChecks } from "./checks-safety.ts";
 import { sendChecks } from "./checks-send.ts";
 
 export const ADAPTER_CHECKS: readonly AdapterCheck[] = [
   ...lifeChecks,
+  ...restartChecks,
   ...intakeChecks,
   ...parseChecks,
   ...sendChecks,

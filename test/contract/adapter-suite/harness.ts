@@ -141,11 +141,25 @@ export interface AdapterRig {
   fail(mode: FailureMode, target: Target): Promise<void>;
   /** From now on the platform takes its time with each write, sometimes more, sometimes less. */
   dawdle(): void;
+  /** Needed for `position`. */
+  readonly afterwards?: Afterwards;
   stop(): Promise<void>;
 }
 
-/** What not every platform has. */
-export type Ability = "other_bot" | "rate_limit";
+/** What comes after the rig's adapter was stopped. */
+export interface Afterwards {
+  /** Somebody writes where the installation is, whether an adapter runs or not; gives the message's id. */
+  say(target: Target): Promise<string>;
+  /** Starts another adapter in the place of the one before, on its stored state, with `sink`. Rejects like `start`. */
+  succeed(sink: RecordingSink): Promise<ChatAdapter>;
+  /** The installation is put out of the conversation; absent where that cannot be done. */
+  putOut?(target: Target): Promise<void>;
+  /** Calls by which adapters asked the platform for what was said in this conversation. */
+  reads(target: Target): number;
+}
+
+/** What not every platform has. `position`: the adapter itself keeps how far it has read. */
+export type Ability = "other_bot" | "rate_limit" | "position";
 
 export interface Skip {
   readonly id: string;

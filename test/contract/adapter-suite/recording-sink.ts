@@ -24,10 +24,13 @@ export interface RecordingSink extends AdapterSink {
   release(): void;
   /** The next calls of `ingest` reject as they do without a ledger. */
   rejectNext(count: number): void;
+  /** After so many further commits (of events, of state) the process counts as dead: nothing that it does is kept any more. */
+  dieAfter(commits: number): void;
+  isDead(): boolean;
 }
 
 /** A sink that keeps what it gets; it parses nothing, so that the checks see what the adapter really said. */
-export function recordingSink(state: RecordedState = recordedState()): RecordingSink {
+export function recordingSink(lasting: RecordedState = recordedState()): RecordingSink {
   const offered: EnvelopeInput[] = [];
   const taken: EnvelopeInput[] = [];
   const malformed: MalformedEvent[] = [];
@@ -37,6 +40,14 @@ export function recordingSink(state: RecordedState = recordedState()): Recording
   let held: Promise<void> = Promise.resolve();
   let release = (): void => undefined;
   let rejections = 0;
+  let commitsLeft = Number.POSITIVE_INFINITY;
+  const requireLife = (): void => {
+    if (commitsLeft <= 0) throw new ParleyError("LEDGER_UNAVAILABLE");
+  };
+  const commit = (): void => {
+    requireLife();
+    commitsLeft -= 1;
+  };
   const log = (fields: unknown, message: string): void => void logged.push({ fields, message });
   const logger: Logger = {
     debug: log,
@@ -65,6 +76,10 @@ export function recordingSink(state: RecordedState = recordedState()): Recording
     rejectNext: (count) => {
       rejections = count;
     },
+    dieAfter: (commits) => {
+      commitsLeft = commits;
+    },
+    isDead: () => commitsLeft <= 0,
     agents: () => AGENTS,
     ingest: async (envelope) => {
       offered.push(envelope);
@@ -73,6 +88,7 @@ export function recordingSink(state: RecordedState = recordedState()): Recording
         rejections -= 1;
         throw new ParleyError("LEDGER_UNAVAILABLE");
       }
+      commit();
       taken.push(envelope);
       const earlier = known.get(envelope.dedupeKey);
       if (earlier !== undefined) return { eventId: earlier, duplicate: true };
@@ -81,13 +97,28 @@ export function recordingSink(state: RecordedState = recordedState()): Recording
       return { eventId, duplicate: false };
     },
     ingestMalformed: async (event) => {
+      commit();
       malformed.push(event);
     },
     ignored: (event) => {
       ignoredEvents.push(event);
     },
     installations: recordedInstallations(),
-    state,
+    state: {
+      ...lasting,
+      read: async (...which) => {
+        requireLife();
+        return await lasting.read(...which);
+      },
+      write: async (...what) => {
+        commit();
+        await lasting.write(...what);
+      },
+      lease: async (...which) => {
+        requireLife();
+        return await lasting.lease(...which);
+      },
+    },
   };
 }
 

@@ -63,8 +63,19 @@ export function slackHarness(options: SlackHarnessOptions): AdapterHarness {
       "silent_before",
       "silent_after",
     ],
-    impossible: {},
-    skips: [],
+    impossible: { position: "Slack hands out no stream of events that could be read on from a place in it" },
+    skips: [
+      {
+        id: "AD-LIFE-05",
+        reason: "there is no position to store: Slack delivers what was not acknowledged again by itself (AD-AUTH-02)",
+        link: "https://docs.slack.dev/apis/events-api/#retries",
+      },
+      {
+        id: "AD-LIFE-06",
+        reason: "what was said while no process listened comes by Slack's own retries, as far as they go (AD-AUTH-02)",
+        link: "https://docs.slack.dev/apis/events-api/#retries",
+      },
+    ],
     parallel: true,
     start: ({ started = true } = {}) => startRig(options, started),
     close: async () => undefined,

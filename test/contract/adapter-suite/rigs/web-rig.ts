@@ -162,6 +162,16 @@ async function startRig(options: WebHarnessOptions, shared: Shared, started: boo
       else faulty.strike(mode, roomId);
     },
     dawdle: () => faulty.dawdle(),
+    afterwards: {
+      // Posts are stored whether anybody hands them on or not.
+      say: async (target) => (await people.inbound("message_created", { target })).messageId ?? "",
+      succeed: async (next) => {
+        const successor = create();
+        await successor.start(next, new AbortController().signal);
+        return successor;
+      },
+      reads: () => 0,
+    },
     stop: async () => {
       await end(faulty, inner, [served.server, reader.server]);
       // Other organizations' adapters take up what is left in the log.

@@ -9,6 +9,8 @@ export interface AdapterMutant {
   readonly breaks: string;
   /** True when it breaks what Slack's adapter alone does (its wire format, its limits, other bots), or is soon noticed there alone. */
   readonly onSlackAlone?: true;
+  /** True when it breaks what Slack's adapter does not have to do. */
+  readonly notOnSlack?: true;
   readonly breaker: Breaker;
 }
 
@@ -37,7 +39,9 @@ export function withSink(real: ChatAdapter, change: (sink: AdapterSink) => Parti
 
 /** The real adapter, whose envelopes are changed on their way to the sink. */
 export function withEnvelope(real: ChatAdapter, change: (envelope: EnvelopeInput) => EnvelopeInput): ChatAdapter {
-  return withSink(real, (sink) => ({ ingest: (envelope) => sink.ingest(change(envelope)) }));
+  return withSink(real, (sink) => ({
+    ingest: (envelope, options) => sink.ingest(change(envelope), options),
+  }));
 }
 
 export function withSend(

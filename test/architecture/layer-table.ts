@@ -114,7 +114,7 @@ export const PACKAGE_OWNERS: readonly PackageOwner[] = [
   { packages: /^pino(-|$)/, files: /^src\/log\// },
   { packages: /^@slack\//, files: sdkFiles("slack") },
   { packages: /^(discord\.js|@discordjs\/|discord-api-types$)/, files: sdkFiles("discord") },
-  { packages: /^matrix-/, files: sdkFiles("matrix") },
+  { packages: /^(matrix-|@matrix-org\/)/, files: sdkFiles("matrix") },
   {
     packages: /^(fastify$|fastify-|@fastify\/)/,
     // The web room is a platform of its own, and HTTP is what it speaks: one of its files brings the plugins.

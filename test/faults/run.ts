@@ -5,6 +5,7 @@ import { agentFaults } from "./scenarios/agents.ts";
 import { crashPoints } from "./scenarios/crash-points.ts";
 import { deliveryFaults } from "./scenarios/deliveries.ts";
 import { platformFaults } from "./scenarios/platform.ts";
+import { socketMode } from "./scenarios/socket-mode.ts";
 import { storesAway } from "./scenarios/stores-away.ts";
 import { twins } from "./scenarios/twins.ts";
 import { createServerPool, type ServerPool } from "./servers.ts";
@@ -13,6 +14,7 @@ import { createStage } from "./stage.ts";
 const SCENARIOS: readonly Scenario[] = [
   ...crashPoints,
   ...deliveryFaults,
+  ...socketMode,
   ...storesAway,
   ...platformFaults,
   ...agentFaults,

@@ -1,0 +1,4 @@
+export type { AppCredentials, SmallServer } from "./humans/setup.ts";
+export type { StandInOptions } from "./options.ts";
+export type { LogEntry } from "./oracle/guild-log.ts";
+export { createDiscordStandIn, type DiscordStandIn } from "./stand-in.ts";

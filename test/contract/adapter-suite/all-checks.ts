@@ -3,6 +3,7 @@ import { errorChecks } from "./checks-errors.ts";
 import { featureChecks } from "./checks-features.ts";
 import { intakeChecks } from "./checks-intake.ts";
 import { lifeChecks } from "./checks-life.ts";
+import { lossChecks } from "./checks-losses.ts";
 import { parseChecks } from "./checks-parse.ts";
 import { restartChecks } from "./checks-restart.ts";
 import { safetyChecks } from "./checks-safety.ts";
@@ -14,6 +15,7 @@ export const ADAPTER_CHECKS: readonly AdapterCheck[] = [
   ...intakeChecks,
   ...parseChecks,
   ...sendChecks,
+  ...lossChecks,
   ...safetyChecks,
   ...featureChecks,
   ...errorChecks,

@@ -2,6 +2,7 @@ import type { ChatAdapter, Target } from "../../../src/contracts/adapter.ts";
 import type { AdapterFeatures } from "../../../src/contracts/adapter-features.ts";
 import type { EventKind } from "../../../src/envelope/envelope.ts";
 import type { DeliveryCertainty, ErrorCode } from "../../../src/errors/codes.ts";
+import type { LossSample } from "./loss-samples.ts";
 import type { RecordingSink } from "./recording-sink.ts";
 
 /** What a test lets happen to the next message that is written to a conversation, and what the adapter has to say of it. */
@@ -149,13 +150,13 @@ export interface AdapterRig {
 /** What comes after the rig's adapter was stopped. */
 export interface Afterwards {
   /** Somebody writes where the installation is, whether an adapter runs or not; gives the message's id. */
-  say(target: Target): Promise<string>;
+  readonly say: (target: Target) => Promise<string>;
   /** Starts another adapter in the place of the one before, on its stored state, with `sink`. Rejects like `start`. */
-  succeed(sink: RecordingSink): Promise<ChatAdapter>;
+  readonly succeed: (sink: RecordingSink) => Promise<ChatAdapter>;
   /** The installation is put out of the conversation; absent where that cannot be done. */
-  putOut?(target: Target): Promise<void>;
+  readonly putOut?: (target: Target) => Promise<void>;
   /** Calls by which adapters asked the platform for what was said in this conversation. */
-  reads(target: Target): number;
+  readonly reads: (target: Target) => number;
 }
 
 /** What not every platform has. `position`: the adapter itself keeps how far it has read. */
@@ -177,6 +178,8 @@ export interface AdapterHarness {
   /** Features that the adapter has to declare, and none else. */
   readonly features: readonly FeatureName[];
   readonly failures: readonly FailureMode[];
+  /** Samples that the platform cannot show as they are, and none else. */
+  readonly lossy: readonly LossSample[];
   /** What the platform lacks, each with the reason; checks that need it are left out. */
   readonly impossible: Readonly<Partial<Record<Ability, string>>>;
   readonly skips: readonly Skip[];

@@ -63,6 +63,7 @@ export function slackHarness(options: SlackHarnessOptions): AdapterHarness {
       "silent_before",
       "silent_after",
     ],
+    lossy: ["footnote", "heading of level 4", "html", "link to anywhere", "picture", "tool call", "tool result"],
     impossible: { position: "Slack hands out no stream of events that could be read on from a place in it" },
     skips: [
       {

@@ -50,7 +50,14 @@ async function shownMessage(client: WebClient, post: WebPost): Promise<ShownMess
 
 function wordsOf(part: NonNullable<WebPost["parts"]>[number]): string {
   if (part.type === "text") return part.markdown;
-  return part.type === "artifact" ? part.upload.name : partToText(part);
+  if (part.type === "artifact") return part.upload.name;
+  return [partToText(part), ...stringsIn(part)].join("\n");
+}
+
+/** The page shows every field of a part, some of them folded away. */
+function stringsIn(value: unknown): readonly string[] {
+  if (typeof value === "string") return [value];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(stringsIn) : [];
 }
 
 async function bytesOf(client: WebClient, url: string): Promise<Uint8Array> {

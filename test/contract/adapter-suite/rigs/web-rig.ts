@@ -56,6 +56,7 @@ export function webHarness(options: WebHarnessOptions): AdapterHarness {
     redelivered: KINDS,
     features: ["preview", "react", "delete", "status", "respond", "members", "history", "media"],
     failures: ["unreachable", "gone", "lost_before", "lost_after", "lost_midway"],
+    lossy: ["heading of level 4", "html", "picture"],
     impossible: {
       other_bot: "the room has people and the installation's own agents, and no other bots",
       rate_limit: "agents' posts are written into the ledger's database, which names no pauses",

@@ -113,6 +113,27 @@ export const outboundMutants: readonly AdapterMutant[] = [
     breaker: (real) => withPosts(real, (posts) => posts.map((post) => ({ ...post, fallbackText: "" }))),
   },
   {
+    name: "says that everything is shown as it is",
+    breaks: "AD-SEND-08",
+    breaker: (real) => variantOf(real, { losses: () => [] }),
+  },
+  {
+    name: "blames the first part for every loss",
+    breaks: "AD-SEND-08",
+    breaker: (real) =>
+      variantOf(real, {
+        losses: (parts, context) => real.losses(parts, context).map((loss) => ({ ...loss, part: 0 })),
+      }),
+  },
+  {
+    name: "calls every text lost",
+    breaks: "AD-SEND-08",
+    breaker: (real) =>
+      variantOf(real, {
+        losses: (parts) => parts.map((_part, part) => ({ part, what: "something", shownAs: "something else" })),
+      }),
+  },
+  {
     name: "declares reactions and gives none",
     breaks: "AD-FEAT-01",
     breaker: (real) =>

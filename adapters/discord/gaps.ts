@@ -1,0 +1,35 @@
+import type { ReplyPart } from "../../src/envelope/reply.ts";
+import { longTextsOf } from "../shared/long-texts.ts";
+import type { PlatformGaps } from "../shared/losses.ts";
+import { isListedLink } from "../shared/markdown-safety.ts";
+import { approvalRows } from "./components.ts";
+import { storedForm } from "./forms.ts";
+import { LONG_TEXTS, MAX_LINE_CHARS } from "./render.ts";
+
+/** What Discord cannot show of a reply. https://support.discord.com/hc/en-us/articles/210298617 */
+export function discordGaps(parts: readonly ReplyPart[], linkHosts: readonly string[]): PlatformGaps {
+  return {
+    markdown: {
+      table: "aligned text in a block of code",
+      headings: { levels: 3, shownAs: "a line in bold" },
+      image: "its description and its address as code",
+      html: "its source as text",
+      footnote: "its number in brackets, its text where it stands",
+      taskList: "a list with ☐ and ☑",
+      rule: "a drawn line",
+      link: (url) => (isListedLink(url, linkHosts) ? undefined : "its words and its address as code"),
+    },
+    markdownSubjects: true,
+    toolDetails: "left out; the tool's name and outcome are shown",
+    line: { maxChars: MAX_LINE_CHARS - 20, shownAs: "its beginning" },
+    approval: (part) =>
+      approvalRows(part) === undefined
+        ? { what: "approval with long or equal ids", shownAs: "its options in words, without buttons" }
+        : undefined,
+    inputRequest: (part) =>
+      storedForm(part) === undefined
+        ? { what: `form of ${part.fields.length} fields`, shownAs: "its questions in words" }
+        : undefined,
+    longTexts: { parts: longTextsOf(parts, LONG_TEXTS), shownAs: "its beginning, and the whole as a file" },
+  };
+}

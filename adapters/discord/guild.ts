@@ -1,0 +1,225 @@
+import { BoundedMap } from "../shared/bounded-map.ts";
+import type { PersonFacts, Place } from "./inbound-context.ts";
+import { personFacts } from "./people.ts";
+import { type MemberFacts, type Overwrite, PERMISSION } from "./permissions.ts";
+import { asId, asIds, asList, asNumber, asRecord, asString, type Raw } from "./raw.ts";
+
+/** Kinds of channels. https://docs.discord.com/developers/resources/channel#channel-object-channel-types */
+const CHANNEL_TYPE = { category: 4, forum: 15, media: 16, privateThread: 12 } as const;
+/** Text, voice, announcement, stage, forum and media: where words can be said, in the channel or in its posts. */
+const TALK_TYPES = new Set([0, 2, 5, 13, 15, 16]);
+const THREAD_TYPES = new Set([10, 11, 12]);
+
+const MAX_MEMBERS = 5_000;
+/** How long a looked-up member is believed where no events say what changes. */
+const MEMBER_TTL_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+export interface RoleFacts {
+  readonly id: string;
+  readonly name: string;
+  readonly permissions: bigint;
+  /** The bot that Discord made this role for. */
+  readonly botId: string | undefined;
+}
+
+export interface ChannelFacts {
+  readonly id: string;
+  readonly name: string;
+  readonly type: number;
+  readonly parentId: string | undefined;
+  readonly overwrites: readonly Overwrite[];
+  readonly lastMessageId: string | undefined;
+}
+
+export interface ThreadFacts {
+  readonly id: string;
+  readonly name: string;
+  readonly parentId: string;
+  readonly private: boolean;
+  readonly archived: boolean;
+  readonly lastMessageId: string | undefined;
+}
+
+export interface GuildMember extends MemberFacts {
+  readonly person: PersonFacts;
+}
+
+/** One guild as it is now: roles, channels, threads and the members it heard of. Fed by the gateway, or read from the API. */
+export class Guild {
+  readonly id: string;
+  name: string;
+  ownerId: string | undefined;
+  readonly roles = new Map<string, RoleFacts>();
+  readonly channels = new Map<string, ChannelFacts>();
+  readonly threads = new Map<string, ThreadFacts>();
+  readonly #members: BoundedMap<string, GuildMember>;
+  readonly #permanent = new Map<string, GuildMember>();
+  readonly #botUserId: string;
+
+  /** `memberEvents` says whether changes of members are heard of; then what is known stays true. */
+  constructor(id: string, options: { readonly botUserId: string; readonly memberEvents: boolean }) {
+    this.id = id;
+    this.name = id;
+    this.#botUserId = options.botUserId;
+    this.#members = new BoundedMap({ maxEntries: MAX_MEMBERS, ttlMs: options.memberEvents ? DAY_MS : MEMBER_TTL_MS });
+  }
+
+  /** Takes a whole guild, as GUILD_CREATE or the API gives it. */
+  load(guild: Raw): void {
+    this.loadHead(guild);
+    this.channels.clear();
+    this.threads.clear();
+    for (const channel of asList(guild["channels"])) this.putChannel(asRecord(channel));
+    for (const thread of asList(guild["threads"])) this.putThread(asRecord(thread));
+    for (const member of asList(guild["members"])) this.putMember(asRecord(member));
+  }
+
+  loadHead(guild: Raw): void {
+    this.name = asString(guild["name"])?.slice(0, 256) ?? this.name;
+    this.ownerId = asId(guild["owner_id"]) ?? this.ownerId;
+    const roles = asList(guild["roles"]);
+    if (roles.length === 0) return;
+    this.roles.clear();
+    for (const role of roles) this.putRole(asRecord(role));
+  }
+
+  putRole(role: Raw | undefined): void {
+    const id = asId(role?.["id"]);
+    if (role === undefined || id === undefined) return;
+    this.roles.set(id, {
+      id,
+      name: asString(role["name"])?.slice(0, 256) ?? id,
+      permissions: bits(role["permissions"]),
+      botId: asId(asRecord(role["tags"])?.["bot_id"]),
+    });
+  }
+
+  putChannel(channel: Raw | undefined): ChannelFacts | undefined {
+    const id = asId(channel?.["id"]);
+    const type = asNumber(channel?.["type"]);
+    if (channel === undefined || id === undefined || type === undefined || THREAD_TYPES.has(type)) return undefined;
+    const known = this.channels.get(id);
+    const facts: ChannelFacts = {
+      id,
+      type,
+      name: asString(channel["name"])?.slice(0, 256) ?? known?.name ?? id,
+      parentId: asId(channel["parent_id"]),
+      overwrites: Array.isArray(channel["permission_overwrites"])
+        ? channel["permission_overwrites"].flatMap((one) => overwriteOf(asRecord(one)) ?? [])
+        : (known?.overwrites ?? []),
+      lastMessageId: asId(channel["last_message_id"]) ?? known?.lastMessageId,
+    };
+    this.channels.set(id, facts);
+    return facts;
+  }
+
+  putThread(thread: Raw | undefined): ThreadFacts | undefined {
+    const id = asId(thread?.["id"]);
+    const parentId = asId(thread?.["parent_id"]);
+    const type = asNumber(thread?.["type"]) ?? 0;
+    if (thread === undefined || id === undefined || parentId === undefined || !THREAD_TYPES.has(type)) return undefined;
+    const known = this.threads.get(id);
+    const facts: ThreadFacts = {
+      id,
+      parentId,
+      name: asString(thread["name"])?.slice(0, 256) ?? known?.name ?? id,
+      private: type === CHANNEL_TYPE.privateThread,
+      archived: asRecord(thread["thread_metadata"])?.["archived"] === true,
+      lastMessageId: asId(thread["last_message_id"]) ?? known?.lastMessageId,
+    };
+    this.threads.set(id, facts);
+    return facts;
+  }
+
+  putMember(member: Raw | undefined, user: Raw | undefined = asRecord(member?.["user"])): GuildMember | undefined {
+    const id = asId(user?.["id"]);
+    if (member === undefined || user === undefined || id === undefined || !Array.isArray(member["roles"]))
+      return undefined;
+    const until = Date.parse(asString(member["communication_disabled_until"]) ?? "");
+    const facts: GuildMember = {
+      id,
+      roles: asIds(member["roles"]),
+      ...(Number.isNaN(until) ? {} : { timeoutUntilMs: until }),
+      person: personFacts(user, member),
+    };
+    // Of the bot's own roles Discord tells without any intent.
+    if (id === this.#botUserId) this.#permanent.set(id, facts);
+    else this.#members.set(id, facts);
+    return facts;
+  }
+
+  member(userId: string): GuildMember | undefined {
+    return this.#permanent.get(userId) ?? this.#members.get(userId);
+  }
+
+  forgetMember(userId: string): void {
+    this.#permanent.delete(userId);
+    this.#members.delete(userId);
+  }
+
+  /** The role that stands for the bot. */
+  get botRoleId(): string | undefined {
+    for (const role of this.roles.values()) if (role.botId === this.#botUserId) return role.id;
+    return undefined;
+  }
+
+  /** Channels in which something can be said. */
+  talkChannels(): ChannelFacts[] {
+    return [...this.channels.values()].filter((channel) => TALK_TYPES.has(channel.type));
+  }
+
+  nameOf(channelId: string): string | undefined {
+    return this.channels.get(channelId)?.name ?? this.threads.get(channelId)?.name;
+  }
+
+  /** The way from the guild to a channel or thread; undefined when it or its parent is not known. */
+  place(channelId: string): Place | undefined {
+    const thread = this.threads.get(channelId);
+    const channel = this.channels.get(thread?.parentId ?? channelId);
+    if (channel === undefined) return undefined;
+    const category = channel.parentId === undefined ? undefined : this.channels.get(channel.parentId);
+    return {
+      ...(category === undefined ? {} : { category: { id: category.id, name: category.name } }),
+      channel: {
+        id: channel.id,
+        name: channel.name,
+        kind: this.#isOpen(channel) ? "public" : "private",
+        external: false,
+      },
+      ...(thread === undefined ? {} : { thread: { id: thread.id, name: thread.name } }),
+    };
+  }
+
+  /** Everybody in the guild may see the channel. */
+  #isOpen(channel: ChannelFacts): boolean {
+    const base = this.roles.get(this.id)?.permissions ?? 0n;
+    const own = channel.overwrites.find((one) => one.kind === "role" && one.id === this.id);
+    const permissions = (base & ~(own?.deny ?? 0n)) | (own?.allow ?? 0n);
+    return (permissions & PERMISSION.viewChannel) !== 0n;
+  }
+}
+
+export function isThreadType(type: unknown): boolean {
+  return typeof type === "number" && THREAD_TYPES.has(type);
+}
+
+export function isTalkType(type: unknown): boolean {
+  return typeof type === "number" && TALK_TYPES.has(type);
+}
+
+/** Forums and media channels hold posts and no messages of their own. */
+export function holdsOnlyPosts(type: number): boolean {
+  return type === CHANNEL_TYPE.forum || type === CHANNEL_TYPE.media;
+}
+
+function overwriteOf(raw: Raw | undefined): Overwrite | undefined {
+  const id = asId(raw?.["id"]);
+  if (raw === undefined || id === undefined) return undefined;
+  return { id, kind: raw["type"] === 1 ? "member" : "role", allow: bits(raw["allow"]), deny: bits(raw["deny"]) };
+}
+
+/** Permissions come as decimal digits; what is unreadable allows nothing. */
+function bits(value: unknown): bigint {
+  return typeof value === "string" && /^\d{1,20}$/u.test(value) ? BigInt(value) : 0n;
+}

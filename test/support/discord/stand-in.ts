@@ -7,6 +7,7 @@ import type { FrameFaults } from "./faults/frame-faults.ts";
 import { FanOut } from "./gateway/fan-out.ts";
 import { Gateway } from "./gateway/gateway.ts";
 import { sendFile } from "./http/cdn-route.ts";
+import { Gestures } from "./humans/gestures.ts";
 import { People } from "./humans/people.ts";
 import { Setup } from "./humans/setup.ts";
 import { type ResolvedOptions, resolveOptions, type StandInOptions } from "./options.ts";
@@ -47,6 +48,7 @@ export class DiscordStandIn {
   readonly cdnUrl: string;
   readonly setup: Setup;
   readonly people: People;
+  readonly gestures: Gestures;
   /** The oracle: what the platform showed. */
   readonly log: GuildLog;
   readonly requests: RequestLog;
@@ -67,6 +69,7 @@ export class DiscordStandIn {
     this.cdnUrl = `${core.url}/cdn`;
     this.setup = new Setup(core);
     this.people = new People(core);
+    this.gestures = new Gestures(core);
     this.log = core.log;
     this.requests = core.requests;
     this.faults = api.faults;
@@ -92,6 +95,7 @@ export class DiscordStandIn {
     const groups = new Map<string, object>([
       ["setup", this.setup],
       ["people", this.people],
+      ["gestures", this.gestures],
       ["log", this.log],
       ["requests", this.requests],
       ["faults", this.faults],

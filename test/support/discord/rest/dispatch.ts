@@ -6,10 +6,18 @@ import type { LimitScope, RequestEntry } from "../oracle/request-log.ts";
 import { ApiError, notFound, unauthorized } from "./api-error.ts";
 import { asObject, parseBody, type RequestBody, readBody } from "./body.ts";
 import { Answer, type Call } from "./call.ts";
+import { channelRoutes } from "./channels.ts";
+import { commandRoutes } from "./commands.ts";
+import { FollowUps } from "./follow-ups.ts";
+import { guildRoutes } from "./guilds.ts";
 import { identityRoutes } from "./identity.ts";
+import { interactionRoutes } from "./interactions.ts";
 import { MessageRoutes } from "./messages.ts";
 import { bucketOf, RateLimits } from "./rate-limits.ts";
+import { reactionRoutes } from "./reactions.ts";
 import { type Match, Router } from "./router.ts";
+import { threadRoutes } from "./threads.ts";
+import { webhookRoutes } from "./webhooks.ts";
 
 /** Answers of 401, 403 and 429 in 10 min before Cloudflare bans the address. */
 const BAN_AT = 10_000;
@@ -42,7 +50,17 @@ export class RestApi {
     this.#core = core;
     this.faults = new CallFaults(core.random);
     this.limits = core.options.rateLimits === false ? undefined : new RateLimits(core.options.rateLimits.fraction);
-    this.#router = new Router({ ...identityRoutes(gateway), ...new MessageRoutes().routes() });
+    this.#router = new Router({
+      ...identityRoutes(gateway),
+      ...new MessageRoutes().routes(),
+      ...reactionRoutes,
+      ...channelRoutes,
+      ...threadRoutes,
+      ...guildRoutes,
+      ...webhookRoutes(new FollowUps()),
+      ...interactionRoutes,
+      ...commandRoutes,
+    });
   }
 
   /** `path` is what follows the version, with its leading slash. */

@@ -5,7 +5,7 @@ import { ERROR_CODES } from "../../../src/errors/codes.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import type { AdapterCheck } from "./checks.ts";
 import { FAILURES, type FailureMode, RATE_LIMIT_PAUSE_MS } from "./harness.ts";
-import { failureOf, marker, outcomeOf, postFor, text, within } from "./probe.ts";
+import { envelopeOf, failureOf, marker, outcomeOf, postFor, text, within } from "./probe.ts";
 
 const CONVERSATIONS = 10;
 const SENDS_EACH = 5;
@@ -72,6 +72,40 @@ export const errorChecks: readonly AdapterCheck[] = [
           content: content.trim(),
         }));
         assert.deepEqual(messages, expected, "the messages of a conversation are not those that were sent, in order");
+      }
+    },
+  },
+  {
+    id: "AD-CONC-01",
+    title: "two adapters in one process share nothing: neither events, nor pauses, nor their end",
+    async run(rig, harness) {
+      const other = await harness.start();
+      try {
+        const here = await rig.conversation();
+        const there = await other.conversation();
+        const heard = await envelopeOf(rig, "message_created", await rig.inbound("message_created", { target: here }));
+        const told = await other.inbound("message_created", { target: there });
+        const beside = await envelopeOf(other, "message_created", told);
+        assert.ok(!other.sink.offered.includes(heard), "the other adapter's sink got the event");
+        assert.ok(!rig.sink.offered.includes(beside), "the event of the other adapter came here");
+        if (harness.failures.includes("rate_limited")) {
+          await rig.fail("rate_limited", here);
+          await failureOf(rig.adapter.send(postFor(rig.adapter, here, text(marker()))));
+          const free = other.adapter.send(postFor(other.adapter, there, text(marker())));
+          await within(free, RATE_LIMIT_PAUSE_MS / 2, "the other adapter had to wait too");
+        }
+        await rig.adapter.stop();
+        await envelopeOf(other, "message_created", await other.inbound("message_created", { target: there }));
+        const words = marker();
+        await other.adapter.send(postFor(other.adapter, there, text(words)));
+        const shown = await other.platform.messages(there);
+        assert.ok(
+          shown.some((one) => one.content.includes(words)),
+          "after one adapter stopped the other could not send",
+        );
+      } finally {
+        other.sink.release();
+        await other.stop();
       }
     },
   },

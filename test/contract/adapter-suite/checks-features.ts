@@ -108,6 +108,28 @@ export const featureChecks: readonly AdapterCheck[] = [
     const newest = await history.read({ target, since, maxMessages: 1, signal });
     assert.deepEqual(newest.map(messageIdOf), ids.slice(-1), "of a long history, the newest is to be given");
   }),
+  feature("access", "says who may read and write, and allows nothing that it cannot find out", async (rig, access) => {
+    const target = await rig.conversation();
+    const { outsider } = rig;
+    assert.ok(outsider !== undefined, "the rig has nobody from outside");
+    const { signal } = new AbortController();
+    const rightsOf = async (memberId: string) => await access.check({ target, memberId, signal });
+    const { read, post, rule } = await rightsOf(rig.asker.id);
+    assert.deepEqual({ read, post }, { read: true, post: true }, `a member is kept out by ${rule}`);
+    assert.equal((await rightsOf(rig.bystander.id)).moderate, false, "everybody is said to moderate");
+    for (const stranger of [outsider.id, "nobody-that-exists"]) {
+      const rights = await rightsOf(stranger);
+      assert.notEqual(rights.rule.trim(), "");
+      const { read: mayRead, post: mayPost, moderate } = rights;
+      assert.deepEqual([mayRead, mayPost, moderate], [false, false, false], `${stranger} is let in by ${rights.rule}`);
+    }
+    const elsewhere = {
+      ...target,
+      conversation: { ...target.conversation, channel: { ...target.conversation.channel } },
+    };
+    elsewhere.conversation.channel.id = "nowhere";
+    assert.equal((await access.check({ target: elsewhere, memberId: rig.asker.id, signal })).read, false);
+  }),
   feature("media", "fetches a file's bytes, and no more than asked for", async (rig, files) => {
     const bytes = new Uint8Array(PNG);
     const inbound = await rig.inbound("message_created", { file: { name: "dot.png", bytes } });

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import type { EnvelopeInput } from "../../../src/envelope/envelope.ts";
 import type { AdapterCheck } from "./checks.ts";
-import { isAbout, messageIdOf, QUIET_MS, staysOpen, until } from "./probe.ts";
+import type { Inbound } from "./harness.ts";
+import { envelopeOf, isAbout, messageIdOf, QUIET_MS, staysOpen, until } from "./probe.ts";
 
 export const intakeChecks: readonly AdapterCheck[] = [
   {
@@ -82,6 +83,37 @@ export const intakeChecks: readonly AdapterCheck[] = [
     },
   },
   {
+    id: "AD-ID-01",
+    title: "keys look as they did in every release before",
+    async run(rig, harness) {
+      const kinds = harness.kinds.filter((kind) => harness.keys[kind] !== undefined);
+      assert.deepEqual(kinds, harness.kinds, "the harness does not know how the keys of every kind look");
+      for (const kind of kinds) {
+        const inbound = await rig.inbound(kind);
+        const { dedupeKey, orderingKey, conversation } = await envelopeOf(rig, kind, inbound);
+        const golden = goldenKey(harness.keys[kind] ?? "", rig.installationId, inbound);
+        assert.match(dedupeKey, golden, `${kind} has a dedupeKey of another form`);
+        const thread = conversation.thread === undefined ? [] : [conversation.thread.id];
+        assert.equal(orderingKey, JSON.stringify([rig.installationId, inbound.channelId, ...thread]));
+      }
+    },
+  },
+  {
+    id: "AD-ID-01",
+    title: "ids that hold what keys are joined with are told apart",
+    needs: ["chosen_ids"],
+    async run(rig) {
+      const events = (await rig.lookalikes?.()) ?? [];
+      assert.ok(events.length >= 2, "the harness knows no events that read alike");
+      const before = rig.sink.calls();
+      for (const event of events) assert.equal(await event.send(), "acknowledged", `${event.name} was refused`);
+      await until(() => rig.sink.calls() >= before + events.length, "not every event was handed in");
+      const keys = [...rig.sink.taken, ...rig.sink.malformed].map((one) => one.dedupeKey);
+      assert.ok(keys.length >= events.length, "events with odd ids were ignored");
+      assert.equal(new Set(keys).size, keys.length, "different events share a dedupeKey");
+    },
+  },
+  {
     id: "AD-ID-02",
     title: "events of two installations share neither dedupeKey nor orderingKey",
     async run(rig) {
@@ -100,3 +132,21 @@ export const intakeChecks: readonly AdapterCheck[] = [
     },
   },
 ];
+
+/** What the key of this event has to look like. */
+function goldenKey(template: string, installationId: string, inbound: Inbound): RegExp {
+  const ids: Readonly<Record<string, string | undefined>> = {
+    "{installation}": installationId,
+    "{channel}": inbound.channelId,
+    "{message}": inbound.messageId,
+    "{actor}": inbound.actorId,
+  };
+  const pieces = template.split(/(\{[a-z]+\}|\*)/u).map((piece) => {
+    if (piece === "*") return '[^"]+';
+    return (piece.startsWith("{") ? (ids[piece] ?? piece) : piece).replaceAll(
+      /[^\w]/gu,
+      (sign) => `\\u{${sign.codePointAt(0)?.toString(16)}}`,
+    );
+  });
+  return new RegExp(`^${pieces.join("")}$`, "u");
+}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { RenderContext, Target } from "../../../src/contracts/adapter.ts";
-import { partToText } from "../../../src/envelope/reply.ts";
+import { MAX_ARTIFACT_BYTES, partToText, type ReplyPart } from "../../../src/envelope/reply.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import type { AdapterCheck } from "./checks.ts";
 import type { AdapterRig, FailureMode } from "./harness.ts";
@@ -109,6 +109,32 @@ export const sendChecks: readonly AdapterCheck[] = [
         (await rig.platform.messages(target)).map((message) => message.id),
         ids,
       );
+    },
+  },
+  {
+    id: "AD-SEND-02",
+    title: "a file as large as the platform takes arrives whole, and a larger one is not cut",
+    async run(rig) {
+      const target = await rig.conversation();
+      const limit = rig.adapter.limits.maxUploadBytes;
+      const fileOf = (bytes: number): readonly ReplyPart[] =>
+        partsOf([
+          {
+            type: "artifact",
+            artifactId: "x",
+            name: "large.bin",
+            mediaType: "application/octet-stream",
+            base64: Buffer.alloc(bytes, "0123456789").toString("base64"),
+          },
+        ]);
+      const largest = Math.min(limit, MAX_ARTIFACT_BYTES);
+      const [receipt] = await say(rig, target, fileOf(largest));
+      const arrived = (await shown(rig, target, receipt)).file;
+      assert.ok(arrived !== undefined && Buffer.alloc(largest, "0123456789").equals(arrived), "the file is not whole");
+      if (limit >= MAX_ARTIFACT_BYTES) return;
+      const { value, error } = await outcomeOf(say(rig, target, fileOf(limit + 1)));
+      if (error === undefined) assert.equal((await shown(rig, target, value?.[0])).file, undefined, "it was cut");
+      else assert.ok(error instanceof ParleyError && error.code === "CONTENT_REJECTED", "it failed oddly");
     },
   },
   {

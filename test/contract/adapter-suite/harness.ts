@@ -14,6 +14,8 @@ export const FAILURES = {
   forbidden: { code: "PLATFORM_FORBIDDEN", delivery: "not_sent" },
   /** The conversation is archived or deleted. */
   gone: { code: "TARGET_NOT_FOUND", delivery: "not_sent" },
+  /** The platform finds fault with what the message holds. */
+  rejected: { code: "CONTENT_REJECTED", delivery: "not_sent" },
   /** The call gets lost on its way there. */
   lost_before: { code: "PLATFORM_OUTCOME_UNKNOWN", delivery: "unknown" },
   /** The message is written, and the answer gets lost on its way back. */
@@ -111,6 +113,8 @@ export interface AdapterRig {
   readonly asker: Person;
   /** Somebody whom no reply may mention. */
   readonly bystander: Person;
+  /** Somebody who is in none of the conversations; needed for the feature `access`. */
+  readonly outsider?: Person;
   /** Everything that may be told to nobody. */
   readonly secrets: readonly string[];
   /** A further adapter, neither started nor mounted; stopped with the rig. */
@@ -128,6 +132,8 @@ export interface AdapterRig {
   inboundTwice(kind: EventKind): Promise<Inbound>;
   /** One event for two installations whose platform ids are equal as far as the platform allows. */
   inboundForTwins(): Promise<{ readonly otherInstallationId: string }>;
+  /** Different events with ids that read alike when they are put one after another; needs `chosen_ids`. */
+  lookalikes?(): Promise<readonly MadeUp[]>;
   /** Something about a message changes that is not its text. */
   changeWithoutText(): Promise<Inbound>;
   /** Another bot says something; needs `other_bot`. */
@@ -159,8 +165,11 @@ export interface Afterwards {
   readonly reads: (target: Target) => number;
 }
 
-/** What not every platform has. `position`: the adapter itself keeps how far it has read. */
-export type Ability = "other_bot" | "rate_limit" | "position";
+/**
+ * What not every platform has. `position`: the adapter itself keeps how far it has read. `chosen_ids`: whoever delivers events
+ * chooses their ids.
+ */
+export type Ability = "other_bot" | "rate_limit" | "position" | "chosen_ids";
 
 export interface Skip {
   readonly id: string;
@@ -178,6 +187,12 @@ export interface AdapterHarness {
   /** Features that the adapter has to declare, and none else. */
   readonly features: readonly FeatureName[];
   readonly failures: readonly FailureMode[];
+  /**
+   * How the dedupeKey of each kind has looked since the first release: a ledger that holds it must know the event again.
+   *
+   * `{installation}`, `{channel}`, `{message}` and `{actor}` stand for those ids, `*` for what the platform makes anew each time.
+   */
+  readonly keys: Readonly<Partial<Record<EventKind, string>>>;
   /** Samples that the platform cannot show as they are, and none else. */
   readonly lossy: readonly LossSample[];
   /** What the platform lacks, each with the reason; checks that need it are left out. */

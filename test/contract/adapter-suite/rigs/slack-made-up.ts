@@ -73,6 +73,19 @@ export class SlackMadeUp {
     ];
   }
 
+  /** Channel and timestamp of the one, put together, are those of the other. */
+  lookalikes(): readonly MadeUp[] {
+    const user = this.#side.asker;
+    return [
+      ["C1:1795276011", "1.1"],
+      ["C1", "1795276011:1.1"],
+      ['C1","1795276011', "1.1"],
+      ["C1", '1795276011","1.1'],
+    ].map(([channel, ts]) =>
+      this.#event(`a message ${ts} in ${channel}`, this.#callback({ type: "message", user, channel, ts, text: "x" })),
+    );
+  }
+
   /** Over Socket Mode no request at all is Slack's. */
   forgeries(url: string): readonly MadeUp[] {
     const good = (): string => JSON.stringify(this.#callback({ type: "hologram_shown" }));
@@ -120,6 +133,10 @@ export class SlackMadeUp {
       return [this.#event("an envelope", this.#callback({ type: "hologram_shown" }))];
     return [
       this.#http("a request of now", { body: body() }),
+      // The same JSON in other bytes: whoever signs what was parsed and written anew finds another signature.
+      this.#http("a request with blanks and escapes of its own", {
+        body: JSON.stringify(this.#callback({ type: "hologram_shown" }), null, 2).replace("hologram", "\\u0068ologram"),
+      }),
       this.#http("a request of 290 s ago", { body: body(), awayS: -290 }),
       this.#http("a request of 290 s from now", { body: body(), awayS: 290 }),
       this.#http("Slack's check that it takes no plain HTTP", { body: "ssl_check=1", type: FORM_TYPE }),

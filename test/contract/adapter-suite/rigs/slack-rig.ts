@@ -40,6 +40,23 @@ const KINDS: readonly EventKind[] = [
   "session_stopped",
 ];
 
+const KEYS: AdapterHarness["keys"] = {
+  message_created: '["{installation}","message","{channel}","{message}"]',
+  message_edited: '["{installation}","edit","{channel}","{message}","*"]',
+  message_deleted: '["{installation}","delete","{channel}","{message}"]',
+  reaction_added: '["{installation}","reaction_added","{channel}","{message}","*"]',
+  reaction_removed: '["{installation}","reaction_removed","{channel}","{message}","*"]',
+  member_joined: '["{installation}","member_joined","{channel}","{actor}","*"]',
+  member_left: '["{installation}","member_left","{channel}","{actor}","*"]',
+  channel_created: '["{installation}","channel_created","{channel}","*"]',
+  channel_renamed: '["{installation}","channel_renamed","{channel}","*"]',
+  channel_archived: '["{installation}","channel_archive","{channel}","*"]',
+  direct_message_opened: '["{installation}","direct_message_opened","{channel}","*"]',
+  command_invoked: '["{installation}","command","{channel}","*"]',
+  action_submitted: '["{installation}","action","{channel}","{message}","*","{actor}","*"]',
+  session_stopped: '["{installation}","session_stopped","{channel}","*"]',
+};
+
 /** Slack's adapter on the stand-in that speaks Slack's wire format. */
 export function slackHarness(options: SlackHarnessOptions): AdapterHarness {
   return {
@@ -63,6 +80,7 @@ export function slackHarness(options: SlackHarnessOptions): AdapterHarness {
       "silent_before",
       "silent_after",
     ],
+    keys: KEYS,
     lossy: ["footnote", "heading of level 4", "html", "link to anywhere", "picture", "tool call", "tool result"],
     impossible: { position: "Slack hands out no stream of events that could be read on from a place in it" },
     skips: [
@@ -129,6 +147,7 @@ async function startRig(options: SlackHarnessOptions, started: boolean): Promise
     otherBotSpeaks: () => people.otherBotSpeaks(),
     unknownEvents: async () => madeUp.unknownEvents(),
     malformedEvents: async () => madeUp.malformedEvents(),
+    lookalikes: async () => madeUp.lookalikes(),
     forgeries: async () => madeUp.forgeries(server.url),
     genuine: async () => madeUp.genuine(),
     fail: (mode, target) => fail(side, mode, target),
@@ -246,6 +265,7 @@ async function fail(side: SlackSide, mode: FailureMode, target: Target): Promise
     case "silent_after":
       return strike({ kind: "hang_after" });
     case "lost_midway":
+    case "rejected":
       throw new Error("Slack has no such failure");
   }
 }

@@ -56,8 +56,10 @@ export function webHarness(options: WebHarnessOptions): AdapterHarness {
     redelivered: KINDS,
     features: ["preview", "react", "delete", "status", "respond", "members", "history", "media"],
     failures: ["unreachable", "gone", "lost_before", "lost_after", "lost_midway"],
+    keys: Object.fromEntries(KINDS.map((kind) => [kind, "web:{installation}:{channel}:*"])),
     lossy: ["heading of level 4", "html", "picture"],
     impossible: {
+      chosen_ids: "every id is made by the room itself, and none of them holds a colon",
       other_bot: "the room has people and the installation's own agents, and no other bots",
       rate_limit: "agents' posts are written into the ledger's database, which names no pauses",
     },

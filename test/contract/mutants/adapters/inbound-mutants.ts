@@ -59,6 +59,21 @@ export const inboundMutants: readonly AdapterMutant[] = [
       ),
   },
   {
+    name: "joins ids without telling them apart",
+    breaks: "AD-ID-01",
+    onSlackAlone: true,
+    breaker: (real) =>
+      withEnvelope(real, (envelope) => ({
+        ...envelope,
+        dedupeKey: envelope.dedupeKey.replaceAll(/[^A-Za-z0-9.]/gu, ""),
+      })),
+  },
+  {
+    name: "writes its keys in a new form",
+    breaks: "AD-ID-01",
+    breaker: (real) => withEnvelope(real, (envelope) => ({ ...envelope, dedupeKey: `v2:${envelope.dedupeKey}` })),
+  },
+  {
     name: "leaves the installation out of its keys",
     breaks: "AD-ID-02",
     onSlackAlone: true,

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import type { AdapterSink } from "../../../../src/contracts/adapter-sink.ts";
 import { ParleyError } from "../../../../src/errors/parley-error.ts";
 import { type AdapterMutant, variantOf, withMarkdown, withPosts, withSend } from "./mutant.ts";
 
@@ -201,7 +202,21 @@ export const outboundMutants: readonly AdapterMutant[] = [
       });
     },
   },
+  {
+    name: "keeps its sink where all adapters of the process find it",
+    breaks: "AD-CONC-01",
+    breaker: (real) =>
+      variantOf(real, {
+        start: (sink, signal) => {
+          latestSink = sink;
+          return real.start({ ...sink, ingest: (...event) => (latestSink ?? sink).ingest(...event) }, signal);
+        },
+      }),
+  },
 ];
+
+/** The sink of whichever adapter was started last. */
+let latestSink: AdapterSink | undefined;
 
 function isText(part: { readonly type: string }): boolean {
   return part.type === "text";

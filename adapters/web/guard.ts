@@ -14,6 +14,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Set by the web room's guard; null on its only public route. */
     webSession: WebSessionRecord | null;
+    /** As the server understands it: what a known person sends may take its time. */
+    signedIn?: boolean;
   }
   interface FastifyContextConfig {
     /** The route takes requests without a session; every other route of the web room refuses them. */
@@ -48,6 +50,7 @@ export function addGuard(server: WebServer, context: WebContext): void {
       throw new ParleyError("UNAUTHENTICATED");
     }
     request.webSession = session;
+    request.signedIn = true;
   });
 }
 

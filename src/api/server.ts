@@ -8,7 +8,9 @@ import type { Logger } from "../contracts/logger.ts";
 import type { Operations } from "../contracts/operations.ts";
 import { ParleyError } from "../errors/parley-error.ts";
 import { bearerToken, enforceAuthPolicies } from "./auth-policy.ts";
+import { boundOpenBodies } from "./body-gate.ts";
 import { answer, answerErrors } from "./error-answers.ts";
+import { refuseForeignHosts } from "./host-policy.ts";
 import { describeApi, serveApiDescription } from "./openapi.ts";
 import type { OperatorAccess } from "./operator-access.ts";
 import { servePage } from "./page.ts";
@@ -24,7 +26,7 @@ import { addBareHeaders, addPageHeaders, BARE_HEADERS } from "./security-headers
 import { createStatusReader } from "./status-reader.ts";
 
 export interface ServerOptions {
-  readonly config: Pick<Config, "organizationId" | "web" | "limits">;
+  readonly config: Pick<Config, "organizationId" | "web" | "limits" | "allowPrivateAgentAddresses">;
   readonly operations: Operations;
   readonly logger: Logger;
   readonly metrics: PrometheusMetrics;
@@ -76,6 +78,9 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   watchRefusals(server, { logger, refused: (route, code) => options.metrics.requestRefused(route, code) });
   addBareHeaders(server, config.web.publicUrl);
   enforceAuthPolicies(server, { ...options.auth, web: config.web });
+  boundOpenBodies(server, {
+    evicted: (route) => options.metrics.requestRefused(route, "RATE_EXCEEDED"),
+  });
   await server.register(cookie);
   await server.register(rateLimit, {
     // The auth policies ask for it; what platforms call is bounded by their signatures and must never be turned away.
@@ -89,6 +94,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await registerMounts(server, options.mounts ?? []);
   await server.register(async (scope) => {
     await addPageHeaders(scope, config.web.publicUrl);
+    refuseForeignHosts(scope, config.web);
     await registerHealth(scope, options);
     await registerApi(scope, options);
     await serveApiDescription(scope);
@@ -108,7 +114,8 @@ async function registerHealth(server: FastifyInstance, options: ServerOptions): 
 }
 
 async function registerApi(server: FastifyInstance, options: ServerOptions): Promise<void> {
-  const context = { operations: options.operations, organizationId: options.config.organizationId };
+  const { organizationId, allowPrivateAgentAddresses } = options.config;
+  const context = { operations: options.operations, organizationId };
   await server.register(
     async (scope) => {
       scope.setValidatorCompiler(validatorCompiler);
@@ -116,7 +123,7 @@ async function registerApi(server: FastifyInstance, options: ServerOptions): Pro
       scope.addHook("onRequest", async (_request, reply) => {
         void reply.header("cache-control", "no-store");
       });
-      await scope.register(agentRoutes, context);
+      await scope.register(agentRoutes, { ...context, allowPrivateAgentAddresses });
       await scope.register(deadLetterRoutes, context);
       await scope.register(messageRoutes, context);
       await scope.register(replyRoutes, context);

@@ -41,7 +41,8 @@ export function createClient(address: ParleyAddress, dataFolder: string): Client
     const message = failure.success
       ? (failure.data.error.detail ?? failure.data.error.message)
       : `it answered ${answer.status}`;
-    throw new CommandFailure(answer.status === UNAVAILABLE ? EXIT.unavailable : EXIT.failed, message);
+    const code = failure.success ? failure.data.error.code : undefined;
+    throw new CommandFailure(answer.status === UNAVAILABLE ? EXIT.unavailable : EXIT.failed, message, code);
   };
   return {
     address,

@@ -8,10 +8,13 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 /** Ends a command with a message for the person at the terminal. */
 export class CommandFailure extends Error {
   readonly exitCode: ExitCode;
+  /** The code of the error table that it comes from, where it has one. */
+  readonly code: string | undefined;
 
-  constructor(exitCode: ExitCode, message: string) {
+  constructor(exitCode: ExitCode, message: string, code?: string) {
     super(message);
     this.exitCode = exitCode;
+    this.code = code;
   }
 }
 
@@ -19,8 +22,21 @@ export class CommandFailure extends Error {
 export function toFailure(error: unknown): CommandFailure {
   if (error instanceof CommandFailure) return error;
   if (error instanceof ParleyError)
-    return new CommandFailure(exitCodeOf(error.code), error.detail ?? error.row.userText);
+    return new CommandFailure(exitCodeOf(error.code), error.detail ?? error.row.userText, error.code);
   return new CommandFailure(EXIT.failed, error instanceof Error ? error.message : String(error));
+}
+
+const NAMES: Readonly<Record<ExitCode, string>> = {
+  [EXIT.ok]: "OK",
+  [EXIT.failed]: "FAILED",
+  [EXIT.usage]: "USAGE",
+  [EXIT.unavailable]: "UNAVAILABLE",
+  [EXIT.config]: "CONFIG_INVALID",
+};
+
+/** Guarantees what a script reads of a failure: one line of JSON `{ error: { code, message, exitCode } }`. */
+export function failureAsJson({ code, message, exitCode }: CommandFailure): string {
+  return JSON.stringify({ error: { code: code ?? NAMES[exitCode], message, exitCode } });
 }
 
 /** The exit code of an error: bad configuration and absent servers have their own, so that scripts can tell them apart. */

@@ -2,7 +2,7 @@ import { Command, CommanderError } from "commander";
 import { addAgentCommands } from "./agent-commands.ts";
 import { addDeadLetterCommands } from "./dead-letter-commands.ts";
 import { addDoctorCommand } from "./doctor-command.ts";
-import { EXIT, toFailure } from "./exit.ts";
+import { CommandFailure, EXIT, failureAsJson, toFailure } from "./exit.ts";
 import { addMessageCommands } from "./message-commands.ts";
 import { addSchemaCommand } from "./schema-command.ts";
 import { addSlackCommands } from "./slack-commands.ts";
@@ -27,18 +27,41 @@ export function createProgram(): Command {
   return overrideExit(program);
 }
 
-/** Runs one command line; resolves with the exit code and never throws. */
+/** Runs one command line; resolves with the exit code and never throws. With `--json` a failure is one line of JSON, too. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
+  const json = wantsJson(args);
+  const program = createProgram();
+  if (json) silence(program);
   try {
-    await createProgram().parseAsync(args, { from: "user" });
+    await program.parseAsync(args, { from: "user" });
     return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {
-    // Commander has written its own message: help that was asked for ends with 0, a wrong command line does not.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof CommanderError) {
+      // Commander has written its own message: help that was asked for ends with 0, a wrong command line does not.
+      if (error.exitCode === 0) return EXIT.ok;
+      if (json) complain(new CommandFailure(EXIT.usage, error.message.replace(/^error: /, "")), json);
+      return EXIT.usage;
+    }
     const failure = toFailure(error);
-    process.stderr.write(`parley: ${failure.message}\n`);
+    complain(failure, json);
     return failure.exitCode;
   }
+}
+
+function complain(failure: CommandFailure, json: boolean): void {
+  process.stderr.write(json ? `${failureAsJson(failure)}\n` : `parley: ${failure.message}\n`);
+}
+
+/** What follows `--` is words and no option. */
+function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  return (end === -1 ? args : args.slice(0, end)).includes("--json");
+}
+
+/** Leaves the message about a wrong command line to the one line of JSON. */
+function silence(command: Command): void {
+  command.configureOutput({ writeErr: () => undefined });
+  for (const child of command.commands) silence(child);
 }
 
 /** Commander ends the process by itself otherwise, and with 1 for a wrong command line; subcommands have settings of their own. */

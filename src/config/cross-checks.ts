@@ -1,3 +1,4 @@
+import { isPrivateHost } from "../contracts/private-host.ts";
 import type { ConfigFault } from "./fault.ts";
 import type { ConfigValues } from "./schema.ts";
 import type { Secret } from "./secret.ts";
@@ -125,7 +126,14 @@ function ledgerFaults(values: ConfigValues, label: Labeller): ConfigFault[] {
     }
   };
   scheme("databaseUrl", /^postgres(ql)?:\/\//, "postgres://user:password@host:5432/parley");
-  scheme("redisUrl", /^rediss?:\/\//, "redis://:password@host:6379");
+  const redis = values.redisUrl?.reveal() ?? "";
+  if (/^[a-z+-]*(sentinel|cluster)[a-z+-]*:\/\//i.test(redis) || /^rediss?:\/\/[^/]*,/i.test(redis)) {
+    faults.push({
+      path: label("redisUrl"),
+      problem: "names a Sentinel set-up or a Cluster, which Parley does not speak",
+      fix: "name one primary, or an address that always leads to it (a service name, HAProxy); the queue holds bells alone, so losing a Redis loses nothing",
+    });
+  } else scheme("redisUrl", /^rediss?:\/\//, "redis://:password@host:6379");
   const roles = new Set(values.roles);
   if (roles.size !== values.roles.length)
     faults.push({ path: label("roles"), problem: "names a role twice", fix: "name each role once" });
@@ -140,15 +148,28 @@ function ledgerFaults(values: ConfigValues, label: Labeller): ConfigFault[] {
   return faults;
 }
 
-function agentFaults({ agents }: ConfigValues, label: Labeller): ConfigFault[] {
+/** Why an agent at this address could never be called; a name is judged when it is called. */
+function closedAddress(url: unknown, allowPrivate: boolean): Pick<ConfigFault, "problem" | "fix"> | undefined {
+  if (allowPrivate || typeof url !== "string" || !URL.canParse(url)) return undefined;
+  const { hostname } = new URL(url);
+  if (!isPrivateHost(hostname)) return undefined;
+  return {
+    problem: `${hostname} is this machine or a private network, which agents may not be on`,
+    fix: "set allowPrivateAgentAddresses: true, or PARLEY_ALLOW_PRIVATE_AGENTS=on",
+  };
+}
+
+function agentFaults({ agents, allowPrivateAgentAddresses }: ConfigValues, label: Labeller): ConfigFault[] {
   const first = new Map<string, number>();
-  return agents.flatMap(({ handle }, index) => {
+  return agents.flatMap(({ handle, connector }, index) => {
+    const closed = closedAddress(connector["url"], allowPrivateAgentAddresses);
+    const faults = closed === undefined ? [] : [{ path: label(`agents[${index}].connector.url`), ...closed }];
     const earlier = first.get(handle);
     if (earlier === undefined) {
       first.set(handle, index);
-      return [];
+      return faults;
     }
     const problem = `the handle ${handle} is that of agents[${earlier}] already`;
-    return [{ path: label(`agents[${index}].handle`), problem, fix: "give each agent its own handle" }];
+    return [...faults, { path: label(`agents[${index}].handle`), problem, fix: "give each agent its own handle" }];
   });
 }

@@ -64,6 +64,13 @@ export const ENVIRONMENT: readonly Variable[] = [
     { flag: "public-url" },
   ),
   variable(
+    "PARLEY_ALLOWED_HOSTS",
+    "web.allowedHosts",
+    "none beside localhost, addresses in figures and the public address",
+    "Further names under which people reach Parley, separated by commas",
+    { kind: "list" },
+  ),
+  variable(
     "PARLEY_TRUSTED_PROXIES",
     "web.trustedProxies",
     "none",

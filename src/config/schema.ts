@@ -50,6 +50,13 @@ const Web = z.strictObject({
   publicUrl: httpUrl
     .optional()
     .describe("address under which people and platforms reach Parley, such as https://parley.example.org"),
+  allowedHosts: z
+    .array(z.string().min(1).max(253))
+    .max(100)
+    .default([])
+    .describe(
+      "further names, exact or *.example.org, under which people reach Parley; others are refused where it listens on this machine alone, and everywhere once one is named; default none beside the public address",
+    ),
   trustedProxies: z
     .array(z.string().min(1).max(64))
     .max(20)

@@ -32,6 +32,9 @@ export function redisFaults(info: RedisInfo): string[] {
   if (info.get("cluster_enabled") === "1") {
     faults.push("it is a cluster node and REDIS_URL names a single one: point it at a proxy or a non-cluster Redis");
   }
+  if (info.get("redis_mode") === "sentinel") {
+    faults.push("it is a Sentinel and holds no keys: point REDIS_URL at the primary, or at an address that follows it");
+  }
   if (info.get("role") === "slave") faults.push("it is a read-only replica: point REDIS_URL at the primary");
   return faults;
 }

@@ -3,14 +3,22 @@ import { z } from "zod";
 import { AgentDefinition } from "../../contracts/agent-definition.ts";
 import { wireKey } from "../../envelope/ids.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
+import { refusePrivateAddress } from "../agent-address.ts";
 import { AgentViewSchema, ConnectorCheckSchema, ErrorSchema } from "../view-schemas.ts";
 import { OPERATOR, type RouteContext, SECURED } from "./route-context.ts";
+
+interface AgentRouteContext extends RouteContext {
+  readonly allowPrivateAgentAddresses: boolean;
+}
 
 const Params = z.object({ handle: wireKey(64) });
 const base = { tags: ["agents"], security: SECURED };
 
 /** Agents: listing, adding, removing, pausing, resuming and checking. */
-export const agentRoutes: FastifyPluginAsyncZod<RouteContext> = async (server, { operations, organizationId }) => {
+export const agentRoutes: FastifyPluginAsyncZod<AgentRouteContext> = async (
+  server,
+  { operations, organizationId, allowPrivateAgentAddresses },
+) => {
   server.get(
     "/agents",
     {
@@ -40,6 +48,7 @@ export const agentRoutes: FastifyPluginAsyncZod<RouteContext> = async (server, {
       },
     },
     async (request, reply) => {
+      refusePrivateAddress(request.body, allowPrivateAgentAddresses);
       const { agent, secret } = await operations.agents.add(organizationId, request.body).catch(blameRequest);
       return reply.code(201).send({ agent, ...(secret === undefined ? {} : { secret }) });
     },

@@ -9,6 +9,14 @@ import { MAX_ID_CHARS, OPERATOR, type RouteContext, SECURED } from "./route-cont
 const base = { tags: ["messages"], security: SECURED };
 const Id = wireKey(MAX_ID_CHARS);
 
+const CONVERSATION_ID = /^c_[0-9a-f]{24}$/;
+
+function noConversation(): ParleyError {
+  return new ParleyError("NOT_FOUND", {
+    detail: 'there is no such conversation; its id begins with c_, and "parley status" and "parley explain" show it',
+  });
+}
+
 /** Messages: following one through the pipeline, sending one as an agent, stopping what runs. */
 export const messageRoutes: FastifyPluginAsyncZod<RouteContext> = async (server, { operations, organizationId }) => {
   server.get(
@@ -70,7 +78,9 @@ export const messageRoutes: FastifyPluginAsyncZod<RouteContext> = async (server,
         response: { 200: z.object({ stoppedTurns: z.number() }), 404: ErrorSchema },
       },
     },
-    async ({ body }) =>
-      operations.stop({ organizationId, conversationId: body.conversationId, requestedBy: "operator" }),
+    async ({ body }) => {
+      if (!CONVERSATION_ID.test(body.conversationId)) throw noConversation();
+      return operations.stop({ organizationId, conversationId: body.conversationId, requestedBy: "operator" });
+    },
   );
 };

@@ -29,7 +29,7 @@ export const DEAD_LETTER: DeadLetterView = {
   eventId: "e-1",
   turnId: "t-1",
   deliveryId: "p-1",
-  conversationId: "c-1",
+  conversationId: "c_0123456789abcdef01234567",
   createdAt: "2026-11-21T12:00:00.000Z",
 };
 
@@ -75,7 +75,9 @@ export const STATUS: SystemStatus = {
     openDeadLetters: 6,
     oldestOpenMs: 7_000,
   },
-  rooms: [{ conversationId: "c-1", platform: "web", name: "general", people: 2, agents: ["helper"] }],
+  rooms: [
+    { conversationId: "c_0123456789abcdef01234567", platform: "web", name: "general", people: 2, agents: ["helper"] },
+  ],
 };
 
 export interface RecordingOperations extends Operations {

@@ -98,10 +98,10 @@ describe("what operators can ask", () => {
     [
       "POST",
       "/api/stop",
-      { conversationId: "c-1" },
+      { conversationId: "c_0123456789abcdef01234567" },
       200,
       { stoppedTurns: 2 },
-      ["stop", { organizationId: "main", conversationId: "c-1", requestedBy: "operator" }],
+      ["stop", { organizationId: "main", conversationId: "c_0123456789abcdef01234567", requestedBy: "operator" }],
     ],
     ["GET", "/api/status", undefined, 200, STATUS, ["status"]],
   ])("%s %s", async (method, address, json, status, body, call) => {
@@ -200,6 +200,30 @@ describe("failures", () => {
     expect(await failure(await api.request("/api/agents", { method: "POST", json: WEBHOOK }))).toMatchObject({
       status: 400,
       detail: "connector.url: missing",
+    });
+  });
+
+  test.each(["http://127.0.0.1:9000/", "http://localhost/turns", "https://[::1]/", "http://192.168.1.7:8080/"])(
+    "an agent at %s is refused at once, with the setting that allows it",
+    async (url) => {
+      const json = { ...WEBHOOK, connector: { kind: "webhook", url } };
+      expect(await failure(await api.request("/api/agents", { method: "POST", json }))).toMatchObject({
+        status: 400,
+        code: "REQUEST_INVALID",
+        detail: expect.stringContaining("PARLEY_ALLOW_PRIVATE_AGENTS=on"),
+      });
+      expect(api.operations.calls).toEqual([]);
+      const open = await startApiServer({ env: { PARLEY_ALLOW_PRIVATE_AGENTS: "on" } });
+      expect((await open.request("/api/agents", { method: "POST", json })).status).toBe(201);
+      await open.close();
+    },
+  );
+
+  test("stopping a conversation that cannot be one is no success", async () => {
+    const json = { conversationId: "nowhere" };
+    expect(await failure(await api.request("/api/stop", { method: "POST", json }))).toMatchObject({
+      status: 404,
+      detail: expect.stringContaining("no such conversation"),
     });
   });
 

@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { connect } from "node:net";
+import { request as httpRequest } from "node:http";
+import { connect, type Socket } from "node:net";
 import { inspect } from "node:util";
 import { type FastifyInstance, fastify } from "fastify";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -138,12 +139,12 @@ describe("documentation and metrics", () => {
     },
   );
 
-  test("want a token when the name is another's (DNS rebinding)", async () => {
+  test("refuse a name that is another's (DNS rebinding)", async () => {
     const api = await start();
     const socket = connect(api.port, "127.0.0.1");
     socket.end("GET /metrics HTTP/1.1\r\nHost: evil.example.org\r\nConnection: close\r\n\r\n");
     const [data] = await once(socket, "data");
-    expect(String(data)).toMatch(/^HTTP\/1\.1 401 /);
+    expect(String(data)).toMatch(/^HTTP\/1\.1 403 /);
   });
 
   test.each<Record<string, string>>([{ PARLEY_HOST: "0.0.0.0" }, { PARLEY_PUBLIC_URL: "https://parley.example.org" }])(
@@ -242,6 +243,81 @@ describe("limits", () => {
     await once(socket, "close");
     expect(performance.now() - began).toBeLessThan(5_000);
   });
+});
+
+describe("a name that leads here", () => {
+  /** fetch sets the Host header itself. */
+  const ask = (port: number, path: string, host: string) =>
+    new Promise<number>((resolve, reject) => {
+      httpRequest({ port, host: "127.0.0.1", path, headers: { host } }, (answer) => {
+        answer.resume();
+        resolve(answer.statusCode ?? 0);
+      })
+        .on("error", reject)
+        .end();
+    });
+  const OPEN = ["/", "/healthz", "/readyz", "/metrics", "/docs", "/api/agents"];
+
+  test("and is not Parley's own reads nothing, not even what is open to all of this machine", async () => {
+    const api = await start();
+    for (const path of OPEN) {
+      expect([path, await ask(api.port, path, "rebound.example:3700")]).toEqual([path, 403]);
+      expect([path, await ask(api.port, path, "localhost.evil.example")]).toEqual([path, 403]);
+    }
+    for (const host of ["127.0.0.1:3700", "localhost:3700", "[::1]:3700", "parley.localhost"])
+      expect([host, await ask(api.port, "/healthz", host)]).toEqual([host, 200]);
+  });
+
+  test("may be the public address, and every one that is named", async () => {
+    const api = await start({
+      env: { PARLEY_PUBLIC_URL: "https://parley.example.org", PARLEY_ALLOWED_HOSTS: "chat.lan,*.tunnel.example" },
+    });
+    const of = (host: string) => ask(api.port, "/healthz", host);
+    expect(await Promise.all(["parley.example.org", "chat.lan:80", "a.tunnel.example"].map(of))).toEqual([
+      200, 200, 200,
+    ]);
+    expect(await Promise.all(["example.org", "tunnel.example", "evil-tunnel.example"].map(of))).toEqual([
+      403, 403, 403,
+    ]);
+  });
+
+  test("is the operator's matter where Parley listens for others, until one is named", async () => {
+    const open = await start({ env: { PARLEY_HOST: "0.0.0.0" } });
+    expect(await ask(open.port, "/healthz", "anything.example")).toBe(200);
+    const named = await start({ env: { PARLEY_HOST: "0.0.0.0", PARLEY_ALLOWED_HOSTS: "chat.lan" } });
+    expect(await ask(named.port, "/healthz", "anything.example")).toBe(403);
+  });
+});
+
+test("of bodies of strangers at most 64 are on their way; those who drip go, and an honest one is not kept waiting", async () => {
+  const slow = async (server: FastifyInstance) => {
+    server.removeAllContentTypeParsers();
+    server.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+    server.post("/slack/events", async (request, reply) => reply.send(String(request.body)));
+  };
+  const api = await start({ mounts: [slow] });
+  const head =
+    "POST /slack/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\nx";
+  const dripping = Array.from({ length: 200 }, () =>
+    connect(api.port, "127.0.0.1", function (this: Socket) {
+      this.write(head);
+    }).on("error", () => undefined),
+  );
+  const gone = () => dripping.filter((socket) => socket.closed).length;
+  await expect.poll(gone, { timeout: 5_000 }).toBe(200 - 64);
+  for (let n = 0; n < 20; n++) {
+    const answer = await api.request("/slack/events", {
+      method: "POST",
+      token: null,
+      body: `honest ${n}`,
+      headers: { "content-type": "text/plain" },
+    });
+    expect([answer.status, await answer.text()]).toEqual([200, `honest ${n}`]);
+  }
+  expect(await (await api.request("/metrics")).text()).toMatch(
+    /parley_requests_refused_total\{route="\/slack\/events",code="RATE_EXCEEDED"\} 1[3-5]\d/,
+  );
+  for (const socket of dripping) socket.destroy();
 });
 
 test("a mount's parsers stay in its own scope", async () => {

@@ -183,7 +183,14 @@ describe("listening", () => {
     const { port, release } = await occupied();
     const server = fastify();
     server.get("/healthz", async () => "ok");
-    const web = { host: "127.0.0.1", port, portIsDefault: true, publicUrl: undefined, trustedProxies: [] };
+    const web = {
+      host: "127.0.0.1",
+      port,
+      portIsDefault: true,
+      publicUrl: undefined,
+      allowedHosts: [],
+      trustedProxies: [],
+    };
     const listening = await listen(server, web);
     expect(listening.port).toBeGreaterThan(port);
     expect(listening.insteadOf).toBe(port);
@@ -200,6 +207,7 @@ describe("listening", () => {
       port,
       portIsDefault: false,
       publicUrl: undefined,
+      allowedHosts: [],
       trustedProxies: [],
     });
     await expect(attempt).rejects.toMatchObject({

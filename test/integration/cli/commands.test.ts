@@ -68,9 +68,9 @@ describe("commands that ask a running Parley", () => {
     ["status", ["status"], STATUS, ["status"]],
     [
       "stop",
-      ["stop", "c-1"],
+      ["stop", "c_0123456789abcdef01234567"],
       { stoppedTurns: 2 },
-      ["stop", { organizationId: "main", conversationId: "c-1", requestedBy: "operator" }],
+      ["stop", { organizationId: "main", conversationId: "c_0123456789abcdef01234567", requestedBy: "operator" }],
     ],
     [
       "send",
@@ -234,6 +234,30 @@ describe("commands without a running Parley", () => {
   ])("wrong usage %j ends with 64", async (args, message) => {
     const { code, stderr } = await alone(args);
     expect([code, stderr]).toEqual([64, expect.stringContaining(message)]);
+  });
+
+  test("with --json every failure is one line of JSON with the exit code", async () => {
+    const read = async (args: string[], env?: Record<string, string>) => {
+      const { code, stdout, stderr } = await alone([...args, "--json"], env);
+      const { error } = JSON.parse(stderr);
+      expect([stdout, error.exitCode, typeof error.message]).toEqual(["", code, "string"]);
+      return [code, error.code];
+    };
+    const elsewhere = { PARLEY_URL: api.url, PARLEY_TOKEN: TOKEN };
+    expect(await read(["status"])).toEqual([69, "UNAVAILABLE"]);
+    expect(await read(["stop", "nowhere"], elsewhere)).toEqual([1, "NOT_FOUND"]);
+    expect(await read(["agents", "check", "x"], { ...elsewhere, PARLEY_TOKEN: "y".repeat(32) })).toEqual([
+      1,
+      "UNAUTHENTICATED",
+    ]);
+    expect(await read(["agents", "add", "x"])).toEqual([64, "USAGE"]);
+    expect(await read(["send", "web:general"])).toEqual([64, "USAGE"]);
+    expect(await read(["start"], { PARLEY_PORT: "many" })).toEqual([78, "CONFIG_INVALID"]);
+  });
+
+  test("stopping what is not there says so", async () => {
+    const stopped = await run(["stop", "nowhere"]);
+    expect([stopped.code, stopped.stderr]).toEqual([1, expect.stringContaining("there is no such conversation")]);
   });
 
   test("every command has its own help", async () => {

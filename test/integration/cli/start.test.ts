@@ -1,9 +1,19 @@
 import { once } from "node:events";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ROOT, runParley, spawnParley } from "./run-parley.ts";
 
 const START_TIMEOUT_MS = 60_000;
@@ -74,6 +84,29 @@ describe("parley start", () => {
     child.kill("SIGINT");
     expect((await child.ended).code).toBe(0);
   });
+});
+
+test("a signal at any moment of the start ends it in order: what it opened is closed, and the next start finds nothing amiss", {
+  timeout: 4 * START_TIMEOUT_MS,
+}, async () => {
+  const data = path.join(cwd, "data");
+  /** The first thing that a start does to the ledger, and the last that its end undoes. */
+  const isLocked = (): boolean =>
+    existsSync(data) &&
+    readdirSync(data, { recursive: true }).some((name) => String(name).endsWith("parley.lock.json"));
+  for (const afterMs of [0, 300, 900, 1_800]) {
+    const child = spawnParley(["start", "--json", "--port", "0"], { cwd });
+    await vi.waitUntil(isLocked, { timeout: START_TIMEOUT_MS, interval: 5 });
+    await delay(afterMs);
+    child.kill("SIGTERM");
+    const { code, stderr } = await child.ended;
+    expect([afterMs, code]).toEqual([afterMs, 0]);
+    expect(stderr).not.toContain('"level":"error"');
+    expect([isLocked(), existsSync(path.join(data, "operator.json"))]).toEqual([false, false]);
+  }
+  const { child } = await startParley();
+  child.kill("SIGTERM");
+  expect((await child.ended).code).toBe(0);
 });
 
 test("a configuration and its agents may lie anywhere", { timeout: START_TIMEOUT_MS }, async () => {

@@ -247,6 +247,28 @@ describe("settings that belong together", () => {
     ).toBe("http://127.0.0.1:9/api/");
   });
 
+  test.each([
+    "redis+sentinel://one:26379,two:26379/primary",
+    "redis-sentinel://one:26379",
+    "rediss+cluster://one:6379",
+    "redis://one:6379,two:6379",
+  ])("a Sentinel set-up or a Cluster is refused with one clear line: %s", async (url) => {
+    const faults = await faultsOf({ REDIS_URL: url });
+    expect(faults.map((fault) => `${fault.path}: ${fault.problem}`)).toEqual([
+      "REDIS_URL: names a Sentinel set-up or a Cluster, which Parley does not speak",
+    ]);
+  });
+
+  test("an agent on this machine is refused with the setting that allows it", async () => {
+    file(
+      'export default { agents: [{ handle: "helper", name: "Helper", connector: { kind: "webhook", url: "http://127.0.0.1:9000/" } }] };',
+    );
+    const [fault] = await faultsOf();
+    expect(fault?.path).toContain("agents[0].connector.url");
+    expect(fault?.fix).toContain("PARLEY_ALLOW_PRIVATE_AGENTS=on");
+    expect((await load({ PARLEY_ALLOW_PRIVATE_AGENTS: "on" })).agents).toHaveLength(1);
+  });
+
   test("two agents cannot share a handle", async () => {
     file(
       'const agent = { handle: "a", name: "A", connector: { kind: "x" } }; export default { agents: [agent, agent] };',

@@ -16,6 +16,8 @@ export class Connection {
   /** Silent in both directions without being closed, as behind a dead NAT entry. */
   frozen = false;
   lastHeartbeatMs: number = performance.now();
+  /** Heartbeats that the gateway asked for and that have not come yet; they count towards no limit. */
+  askedFor = 0;
   /** Frames of the client in the last minute. */
   readonly receivedAt: number[] = [];
   readonly #deflate: Deflate | undefined;

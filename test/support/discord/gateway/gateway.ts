@@ -15,6 +15,9 @@ import { Session } from "./session.ts";
 /** Frames that a client may send in a minute. */
 const MAX_FRAMES_PER_MINUTE = 120;
 const MAX_FRAME_BYTES = 4_096;
+/** Dispatches that are remembered for questions about them. */
+const MAX_DISPATCHES = 100_000;
+const ASK_AGAIN_MS = 10;
 const DAY_MS = 86_400_000;
 
 const OP = {
@@ -50,6 +53,15 @@ export interface ResumeRecord {
   readonly outcome: "resumed" | "invalid_session" | "refused";
 }
 
+/** One dispatch, whether it arrived or not. */
+export interface DispatchRecord {
+  readonly at: number;
+  readonly applicationId: string;
+  readonly sessionId: string;
+  readonly seq: number;
+  readonly type: string;
+}
+
 /** The gateway: hello, heartbeats, sessions, resumes, dispatches, close codes, and what can go wrong with each. */
 export class Gateway {
   readonly faults: FrameFaults;
@@ -59,6 +71,7 @@ export class Gateway {
   readonly #sessions = new Map<string, Session>();
   readonly #identifies: IdentifyRecord[] = [];
   readonly #resumes: ResumeRecord[] = [];
+  readonly #dispatches: DispatchRecord[] = [];
   readonly #closes: { at: number; code: number; by: "platform" | "app" }[] = [];
   readonly #lastIdentify = new Map<string, number>();
   readonly #lastMembersRequest = new Map<string, number>();
@@ -165,6 +178,42 @@ export class Gateway {
     return this.sessionsOf(applicationId).map(({ id, shard, seq }) => ({ sessionId: id, shard, seq }));
   }
 
+  /** Dispatches to an application, of one type or of all, oldest first. */
+  dispatches(applicationId: string, type?: string): DispatchRecord[] {
+    return this.#dispatches.filter(
+      (one) => one.applicationId === applicationId && (type === undefined || one.type === type),
+    );
+  }
+
+  /**
+   * What became of a dispatch: the client says by heartbeats, for which it is asked (op 1), how far it has come.
+   *
+   * `acknowledged` once it names this dispatch or a later one; `refused` once it has lost the connection without having done so, or
+   * when `isFailed` says so and a heartbeat that was asked for afterwards still names an earlier one.
+   */
+  async answerTo(
+    dispatch: DispatchRecord,
+    isFailed: () => boolean,
+    timeoutMs = 10_000,
+  ): Promise<"acknowledged" | "refused"> {
+    const deadlineMs = performance.now() + timeoutMs;
+    const session = this.#sessions.get(dispatch.sessionId);
+    const { connection } = session ?? {};
+    while (performance.now() < deadlineMs) {
+      if (session === undefined || connection === undefined) return "refused";
+      if (session.position >= dispatch.seq) return "acknowledged";
+      if (session.connection !== connection) return "refused";
+      const failed = isFailed();
+      const { reports } = session;
+      connection.askedFor += 1;
+      connection.send({ t: null, s: null, op: OP.HEARTBEAT, d: null });
+      while (session.reports === reports && session.connection === connection && performance.now() < deadlineMs)
+        await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+      if (failed && session.position < dispatch.seq) return "refused";
+    }
+    throw new Error(`the app did not say what became of ${dispatch.type}`);
+  }
+
   /** Asks clients to reconnect and resume (op 7). */
   requestReconnect(applicationId: string): void {
     for (const one of this.#connectionsOf(applicationId)) one.send({ t: null, s: null, op: OP.RECONNECT, d: null });
@@ -228,7 +277,8 @@ export class Gateway {
   #received(connection: Connection, text: string): void {
     if (connection.frozen) return;
     const nowMs = performance.now();
-    connection.receivedAt.push(nowMs);
+    if (connection.askedFor > 0) connection.askedFor -= 1;
+    else connection.receivedAt.push(nowMs);
     while ((connection.receivedAt[0] ?? nowMs) < nowMs - 60_000) connection.receivedAt.shift();
     if (connection.receivedAt.length > MAX_FRAMES_PER_MINUTE) return this.#close(connection, 4008, "Rate limited.");
     if (Buffer.byteLength(text) > MAX_FRAME_BYTES)
@@ -243,6 +293,7 @@ export class Gateway {
     const { op, d } = frame;
     if (op === OP.HEARTBEAT) {
       connection.lastHeartbeatMs = nowMs;
+      if (typeof d === "number") connection.session?.report(d);
       return connection.send({ t: null, s: null, op: OP.HEARTBEAT_ACK, d: null });
     }
     if (op === OP.IDENTIFY) return this.#identify(connection, d);
@@ -334,6 +385,7 @@ export class Gateway {
     }
     session.connection?.socket.terminate();
     session.connection = connection;
+    session.report(Number(seq));
     session.lostAtMs = undefined;
     connection.session = session;
     record("resumed", missed.length);
@@ -345,6 +397,14 @@ export class Gateway {
   #number(session: Session, type: string, data: unknown, fault: FrameFault | undefined): void {
     const text = session.number(type, data);
     const { connection } = session;
+    this.#dispatches.push({
+      at: Date.now(),
+      applicationId: session.applicationId,
+      sessionId: session.id,
+      seq: session.seq,
+      type,
+    });
+    if (this.#dispatches.length > MAX_DISPATCHES) this.#dispatches.splice(0, MAX_DISPATCHES / 2);
     if (connection === undefined || fault?.kind === "drop") return;
     if (fault?.kind === "cut") return connection.socket.terminate();
     if (fault?.kind === "malformed_json") return connection.sendText(text.slice(0, Math.floor(text.length / 2)));

@@ -12,6 +12,10 @@ export class Session {
   readonly intents: number;
   connection: Connection | undefined;
   seq = 0;
+  /** The newest dispatch that the client says it has, by a heartbeat or a resume. */
+  position = 0;
+  /** How often the client has named its position, or come back. */
+  reports = 0;
   /** Since when there has been no connection; performance time. */
   lostAtMs: number | undefined;
   readonly #kept: { readonly seq: number; readonly text: string }[] = [];
@@ -44,6 +48,12 @@ export class Session {
     const first = this.#kept[0]?.seq ?? this.seq + 1;
     if (seq > this.seq || seq + 1 < first) return undefined;
     return this.#kept.filter((one) => one.seq > seq).map((one) => one.text);
+  }
+
+  /** Takes what a heartbeat or a resume says. */
+  report(position: number): void {
+    this.position = position;
+    this.reports += 1;
   }
 
   /** Whether it is told of this guild; of direct messages the first shard alone. */

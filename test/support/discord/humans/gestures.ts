@@ -27,6 +27,7 @@ const COMMAND = 2;
 const COMPONENT = 3;
 const AUTOCOMPLETE = 4;
 const MODAL_SUBMIT = 5;
+const SUBCOMMAND = 1;
 const OPTION_TYPES = { string: 3, integer: 4, boolean: 5, number: 10 } as const;
 
 /** What people do beyond writing: commands, buttons, menus, forms. Resolves with the first answer, or when Discord has waited long enough. */
@@ -38,7 +39,7 @@ export class Gestures {
     this.#core = core;
   }
 
-  /** `/name` with its options; the command must have been registered. */
+  /** `/name`, or `/name subcommand`, with its options; the command must have been registered. */
   slash(
     userId: string,
     channelId: string,
@@ -46,19 +47,21 @@ export class Gestures {
     options: Readonly<Record<string, string | number | boolean>> = {},
     applicationId?: string,
   ): Promise<InteractionOutcome> {
-    const { application, registered } = this.#command(channelId, command, applicationId);
+    const [name = "", sub] = command.split(" ");
+    const { application, registered } = this.#command(channelId, name, applicationId);
+    const given = Object.entries(options).map(([key, value]) => ({ name: key, type: optionType(value), value }));
     return this.#invoke({
       type: COMMAND,
       userId,
       channelId,
       application,
-      name: command,
+      name,
       data: {
         id: registered["id"],
-        name: command,
+        name,
         type: 1,
         ...(registered["guild_id"] === undefined ? {} : { guild_id: registered["guild_id"] }),
-        options: Object.entries(options).map(([name, value]) => ({ name, type: optionType(value), value })),
+        options: sub === undefined ? given : [{ name: sub, type: SUBCOMMAND, options: given }],
       },
     });
   }

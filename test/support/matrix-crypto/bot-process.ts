@@ -35,7 +35,7 @@ export interface BotParameters {
   readonly recoveryKey: string;
   readonly storeKey?: string;
   /** One of both. */
-  readonly databaseUrl?: string;
+  readonly databaseUrl?: string | undefined;
   readonly dataFolder?: string;
   readonly kill?: { readonly point: KillPoint; readonly passing: number };
   /** Keys for this device are held back until `release`. */
@@ -81,7 +81,7 @@ const state = createAdapterStateStore({
 let crypto: AccountCrypto | undefined;
 let held: unknown[] = [];
 let holding = holdKeys;
-let stopping = false;
+const stopping = new AbortController();
 
 function pass(point: KillPoint): void {
   const passing = (passings.get(point) ?? 0) + 1;
@@ -98,11 +98,12 @@ async function reach(resource: URL | RequestInfo, init?: RequestInit): Promise<R
   return answer;
 }
 
-async function call(method: string, path: string, body?: object): Promise<Json> {
+async function call(method: string, path: string, body?: object, signal?: AbortSignal): Promise<Json> {
   const answer = await fetch(`${url}/_matrix/client/v3${path}`, {
     method,
     headers: { authorization: `Bearer ${accessToken}`, "content-type": "application/json" },
     ...(body !== undefined && { body: JSON.stringify(body) }),
+    ...(signal !== undefined && { signal }),
   });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
@@ -175,13 +176,15 @@ async function takeAnswer(answered: Json, lease: AdapterLease): Promise<void> {
 async function run(lease: AdapterLease): Promise<void> {
   const filter = encodeURIComponent(JSON.stringify({ presence: { types: [] }, room: { timeline: { limit: 500 } } }));
   await answer();
-  while (!stopping) {
+  while (!stopping.signal.aborted) {
     const since = (await state.read(INSTALLATION, TOKEN_KEY)).get(TOKEN_KEY);
     const from = since === undefined ? "" : `&since=${encodeURIComponent(Buffer.from(since).toString())}`;
-    const answered = await call(
-      "GET",
-      `/sync?timeout=${since === undefined ? 0 : SYNC_TIMEOUT_MS}&filter=${filter}${from}`,
-    );
+    const timeout = since === undefined ? 0 : SYNC_TIMEOUT_MS;
+    const query = `/sync?timeout=${timeout}&filter=${filter}${from}`;
+    const answered = await call("GET", query, undefined, stopping.signal).catch((error: unknown) => {
+      if (!stopping.signal.aborted) throw error;
+    });
+    if (answered === undefined) return;
     await takeAnswer(answered, lease);
     await answer();
   }
@@ -240,6 +243,8 @@ const functions = {
     await database.query<Heard>({ text: "select event_id, room_id, body, late from heard order by position" }),
   send: async (roomId: string, body: string): Promise<string> => await send(roomId, body, `${roomId} ${body}`),
   encrypted: async (roomId: string): Promise<boolean> => (await crypto?.encrypted(roomId)) === true,
+  /** Whether the account's backup holds a key. */
+  backedUp: async (): Promise<boolean> => Number((await call("GET", "/room_keys/version"))["count"]) > 0,
   health: (): string | undefined => failure ?? crypto?.health(),
   told: (): readonly string[] => told,
   rejections: (): readonly string[] => rejections,
@@ -249,7 +254,7 @@ const functions = {
   rows: async (): Promise<number> => (await state.read(INSTALLATION, "crypto/")).size,
   /** Ends the loop in order and gives the lease back. */
   stop: async (): Promise<void> => {
-    stopping = true;
+    stopping.abort();
     await running;
     await database.close();
   },

@@ -85,12 +85,13 @@ function shown(room: Room): readonly Shown[] {
 const functions = {
   /** Resolves when the person's client is there. */
   start: async (): Promise<void> => await ready,
+  /** Sessions last for three messages, so that keys travel all the time. */
   createRoom: async (invite: readonly string[], encrypted: boolean): Promise<string> => {
     await ready;
     const encryption = {
       type: EventType.RoomEncryption,
       state_key: "",
-      content: { algorithm: "m.megolm.v1.aes-sha2" },
+      content: { algorithm: "m.megolm.v1.aes-sha2", rotation_period_msgs: 3 },
     };
     const { room_id: roomId } = await client.createRoom({
       invite: [...invite],

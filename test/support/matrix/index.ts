@@ -16,6 +16,7 @@ export { MatrixPerson, type NewRoom, type Words } from "./person.ts";
 export { CALLS, type Call, type CallMatch } from "./proxy/call-match.ts";
 export { type FaultProxy, startFaultProxy } from "./proxy/fault-proxy.ts";
 export type { Fault } from "./proxy/faults.ts";
+export { PushRouter } from "./push-router.ts";
 export { isRedacted, type Notification, type RoomEvent, RoomLog, relationOf } from "./room-log.ts";
 export { type Synapse, startSynapse } from "./synapse.ts";
 export type { SynapseOptions } from "./synapse-config.ts";

@@ -92,3 +92,14 @@ it("changes answers into whatever a hostile homeserver says", async () => {
   await expect(alice.api.call("GET", "/_matrix/client/v3/sync")).rejects.toThrow("JSON");
   await expect(alice.api.call("GET", "/_matrix/client/v3/sync")).resolves.toHaveProperty("next_batch");
 });
+
+it("ends a call that waits, and lets it bring something that nobody said", async () => {
+  const first = await alice.api.call<{ next_batch: string }>("GET", "/_matrix/client/v3/sync");
+  const waiting = alice.api.call("GET", "/_matrix/client/v3/sync", {
+    query: { since: first.next_batch, timeout: 20_000 },
+  });
+  proxy.interrupt({ path: CALLS.sync }, (answer) =>
+    JSON.stringify({ ...(JSON.parse(answer.toString()) as object), rooms: { join: { "!made:up": {} } } }),
+  );
+  await expect(waiting).resolves.toMatchObject({ rooms: { join: { "!made:up": {} } } });
+});

@@ -3,7 +3,7 @@ import { Agent, createServer, type IncomingMessage, request, type Server, type S
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { type CallEntry, CallLog } from "./call-log.ts";
-import { CALLS, type Call, type CallMatch } from "./call-match.ts";
+import { CALLS, type Call, type CallMatch, isMatch } from "./call-match.ts";
 import { type Fault, Faults } from "./faults.ts";
 
 const PAGE = "<!doctype html><title>Maintenance</title><p>We will be back soon.</p>";
@@ -13,6 +13,8 @@ interface Answer {
   readonly headers: IncomingMessage["headers"];
   readonly body: Buffer;
 }
+
+type Change = (answer: Buffer) => Buffer | string;
 
 export interface FaultProxy {
   /** Without a slash at the end. */
@@ -25,6 +27,11 @@ export interface FaultProxy {
   onAnswer(listener: (entry: CallEntry) => void): void;
   /** Changes a call's query on its way, for a homeserver that hands out something again. */
   redirect(change: (call: Call) => void): void;
+  /**
+   * Ends a call that the homeserver holds open (the next one, when there is none now): it is asked for what it has at once, and its
+   * answer is changed.
+   */
+  interrupt(match: CallMatch, change: Change): void;
   /** Connections that are open now. */
   connections(): number;
   /** From now on nobody listens at the address. */
@@ -48,6 +55,8 @@ class Proxy implements FaultProxy {
   readonly #agent = new Agent({ keepAlive: true });
   readonly #ended = Promise.withResolvers<void>();
   readonly #listeners: ((entry: CallEntry) => void)[] = [];
+  readonly #open = new Map<CallEntry, PromiseWithResolvers<Change>>();
+  readonly #changes: { readonly match: CallMatch; readonly change: Change }[] = [];
   #redirect: (call: Call) => void = () => undefined;
   #server: Server | undefined;
   port = 0;
@@ -86,6 +95,16 @@ class Proxy implements FaultProxy {
 
   redirect(change: (call: Call) => void): void {
     this.#redirect = change;
+  }
+
+  interrupt(match: CallMatch, change: Change): void {
+    for (const [call, interruption] of this.#open) {
+      if (!isMatch(call, match)) continue;
+      this.#open.delete(call);
+      interruption.resolve(change);
+      return;
+    }
+    this.#changes.push({ match, change });
   }
 
   connections(): number {
@@ -127,7 +146,8 @@ class Proxy implements FaultProxy {
     this.log.entries.push(entry);
     const fault = this.#faults.strike(entry);
     this.#redirect(entry);
-    const forward = (): Promise<Answer> => this.#forward(entry, `${url.pathname}${url.search}`, incoming, outgoing);
+    const forward = (hangUp?: AbortSignal): Promise<Answer> =>
+      this.#forward(entry, url.pathname, { incoming, outgoing, hangUp });
     const answer = await this.#answer(entry, fault, forward, outgoing);
     if (answer === undefined) return;
     entry.status = answer.status;
@@ -143,10 +163,11 @@ class Proxy implements FaultProxy {
   async #answer(
     entry: CallEntry,
     fault: Fault | undefined,
-    forward: () => Promise<Answer>,
+    forward: (hangUp?: AbortSignal) => Promise<Answer>,
     outgoing: ServerResponse,
   ): Promise<Answer | undefined> {
-    if (fault === undefined || fault.kind === "half") return await forward();
+    if (fault === undefined) return await this.#passed(entry, forward);
+    if (fault.kind === "half") return await forward();
     if ("when" in fault && fault.when === "after") await forward();
     switch (fault.kind) {
       case "rate_limited": {
@@ -178,7 +199,38 @@ class Proxy implements FaultProxy {
     }
   }
 
-  #forward(entry: CallEntry, path: string, incoming: IncomingMessage, outgoing: ServerResponse): Promise<Answer> {
+  /** Passes a call on; an interruption makes it one that does not wait. */
+  async #passed(entry: CallEntry, forward: (hangUp?: AbortSignal) => Promise<Answer>): Promise<Answer> {
+    const waiting = this.#changes.findIndex(({ match }) => isMatch(entry, match));
+    const [waited] = waiting === -1 ? [] : this.#changes.splice(waiting, 1);
+    const interruption = Promise.withResolvers<Change>();
+    const hangUp = new AbortController();
+    if (waited === undefined) this.#open.set(entry, interruption);
+    else interruption.resolve(waited.change);
+    try {
+      const answer = waited === undefined ? forward(hangUp.signal) : undefined;
+      answer?.catch(() => undefined);
+      const first = await Promise.race([interruption.promise, ...(answer === undefined ? [] : [answer])]);
+      if (typeof first !== "function") return first;
+      hangUp.abort();
+      entry.query.set("timeout", "0");
+      const atOnce = await forward();
+      return { ...atOnce, body: Buffer.from(first(atOnce.body)) };
+    } finally {
+      this.#open.delete(entry);
+    }
+  }
+
+  #forward(
+    entry: CallEntry,
+    path: string,
+    call: {
+      readonly incoming: IncomingMessage;
+      readonly outgoing: ServerResponse;
+      readonly hangUp?: AbortSignal | undefined;
+    },
+  ): Promise<Answer> {
+    const { incoming, outgoing, hangUp } = call;
     const url = new URL(path, this.#target());
     // The query may have been redirected.
     url.search = entry.query.toString();
@@ -195,6 +247,7 @@ class Proxy implements FaultProxy {
         },
       );
       onward.once("error", reject);
+      hangUp?.addEventListener("abort", () => onward.destroy());
       // Whoever hangs up in the middle of a long poll would keep the homeserver busy.
       outgoing.once("close", () => onward.destroy());
       onward.end(entry.body);

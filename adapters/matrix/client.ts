@@ -57,12 +57,22 @@ export class HomeserverClient {
 
   /** Performs one call and resolves with the answer, an object. */
   async call(call: MatrixCall): Promise<Raw> {
-    const answer = await this.#guarded(call, (abortSignal) =>
-      this.#http.authedRequest<unknown>(METHODS[call.method], call.path, queryOf(call), call.body, { abortSignal }),
-    );
-    const record = asRecord(answer);
+    const record = asRecord(await this.#json(call));
     if (record === undefined) throw transportError(call.label, new SyntaxError("the answer is no object"));
     return record;
+  }
+
+  /** Performs one call whose answer is a list. */
+  async list(call: MatrixCall): Promise<readonly unknown[]> {
+    const answer = await this.#json(call);
+    if (!Array.isArray(answer)) throw transportError(call.label, new SyntaxError("the answer is no list"));
+    return answer;
+  }
+
+  #json(call: MatrixCall): Promise<unknown> {
+    return this.#guarded(call, (abortSignal) =>
+      this.#http.authedRequest<unknown>(METHODS[call.method], call.path, queryOf(call), call.body, { abortSignal }),
+    );
   }
 
   /** Uploads bytes; resolves with their `mxc://` address as the homeserver gave it. */

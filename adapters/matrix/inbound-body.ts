@@ -1,5 +1,6 @@
 import { type ContentBlock, MAX_BLOCK_TEXT_CHARS } from "../../src/envelope/content.ts";
-import { ContentBuilder, type ContentContext, type NamedAccounts, type ParsedContent } from "./inbound-content.ts";
+import type { ParsedContent } from "../shared/content-builder.ts";
+import { MessageContent, type MessageContext, type NamedAccounts } from "./inbound-content.ts";
 import { readHtml } from "./inbound-html.ts";
 import { asUserId } from "./matrix-ids.ts";
 import { mediaIdOf } from "./media-id.ts";
@@ -7,40 +8,34 @@ import { asInteger, asList, asRecord, asString, type Raw } from "./raw.ts";
 import { repliedTo } from "./relations.ts";
 
 /** The words, mentions and files of a message. */
-export function readContent(content: Raw, msgtype: string, context: ContentContext): ParsedContent {
-  const into = new ContentBuilder(context);
-  const named = readMentions(content["m.mentions"]);
-  if (named !== undefined) into.named(named);
+export function readContent(content: Raw, msgtype: string, context: MessageContext): ParsedContent {
+  const into = new MessageContent(context, readMentions(content["m.mentions"]));
   const media = mediaBlock(content, msgtype);
   const caption =
     media === undefined || (typeof content["filename"] === "string" && content["filename"] !== content["body"]);
   if (msgtype === "m.emote") into.prose("_");
-  if (caption) readWords(content, into, named === undefined, context);
+  if (caption) readWords(content, into, context);
   if (msgtype === "m.emote") into.prose("_");
   if (msgtype === "m.location") into.prose(` (${(asString(content["geo_uri"]) ?? "").slice(0, 256)})`);
   if (media !== undefined) into.media(media);
   return into.finish();
 }
 
-function readWords(content: Raw, into: ContentBuilder, linksCount: boolean, context: ContentContext): void {
+function readWords(content: Raw, into: MessageContent, context: MessageContext): void {
   const html = content["format"] === "org.matrix.custom.html" ? asString(content["formatted_body"]) : undefined;
-  if (html !== undefined && readHtml(html, into, linksCount)) return;
+  if (html !== undefined && readHtml(html, into)) return;
   const body = plainBody(content);
-  const name = namedAtStart(body, context);
-  if (name === undefined) into.prose(body);
-  else {
-    into.account(context.userId, context.botName, linksCount);
-    into.afterBotName(body.slice(name));
-  }
+  const nameChars = namedAtStart(body, context);
+  if (nameChars > 0) into.account(context.userId, context.botName);
+  into.prose(body.slice(nameChars));
 }
 
 /** Length of the bot's own name or id where a plain text begins with it: what a mention leaves in the plain body. */
-function namedAtStart(body: string, { userId, botName }: ContentContext): number | undefined {
-  for (const word of [userId, `@${botName}`, botName]) {
+function namedAtStart(body: string, { userId, botName }: MessageContext): number {
+  for (const word of [userId, `@${botName}`, botName])
     if (body.slice(0, word.length).toLowerCase() === word.toLowerCase() && /^[\s:,]/u.test(body.slice(word.length)))
       return word.length;
-  }
-  return undefined;
+  return 0;
 }
 
 /** The body without what clients used to put before it for those that show no replies. */

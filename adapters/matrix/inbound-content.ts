@@ -1,10 +1,5 @@
-import { type ContentBlock, MAX_BLOCK_TEXT_CHARS } from "../../src/envelope/content.ts";
+import { ContentBuilder, type ParsedContent } from "../shared/content-builder.ts";
 import type { InboundContext } from "./inbound-context.ts";
-
-export interface ParsedContent {
-  readonly content: ContentBlock[];
-  readonly mentions: { people: string[]; agents: string[]; everyone: boolean; bot: boolean };
-}
 
 /** Who a message names by its own account, apart from its words. */
 export interface NamedAccounts {
@@ -12,163 +7,87 @@ export interface NamedAccounts {
   readonly everyone: boolean;
 }
 
-export type ContentContext = Pick<InboundContext, "userId" | "botName" | "agents" | "agentOf" | "room">;
+export type MessageContext = Pick<InboundContext, "userId" | "botName" | "agents" | "agentOf" | "room">;
 
-const MAX_BLOCKS = 500;
-const MAX_PEOPLE = 200;
-const MAX_AGENTS = 50;
-/** `@handle` that is no part of an address, a path, a user id or another word. */
-const HANDLE = /(?<![\w@./:-])@([A-Za-z][A-Za-z0-9_-]{0,31})(?![\w-]*:[\w.-])/gu;
-const BETWEEN_HANDLES = /^\s*(?:,|&|\+|and\b)\s*/iu;
+/** A user id in words: nobody is named by it, and the name in it is no handle of an agent. */
+const USER_ID = /@[^\s:@<>()[\]"']{1,200}:[A-Za-z0-9.:-]{1,200}/gu;
 
-/** Collects the blocks of one message and who it names, within the envelope's limits. */
-export class ContentBuilder {
-  readonly #context: ContentContext;
-  readonly #blocks: ContentBlock[] = [];
-  readonly #people = new Set<string>();
-  readonly #agents = new Set<string>();
-  #text = "";
-  #everyone = false;
-  #botNamed = false;
-  /** Agents were named in words right behind the bot's name, which then was only the doorman. */
-  #botSpokeFor = false;
-  /** The bot was just named: the words that follow may say which agent is meant. */
-  #botNamedJustNow = false;
+/**
+ * Collects the blocks of one message. Who is named is decided by `m.mentions` where the message has it, whatever links its words
+ * hold; handles of agents in the words count always.
+ */
+export class MessageContent {
+  readonly #context: MessageContext;
+  readonly #named: NamedAccounts | undefined;
+  readonly #into: ContentBuilder;
+  #botInText = false;
 
-  constructor(context: ContentContext) {
+  constructor(context: MessageContext, named: NamedAccounts | undefined) {
     this.#context = context;
-  }
-
-  /** Takes `m.mentions`: what counts, whatever the words say. */
-  named({ userIds, everyone }: NamedAccounts): void {
-    this.#everyone ||= everyone;
-    for (const userId of userIds) this.#name(userId);
-  }
-
-  /** Prose in Markdown; handles of agents in it become mentions. */
-  prose(markdown: string): void {
-    if (markdown === "") return;
-    if (this.#botNamedJustNow) this.#whichAgent(markdown);
-    if (!markdown.includes("@")) {
-      this.#text += markdown;
-      return;
-    }
-    let from = 0;
-    for (const match of markdown.matchAll(HANDLE)) {
-      const handle = this.#knownHandle(match[1] ?? "");
-      if (handle === undefined) continue;
-      this.#text += markdown.slice(from, match.index);
-      from = match.index + 1 + handle.length;
-      this.#agents.add(handle);
-      this.#mention({ type: "mention", target: "agent", id: handle, name: handle });
-    }
-    this.#text += markdown.slice(from);
-  }
-
-  /** A person, bot or puppet at its place in the text. It names them only if `counts`: the message's `m.mentions` decides. */
-  account(userId: string, shownName: string, counts: boolean): void {
-    const { userId: botId, botName, agentOf, room } = this.#context;
-    if (counts) this.#name(userId);
-    const agent = agentOf(userId);
-    if (agent !== undefined) this.#mention({ type: "mention", target: "agent", id: agent, name: agent });
-    else
-      this.#mention({
-        type: "mention",
-        target: "person",
-        id: userId,
-        name: (userId === botId ? botName : room.state.member(userId)?.name) ?? (shownName || userId),
-      });
-    if (userId === botId) this.#botNamedJustNow = true;
-  }
-
-  /** Called after plain text that began with the bot's own name. */
-  afterBotName(rest: string): void {
-    this.#botNamedJustNow = true;
-    this.prose(rest);
-  }
-
-  everyone(): void {
-    this.#mention({ type: "mention", target: "everyone", name: "room" });
-  }
-
-  channel(roomId: string, name: string): void {
-    this.#mention({ type: "mention", target: "channel", id: roomId, name: name.replace(/^#/u, "") || roomId });
-  }
-
-  code(code: string, language?: string): void {
-    this.#add({
-      type: "code",
-      code: code.slice(0, MAX_BLOCK_TEXT_CHARS),
-      ...(language === undefined || language === "" ? {} : { language: language.slice(0, 64) }),
+    this.#named = named;
+    this.#into = new ContentBuilder({
+      botUserId: context.userId,
+      botName: context.botName,
+      agents: context.agents,
+      person: (userId) => {
+        const name = context.room.state.member(userId)?.name;
+        return name === undefined ? undefined : { name };
+      },
     });
   }
 
-  quote(markdown: string): void {
-    if (markdown.trim() !== "") this.#add({ type: "quote", markdown: markdown.slice(0, MAX_BLOCK_TEXT_CHARS) });
+  prose(markdown: string): void {
+    let from = 0;
+    for (const match of markdown.includes("@") ? markdown.matchAll(USER_ID) : []) {
+      this.#into.prose(markdown.slice(from, match.index));
+      const agent = this.#context.agentOf(match[0]);
+      if (agent === undefined) this.#into.verbatim(match[0]);
+      else this.#into.prose(`@${agent}`);
+      from = match.index + match[0].length;
+    }
+    this.#into.prose(markdown.slice(from));
   }
 
-  media(block: Extract<ContentBlock, { type: "media" }>): void {
-    this.#add(block);
+  /** A person, the bot or a puppet at its place in the text. */
+  account(userId: string, shownName: string): void {
+    const agent = this.#context.agentOf(userId);
+    if (userId === this.#context.userId) this.#botInText = true;
+    if (agent === undefined) this.#into.person(userId, shownName || undefined);
+    else this.#into.prose(`@${agent}`);
+  }
+
+  channel(roomId: string, name: string): void {
+    this.#into.channel(roomId, name.replace(/^#/u, "") || undefined);
+  }
+
+  code(code: string, language: string | undefined): void {
+    this.#into.code(code, language === "" ? undefined : language);
+  }
+
+  quote(markdown: string): void {
+    this.#into.quote(markdown);
+  }
+
+  media(block: Parameters<ContentBuilder["media"]>[0]): void {
+    this.#into.media(block);
   }
 
   finish(): ParsedContent {
-    this.#flush();
+    const { content, mentions } = this.#into.finish();
+    const named = this.#named;
+    if (named === undefined) return { content, mentions };
+    const { userId, agentOf } = this.#context;
+    const puppets = named.userIds.flatMap((id) => agentOf(id) ?? []);
+    const people = named.userIds.filter((id) => id !== userId && agentOf(id) === undefined);
+    const bot = named.userIds.includes(userId) && (mentions.bot || !this.#botInText);
     return {
-      content: this.#blocks.slice(0, MAX_BLOCKS),
+      content,
       mentions: {
-        people: [...this.#people].slice(0, MAX_PEOPLE),
-        agents: [...this.#agents].slice(0, MAX_AGENTS),
-        everyone: this.#everyone,
-        bot: this.#botNamed && !this.#botSpokeFor,
+        people: [...new Set(people)].slice(0, 200),
+        agents: [...new Set([...mentions.agents, ...puppets])].slice(0, 50),
+        everyone: named.everyone,
+        bot,
       },
     };
-  }
-
-  #name(userId: string): void {
-    const agent = this.#context.agentOf(userId);
-    if (agent !== undefined) this.#agents.add(agent);
-    else if (userId === this.#context.userId) this.#botNamed = true;
-    else this.#people.add(userId);
-  }
-
-  /** `@Parley guide, assistant: …` names agents of which the bot is only the doorman. */
-  #whichAgent(markdown: string): void {
-    let rest = markdown.replace(/^[\s,:]+/u, "");
-    if (rest === "") return;
-    this.#botNamedJustNow = false;
-    for (;;) {
-      const found = this.#context.agents.atStartOf(rest.startsWith("@") ? rest.slice(1) : rest);
-      if (found === undefined) return;
-      this.#agents.add(found.handle);
-      this.#botSpokeFor = true;
-      rest = rest.slice(found.length + (rest.startsWith("@") ? 1 : 0));
-      const between = BETWEEN_HANDLES.exec(rest)?.[0];
-      if (between === undefined) return;
-      rest = rest.slice(between.length);
-    }
-  }
-
-  /** `@guide-` and `@guide_` mean guide, unless there is an agent of that very name. */
-  #knownHandle(word: string): string | undefined {
-    const { agents } = this.#context;
-    return agents.byHandle(word) ?? agents.byHandle(word.replace(/[_-]+$/u, ""));
-  }
-
-  #mention(block: Extract<ContentBlock, { type: "mention" }>): void {
-    this.#botNamedJustNow = false;
-    // Close to the limit, mentions go on as words: what was said matters more than its form.
-    if (this.#blocks.length >= MAX_BLOCKS - 20) this.#text += `@${block.name}`;
-    else this.#add(block);
-  }
-
-  #add(block: ContentBlock): void {
-    this.#flush();
-    this.#blocks.push(block);
-  }
-
-  #flush(): void {
-    for (let from = 0; from < this.#text.length; from += MAX_BLOCK_TEXT_CHARS)
-      this.#blocks.push({ type: "text", markdown: this.#text.slice(from, from + MAX_BLOCK_TEXT_CHARS) });
-    this.#text = "";
   }
 }

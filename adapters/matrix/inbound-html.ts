@@ -5,7 +5,7 @@ import rehypeRemark from "rehype-remark";
 import remarkGfm from "remark-gfm";
 import remarkStringify from "remark-stringify";
 import { unified } from "unified";
-import type { ContentBuilder } from "./inbound-content.ts";
+import type { MessageContent } from "./inbound-content.ts";
 import { asRoomId, asUserId } from "./matrix-ids.ts";
 
 /** Elements inside elements beyond this are no message that a person wrote; Matrix recommends to stop at 100. */
@@ -33,9 +33,9 @@ interface Mention {
 /**
  * Reads `formatted_body` into Markdown blocks; what it quotes for clients without replies (`mx-reply`) is left out.
  *
- * `counts` says whether a link to a person names that person. False when the HTML is beyond reason; then nothing was added.
+ * False when the HTML is beyond reason; then nothing was added.
  */
-export function readHtml(html: string, into: ContentBuilder, counts: boolean): boolean {
+export function readHtml(html: string, into: MessageContent): boolean {
   let markdown: MdastRoot;
   const mentions: Mention[] = [];
   try {
@@ -61,7 +61,7 @@ export function readHtml(html: string, into: ContentBuilder, counts: boolean): b
     index += 1;
     if (only?.type === "code") into.code(withNames(only.value, mentions), only.lang ?? undefined);
     else if (only?.type === "blockquote") into.quote(withNames(unquoted(text), mentions));
-    else prose(text, mentions, into, counts);
+    else prose(text, mentions, into);
   }
   return true;
 }
@@ -79,13 +79,13 @@ function groupsOf(root: MdastRoot): MdastContent[][] {
   return groups;
 }
 
-function prose(text: string, mentions: readonly Mention[], into: ContentBuilder, counts: boolean): void {
+function prose(text: string, mentions: readonly Mention[], into: MessageContent): void {
   let from = 0;
   for (const match of text.matchAll(SENTINEL)) {
     into.prose(text.slice(from, match.index));
     from = match.index + match[0].length;
     const mention = mentions[Number(match[1])];
-    if (mention?.kind === "account") into.account(mention.id, mention.name, counts);
+    if (mention?.kind === "account") into.account(mention.id, mention.name);
     else if (mention !== undefined) into.channel(mention.id, mention.name);
   }
   into.prose(text.slice(from));

@@ -1,4 +1,4 @@
-import { asRoomId, asUserId } from "./matrix-ids.ts";
+import { asRoomId, asUserId, serverOf } from "./matrix-ids.ts";
 import { type PowerLevels, readPowerLevels, versionOf } from "./power-levels.ts";
 import { asList, asRecord, asString, type Raw } from "./raw.ts";
 
@@ -77,6 +77,12 @@ export class RoomState {
   get replacement(): string | undefined {
     const content = this.#content("m.room.tombstone");
     return content === undefined ? undefined : (asRoomId(content["replacement_room"]) ?? "");
+  }
+
+  /** A server that knows the replacement: that of whoever closed the room. */
+  get tombstoneServer(): string | undefined {
+    const sender = asUserId(this.#singles.get("m.room.tombstone")?.["sender"]);
+    return sender === undefined ? undefined : serverOf(sender);
   }
 
   get power(): PowerLevels {

@@ -1,9 +1,10 @@
 import type { KnownEvent } from "../../../adapters/matrix/event-index.ts";
-import { agentIndex, type InboundContext } from "../../../adapters/matrix/inbound-context.ts";
+import type { InboundContext } from "../../../adapters/matrix/inbound-context.ts";
 import { translateEvent } from "../../../adapters/matrix/inbound-event.ts";
 import { RoomOrder } from "../../../adapters/matrix/order.ts";
 import type { Raw } from "../../../adapters/matrix/raw.ts";
 import { RoomState } from "../../../adapters/matrix/room-state.ts";
+import { agentIndex } from "../../../adapters/shared/agent-index.ts";
 import { Envelope, type EnvelopeOf, type EventKind } from "../../../src/envelope/envelope.ts";
 
 export const ROOM = "!room:parley.test";

@@ -1,0 +1,210 @@
+import { createHash } from "node:crypto";
+import type { JsonValue } from "../../src/contracts/json.ts";
+import { toParleyError } from "../../src/errors/parley-error.ts";
+import { agentIndex } from "../shared/agent-index.ts";
+import { storeEnvelope } from "../shared/store-envelope.ts";
+import type { Account } from "./account.ts";
+import { knownEvent } from "./event-index.ts";
+import { type InboundContext, malformed, newTraceId, type Translation } from "./inbound-context.ts";
+import { relatedTo, translateEvent } from "./inbound-event.ts";
+import { findAsk, lookUp } from "./lookup.ts";
+import { asEventId, asUserId } from "./matrix-ids.ts";
+import { asRecord, asString, type Raw } from "./raw.ts";
+import type { ReadMarks } from "./read-marks.ts";
+import type { Tombstones } from "./tombstones.ts";
+
+const PLATFORM = "matrix";
+
+export interface IntakeOptions {
+  /** Index of the first event that may be answered; those before it are context. Default 0: all. */
+  readonly answerFrom?: number;
+  /** The stretch failed several times: what cannot be looked up is done without. Default false. */
+  readonly lastTry?: boolean;
+}
+
+/** Takes the events of rooms to the sink, each room's in order. */
+export class Intake {
+  readonly #account: Account;
+  readonly #marks: ReadMarks;
+  readonly #tombstones: Tombstones;
+
+  constructor(account: Account, marks: ReadMarks, tombstones: Tombstones) {
+    this.#account = account;
+    this.#marks = marks;
+    this.#tombstones = tombstones;
+  }
+
+  /**
+   * Takes a stretch of one room's timeline, oldest first; resolves when every event of it is committed, dead-lettered or known
+   * to be of no interest. Rejects when one could not be stored: then all of it has to come again.
+   */
+  async take(roomId: string, events: readonly unknown[], options: IntakeOptions = {}): Promise<void> {
+    const account = this.#account;
+    const answerFrom = options.answerFrom ?? 0;
+    if (events.length > 0) await account.rooms.ensure(roomId);
+    const stored: Promise<void>[] = [];
+    const keep = (storing: Promise<void>): void => {
+      // Heard of below; until then a failure must not count as unhandled.
+      storing.catch(() => undefined);
+      stored.push(storing);
+    };
+    try {
+      for (const [index, value] of events.entries()) {
+        const event = asRecord(value);
+        if (event === undefined) keep(this.#malformed(roomId, "event that is no object", value));
+        else
+          keep(
+            (await this.#takeOne(roomId, event, { context: index < answerFrom, lastTry: options.lastTry === true }))
+              .stored,
+          );
+      }
+    } finally {
+      // Also when a later one failed: nothing may be left running that nobody waits for.
+      await Promise.allSettled(stored);
+    }
+    await Promise.all(stored);
+    this.#marks.flush(roomId);
+  }
+
+  /** Takes an event whose key came late. */
+  async takeLate(roomId: string, event: Raw, note: JsonValue): Promise<void> {
+    await this.#account.rooms.ensure(roomId);
+    const { stored } = await this.#takeOne(roomId, event, {
+      context: asRecord(note)?.["context"] === true,
+      lastTry: false,
+    });
+    await stored;
+    this.#marks.flush(roomId);
+  }
+
+  /** Resolves once the event was read and its room changed accordingly; `stored` resolves when it is committed. */
+  async #takeOne(
+    roomId: string,
+    arrived: Raw,
+    { context, lastTry }: { readonly context: boolean; readonly lastTry: boolean },
+  ): Promise<{ readonly stored: Promise<void> }> {
+    const account = this.#account;
+    account.lastEventAtMs = Date.now();
+    const event = await this.#opened(roomId, arrived, context);
+    if (event === undefined) return { stored: Promise.resolve() };
+    const before = this.#before(roomId, event);
+    if (typeof event["state_key"] === "string") account.rooms.take(roomId, event);
+    const related = await this.#related(roomId, event, lastTry);
+    const known = knownEvent(roomId, event);
+    const translation = guarded(() => translateEvent(event, this.#context(roomId, related, before)));
+    if (known !== undefined) account.events.note(known);
+    if (event["type"] === "m.room.tombstone" && !context) this.#tombstones.note(roomId);
+    if (!context && translation.outcome === "envelope") this.#marks.note(roomId, event, translation.envelope);
+    return { stored: this.#store(roomId, event, translation, context) };
+  }
+
+  /** The event in plain; undefined when it is encrypted and its key is missing, or when it is of no use. */
+  async #opened(roomId: string, event: Raw, context: boolean): Promise<Raw | undefined> {
+    // What was redacted before it arrived has no content left to decrypt.
+    if (event["type"] !== "m.room.encrypted" || Object.keys(asRecord(event["content"]) ?? {}).length === 0)
+      return event;
+    const { crypto } = this.#account;
+    if (crypto === undefined) {
+      this.#ignored("m.room.encrypted", "encryption is off for this installation");
+      return undefined;
+    }
+    return crypto.open(roomId, event, { context });
+  }
+
+  #before(roomId: string, event: Raw): InboundContext["before"] {
+    const { rooms } = this.#account;
+    const unsigned = asRecord(event["unsigned"]);
+    const previous = asRecord(unsigned?.["prev_content"]) ?? asRecord(event["prev_content"]);
+    if (event["type"] === "m.room.member") {
+      const memberId = asUserId(event["state_key"]);
+      const said = asString(previous?.["membership"]);
+      // The room's state may have been read just now, and so be newer than this event: then only the event itself knows.
+      const replaced = unsigned?.["replaces_state"] !== undefined || previous !== undefined;
+      const seen = memberId === undefined ? undefined : rooms.get(roomId).member(memberId)?.membership;
+      return { membership: said ?? (replaced ? seen : undefined), roomName: undefined };
+    }
+    return { membership: undefined, roomName: asString(previous?.["name"]) ?? asString(previous?.["alias"]) };
+  }
+
+  async #related(roomId: string, event: Raw, lastTry: boolean): Promise<InboundContext["related"]> {
+    const named = relatedTo(event);
+    if (named === undefined) return undefined;
+    const account = this.#account;
+    try {
+      const eventId = "eventId" in named ? named.eventId : await findAsk(account, roomId, named.code);
+      return eventId === undefined ? undefined : await lookUp(account, roomId, eventId);
+    } catch (error) {
+      if (!lastTry) throw error;
+      account.sink.logger.error(
+        { installationId: account.installationId, code: toParleyError(error).code },
+        "an event that another one changes could not be read; the change is taken without it",
+      );
+      return undefined;
+    }
+  }
+
+  #context(roomId: string, related: InboundContext["related"], before: InboundContext["before"]): InboundContext {
+    const account = this.#account;
+    const { record, config } = account;
+    return {
+      organizationId: record.organizationId,
+      installationId: record.installationId,
+      userId: account.userId,
+      botName: account.botName,
+      command: config.command,
+      trustedServers: new Set(config.trustedServers),
+      agents: agentIndex(account.sink.agents(record.organizationId)),
+      room: account.rooms.facts(roomId),
+      agentOf: (userId) => account.agentOf(userId),
+      related,
+      before,
+      order: (originMs) => account.order.next(roomId, originMs, Date.now()),
+      newTraceId,
+      nowMs: Date.now,
+    };
+  }
+
+  #store(roomId: string, event: Raw, translation: Translation, context: boolean): Promise<void> {
+    switch (translation.outcome) {
+      case "ignored":
+        this.#ignored(asString(event["type"]) ?? "unknown", translation.reason);
+        return Promise.resolve();
+      case "malformed":
+        return this.#malformed(roomId, translation.reason, event);
+      case "envelope": {
+        const { sink } = this.#account;
+        const ingest = (envelope: typeof translation.envelope) =>
+          context ? sink.ingest(envelope, { context: true }) : sink.ingest(envelope);
+        return storeEnvelope({ ingest }, translation.envelope, (reason) => this.#malformed(roomId, reason, event));
+      }
+    }
+  }
+
+  async #malformed(roomId: string, reason: string, value: unknown): Promise<void> {
+    const raw = JSON.stringify(value) ?? "null";
+    const eventId = asEventId(asRecord(value)?.["event_id"]);
+    const identity = eventId ?? createHash("sha256").update(roomId).update(raw).digest("hex");
+    await this.#account.sink.ingestMalformed({
+      platform: PLATFORM,
+      installationId: this.#account.installationId,
+      organizationId: this.#account.record.organizationId,
+      reason,
+      raw,
+      dedupeKey: `matrix:${this.#account.installationId}:${identity}`,
+    });
+  }
+
+  #ignored(eventType: string, reason: string): void {
+    const { installationId } = this.#account;
+    this.#account.sink.ignored({ platform: PLATFORM, installationId, eventType: eventType.slice(0, 64), reason });
+  }
+}
+
+/** An event that breaks the translation is a dead letter: were it refused, the homeserver would send it for ever. */
+function guarded(translate: () => Translation): Translation {
+  try {
+    return translate();
+  } catch (error) {
+    return malformed(`translation failed: ${error instanceof Error ? error.name : "unknown"}`);
+  }
+}

@@ -1,0 +1,55 @@
+import { toParleyError } from "../../src/errors/parley-error.ts";
+import type { Account } from "./account.ts";
+import { clientPath } from "./client.ts";
+import { type KnownEvent, knownEvent } from "./event-index.ts";
+import { asEventId } from "./matrix-ids.ts";
+import type { Raw } from "./raw.ts";
+
+const ASK_PREFIX = "ask/";
+
+/**
+ * The event that another one names, from memory or from the homeserver; only ever out of the same room.
+ *
+ * Undefined when the homeserver says that there is none, or that it may not be seen. Rejects when it could not be asked: what
+ * depends on the answer has to wait.
+ */
+export async function lookUp(account: Account, roomId: string, eventId: string): Promise<KnownEvent | undefined> {
+  const known = account.events.get(roomId, eventId);
+  if (known !== undefined) return known;
+  let event: Raw;
+  try {
+    event = await account.call({
+      method: "GET",
+      label: "event",
+      path: clientPath("rooms", roomId, "event", eventId),
+      asUser: account.rooms.readerOf(roomId),
+    });
+  } catch (error) {
+    const { code } = toParleyError(error);
+    if (code === "TARGET_NOT_FOUND" || code === "PLATFORM_FORBIDDEN" || code === "CONTENT_REJECTED") return undefined;
+    throw error;
+  }
+  // A homeserver that answers with an event of another room would let one room speak in another.
+  if (event["room_id"] !== undefined && event["room_id"] !== roomId) return undefined;
+  const plain = event["type"] === "m.room.encrypted" ? await account.crypto?.open(roomId, event, null) : undefined;
+  const found = knownEvent(roomId, plain ?? event);
+  if (found !== undefined && found.eventId === eventId) account.events.note(found);
+  return found?.eventId === eventId ? found : undefined;
+}
+
+/** Notes by which code people may name a request in this room; see `askCode`. */
+export async function noteAsk(account: Account, roomId: string, code: string, eventId: string): Promise<void> {
+  const row = new Map([[askKey(roomId, code), Buffer.from(eventId, "utf8")]]);
+  await account.sink.state.write(account.installationId, row);
+}
+
+/** The request of that code in this room. */
+export async function findAsk(account: Account, roomId: string, code: string): Promise<string | undefined> {
+  const key = askKey(roomId, code);
+  const row = (await account.sink.state.read(account.installationId, key)).get(key);
+  return row === undefined ? undefined : asEventId(Buffer.from(row).toString("utf8"));
+}
+
+function askKey(roomId: string, code: string): string {
+  return `${ASK_PREFIX}${roomId}/${code}`;
+}

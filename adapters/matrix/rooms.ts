@@ -1,0 +1,204 @@
+import { toParleyError } from "../../src/errors/parley-error.ts";
+import { BoundedMap } from "../shared/bounded-map.ts";
+import type { Account } from "./account.ts";
+import { clientPath } from "./client.ts";
+import type { RoomFacts } from "./inbound-context.ts";
+import { asRoomId } from "./matrix-ids.ts";
+import { asList, asRecord, type Raw } from "./raw.ts";
+import { RoomState } from "./room-state.ts";
+
+const MAX_ROOMS = 20_000;
+/** Levels of spaces above a room that are looked at. */
+const MAX_SPACE_DEPTH = 5;
+/** A room that could not be read is asked for again after this. */
+const RETRY_MS = 30_000;
+const DIRECT_PREFIX = "direct/";
+
+interface Known {
+  readonly state: RoomState;
+  loaded: boolean;
+  triedAtMs: number;
+}
+
+/** What the account knows of its rooms: read from the homeserver when a room is first needed, kept up by what sync and transactions bring. */
+export class Rooms {
+  readonly #account: Account;
+  readonly #rooms = new BoundedMap<string, Known>({ maxEntries: MAX_ROOMS });
+  readonly #loading = new Map<string, Promise<void>>();
+  /** Rooms to which an account was invited as to a direct message. */
+  readonly #direct = new Set<string>();
+  /** Child of each known space, so that a room's parents can be asked from below. */
+  readonly #parents = new Map<string, Set<string>>();
+  /** Which of the own accounts is in a room; the first found is asked to read it. */
+  readonly #readers = new Map<string, Set<string>>();
+
+  constructor(account: Account) {
+    this.#account = account;
+  }
+
+  /** Reads what earlier processes noted. */
+  async restore(): Promise<void> {
+    const rows = await this.#account.sink.state.read(this.#account.installationId, DIRECT_PREFIX);
+    for (const key of rows.keys()) this.#direct.add(key.slice(DIRECT_PREFIX.length));
+  }
+
+  /** The room's state as far as it is known; nothing is fetched. */
+  get(roomId: string): RoomState {
+    return this.#entry(roomId).state;
+  }
+
+  /** Makes sure that the room's state was read once. Never rejects: what cannot be read stays unknown, which means closed. */
+  async ensure(roomId: string): Promise<RoomState> {
+    const known = this.#entry(roomId);
+    if (known.loaded || Date.now() - known.triedAtMs < RETRY_MS) return known.state;
+    let loading = this.#loading.get(roomId);
+    if (loading === undefined) {
+      loading = this.#load(roomId, known).finally(() => this.#loading.delete(roomId));
+      this.#loading.set(roomId, loading);
+    }
+    await loading;
+    return known.state;
+  }
+
+  isLoaded(roomId: string): boolean {
+    return this.#entry(roomId).loaded;
+  }
+
+  facts(roomId: string): RoomFacts {
+    const state = this.get(roomId);
+    return { state, direct: this.isDirect(roomId), spaces: this.#spacesOf(roomId) };
+  }
+
+  isDirect(roomId: string): boolean {
+    if (this.#direct.has(roomId)) return true;
+    return this.get(roomId).someMember((userId, member) => member.direct && this.#account.isOwn(userId));
+  }
+
+  /** Notes, also for later processes, that the room is a direct message. */
+  async markDirect(roomId: string): Promise<void> {
+    if (this.#direct.has(roomId)) return;
+    this.#direct.add(roomId);
+    const mark = new Map([[`${DIRECT_PREFIX}${roomId}`, new Uint8Array([1])]]);
+    await this.#account.sink.state.write(this.#account.installationId, mark);
+  }
+
+  /** Takes the account data `m.direct`, which clients keep. */
+  noteDirect(content: Raw): void {
+    for (const list of Object.values(content))
+      for (const value of asList(list).slice(0, 1_000)) {
+        const roomId = asRoomId(value);
+        if (roomId !== undefined) this.#direct.add(roomId);
+      }
+  }
+
+  /** Takes a state event that came with its room. */
+  take(roomId: string, event: Raw): void {
+    const { state } = this.#entry(roomId);
+    state.take(event);
+    if (event["type"] === "m.space.child" && typeof event["state_key"] === "string") {
+      const child = event["state_key"];
+      if (state.children.has(child)) this.#parentsOf(child).add(roomId);
+      else this.#parents.get(child)?.delete(roomId);
+    }
+    if (event["type"] === "m.room.member" && typeof event["state_key"] === "string") {
+      const userId = event["state_key"];
+      if (state.member(userId)?.membership === "join" && this.#account.isOwn(userId)) this.noteReader(roomId, userId);
+      else this.#readers.get(roomId)?.delete(userId);
+    }
+  }
+
+  noteReader(roomId: string, userId: string): void {
+    const readers = this.#readers.get(roomId);
+    if (readers === undefined) this.#readers.set(roomId, new Set([userId]));
+    else readers.add(userId);
+  }
+
+  /** For whom an application service reads the room; undefined for its own account and for bots. */
+  readerOf(roomId: string): string | undefined {
+    if (this.#account.puppetPrefix === undefined) return undefined;
+    const readers = this.#readers.get(roomId);
+    if (readers === undefined || readers.has(this.#account.userId)) return undefined;
+    for (const reader of readers) return reader;
+    return undefined;
+  }
+
+  /** The own accounts that are known to be in the room. */
+  readersOf(roomId: string): readonly string[] {
+    return [...(this.#readers.get(roomId) ?? [])];
+  }
+
+  /** Forgets a room that was left: it is read anew should the account come back. */
+  forget(roomId: string): void {
+    this.#rooms.delete(roomId);
+    this.#readers.delete(roomId);
+  }
+
+  async #load(roomId: string, known: Known): Promise<void> {
+    known.triedAtMs = Date.now();
+    const account = this.#account;
+    try {
+      const events = await account.client.list({
+        method: "GET",
+        label: "room state",
+        path: clientPath("rooms", roomId, "state"),
+        asUser: this.readerOf(roomId),
+      });
+      for (const value of events) {
+        const event = asRecord(value);
+        if (event !== undefined) this.take(roomId, event);
+      }
+      known.loaded = true;
+      await this.#loadParents(known.state);
+    } catch (error) {
+      const fault = toParleyError(error);
+      account.sink.logger.warn(
+        { installationId: account.installationId, code: fault.code, detail: fault.detail },
+        "the state of a Matrix room could not be read; it counts as private",
+      );
+    }
+  }
+
+  /** A space that the room names is believed only if it says the same: it has to be one that the account is in. */
+  async #loadParents(state: RoomState): Promise<void> {
+    for (const parent of state.parents.slice(0, 3)) {
+      const known = this.#entry(parent);
+      if (known.loaded || this.#loading.has(parent) || Date.now() - known.triedAtMs < RETRY_MS) continue;
+      if ((this.#readers.get(parent)?.size ?? 0) === 0 && this.#account.puppetPrefix !== undefined) continue;
+      const loading = this.#load(parent, known).finally(() => this.#loading.delete(parent));
+      this.#loading.set(parent, loading);
+      await loading;
+    }
+  }
+
+  /** From the outermost space to the innermost; where a room is in several, the one it calls canonical, else the first by id. */
+  #spacesOf(roomId: string): RoomFacts["spaces"] {
+    const spaces: { id: string; name: string | undefined }[] = [];
+    const seen = new Set([roomId]);
+    let current = roomId;
+    while (spaces.length < MAX_SPACE_DEPTH) {
+      const above = [...(this.#parents.get(current) ?? [])].toSorted();
+      const named = this.#rooms.get(current)?.state.parents ?? [];
+      const parent = named.find((space) => above.includes(space)) ?? above[0];
+      if (parent === undefined || seen.has(parent)) break;
+      seen.add(parent);
+      spaces.unshift({ id: parent, name: this.get(parent).name });
+      current = parent;
+    }
+    return spaces;
+  }
+
+  #parentsOf(child: string): Set<string> {
+    const known = this.#parents.get(child) ?? new Set<string>();
+    this.#parents.set(child, known);
+    return known;
+  }
+
+  #entry(roomId: string): Known {
+    let known = this.#rooms.get(roomId);
+    if (known === undefined) {
+      known = { state: new RoomState(roomId), loaded: false, triedAtMs: 0 };
+      this.#rooms.set(roomId, known);
+    }
+    return known;
+  }
+}

@@ -19,9 +19,6 @@ export interface ClaimedConversation {
   readonly events: readonly ClaimedEvent[] | null;
   readonly open_turns: readonly OpenTurn[] | null;
   readonly participants: readonly string[] | null;
-  readonly history: readonly HistoryRow[] | null;
-  /** The thread's first message, which belongs to the channel. */
-  readonly thread_root: HistoryRow | null;
   /** When the next event or turn that is not due yet becomes so. */
   readonly next_due_at: Date | null;
 }
@@ -55,17 +52,6 @@ export interface OpenTurn {
   readonly planned?: boolean;
 }
 
-export interface HistoryRow {
-  readonly message_id: string;
-  readonly conversation_id: string;
-  readonly sender: unknown;
-  readonly content: unknown;
-  readonly text: string;
-  readonly platform_order: string;
-  readonly occurred_at: string;
-  readonly revision: number;
-}
-
 /** How long a routing lease lasts, in ms; a drain takes a few ms, so this only bounds the silence after a crash. */
 export const ROUTING_LEASE_MS = 4_000;
 /** Events of one conversation handled per claim; a hotter one yields to others. */
@@ -79,7 +65,7 @@ with relaxed as materialized (
   select set_config('synchronous_commit', 'off', true) as mode
 ), due as (
   select id, due_at from conversations
-  where due_at <= now() and platform = any($4::text[]) and (lease_owner is null or lease_until < now())
+  where due_at <= now() and platform = any($3::text[]) and (lease_owner is null or lease_until < now())
   order by due_at limit $2 for update skip locked
 ), leased as (
   update conversations c set lease_owner = $1, lease_epoch = c.lease_epoch + 1, lease_until = now() + ${ROUTING_LEASE_MS} * interval '1 millisecond'
@@ -112,14 +98,6 @@ select l.*, (select s.rings from conversations s where s.id = l.id) as rings, ch
   case when l.thread_id is not null then
     (select jsonb_agg(a.id) from agents a where a.organization_id = l.organization_id
       and (select true from turns t where t.reply_conversation_id = l.id and t.agent_id = a.id limit 1)) end as participants,
-  case when $3 > 0 then
-    (select json_agg(x) from (
-      select m.message_id, m.conversation_id, m.sender, m.content, m.text, m.platform_order, m.occurred_at, m.revision
-      from messages m where m.deleted_at is null and m.conversation_id = l.id order by m.platform_order desc limit $3) x) end as history,
-  case when $3 > 0 and l.thread_id is not null then
-    (select to_jsonb(x) from (
-      select m.message_id, m.conversation_id, m.sender, m.content, m.text, m.platform_order, m.occurred_at, m.revision
-      from messages m where m.deleted_at is null and m.installation_id = l.installation_id and m.channel_id = l.channel_id and m.message_id = l.thread_id) x) end as thread_root,
   least(
     (select min(e.not_before) from events e where e.conversation_id = l.id and e.state = 'pending' and e.not_before > now()),
     (select min(t.not_before) from turns t where t.reply_conversation_id = l.id and t.state = 'queued' and t.finished_at is null and t.not_before > now())
@@ -134,12 +112,9 @@ left join channels ch on ch.installation_id = l.installation_id and ch.channel_i
  * Conversations of platforms that are not named are left to processes that have them. A conversation is leased by one owner at a
  * time; the lease's epoch is what the commit of the routing is fenced by.
  */
-export async function claimDue(
+export function claimDue(
   sql: SqlRunner,
-  options: { owner: string; limit: number; historyMessages: number; platforms: readonly string[] },
+  options: { owner: string; limit: number; platforms: readonly string[] },
 ): Promise<ClaimedConversation[]> {
-  const { owner, limit, historyMessages, platforms } = options;
-  const claimed = await sql.query<ClaimedConversation>(CLAIM, [owner, limit, historyMessages, platforms]);
-  // The newest come first, as their index gives them; sorting there costs more than turning them round here.
-  return claimed.map((one) => ({ ...one, history: one.history?.toReversed() ?? null }));
+  return sql.query<ClaimedConversation>(CLAIM, [options.owner, options.limit, options.platforms]);
 }

@@ -49,7 +49,7 @@ with done as materialized (
     jsonb_build_array(jsonb_build_object('type', 'text', 'markdown', d.fallback_text)), d.fallback_text, d.porder, coalesce(d.occurred, now())
   from done d join conversations c on c.id = d.conversation_id where d.state = 'delivered' and d.message_id is not null and d.porder is not null
   order by c.installation_id, c.channel_id, d.message_id
-  on conflict (installation_id, channel_id, message_id) do update set text = excluded.text, content = excluded.content, turn_id = excluded.turn_id, agent_id = excluded.agent_id
+  on conflict (installation_id, channel_id, message_id) do update set text = excluded.text, content = excluded.content, turn_id = excluded.turn_id, agent_id = excluded.agent_id, revision = messages.revision + 1
 ), dead as (
   insert into dead_letters (id, organization_id, stage, code, reason, dedupe_key, turn_id, delivery_id, conversation_id)
   select d.dead_letter, d.organization_id, 'deliver', coalesce(d.code, 'INVARIANT_BROKEN'), coalesce(d.reason, ''), 'delivery:' || d.id, d.turn_id, d.id, d.conversation_id

@@ -4,7 +4,6 @@ import type { AdapterStateStore } from "../contracts/adapter-state.ts";
 import type { Logger } from "../contracts/logger.ts";
 import type { Metrics } from "../contracts/metrics.ts";
 import { ParleyError, toParleyError } from "../errors/parley-error.ts";
-import type { ClaimedConversation } from "../ledger/claims.ts";
 import type { Database } from "../ledger/connection/database.ts";
 import { insertDeadLetterOfEvent } from "../ledger/dead-letters.ts";
 import type { StartedTurn } from "../ledger/routing.ts";
@@ -15,6 +14,7 @@ import type { Doorbell } from "../queue/queue-port.ts";
 import { createReconciler } from "../queue/reconciler.ts";
 import { createRosters } from "./assemble/roster.ts";
 import { toTrigger } from "./assemble/transcript.ts";
+import { createTranscripts } from "./assemble/transcripts.ts";
 import { createTurnTools } from "./assemble/turn-tools.ts";
 import type { Connectors } from "./connectors.ts";
 import { createDeliverer } from "./deliver/deliverer.ts";
@@ -69,6 +69,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const { database, directory, connectors, logger, metrics, newId, roles, adapters } = options;
   const owner = newId("w");
   const rosters = createRosters(database, directory);
+  const transcripts = createTranscripts(database, () => Math.max(0, ...directory.historyLimits()));
   const logError = (error: unknown): void => logger.warn({ err: error }, "a signal between processes was lost");
   const adapter = (platform: string): ChatAdapter => {
     const found = adapters.get(platform);
@@ -110,6 +111,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     metrics,
     directory,
     rosters,
+    transcripts,
     ends,
     adapter,
     connector: (agentId) => connectors.of(agentId),
@@ -139,9 +141,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       used: (agentId) => runner.activeOf(agentId),
       most: Math.max(1, Math.ceil(options.maxConcurrentTurns / 4)),
     },
-    historyMessages: () => Math.max(0, ...options.directory.historyLimits()),
+    transcripts,
     startTurns(planned, promoted) {
-      for (const { turn, started } of planned) runner.start(fromPlanned(turn, started));
+      for (const { turn, started, transcript } of planned) runner.start(fromPlanned(turn, started, transcript));
       if (promoted.length > 0)
         void startPromoted(promoted).catch((error: unknown) =>
           logger.warn({ err: error }, "promoted turns could not be read; the sweep takes them again"),
@@ -209,14 +211,14 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     if (roles.delivery) outbox.wake();
   }
 
-  async function startPromoted(
-    promoted: readonly { started: StartedTurn; claimed: ClaimedConversation }[],
-  ): Promise<void> {
-    const contexts = new Map(promoted.map(({ started, claimed }) => [started.id, claimed]));
-    for (const loaded of await loadTurns(database, [...contexts.keys()])) {
+  async function startPromoted(promoted: readonly StartedTurn[]): Promise<void> {
+    for (const loaded of await loadTurns(
+      database,
+      promoted.map((turn) => turn.id),
+    )) {
       // The sweep may have taken it back while this was being read.
       if (loaded.state !== "running" || loaded.owner !== owner) continue;
-      const turn = fromLoaded(loaded, directory, contexts.get(loaded.id) ?? { history: null, thread_root: null });
+      const turn = fromLoaded(loaded, directory);
       if (turn !== undefined) runner.start(turn);
       else await ends.commitWithoutAgent(loaded);
     }

@@ -2,37 +2,38 @@ import type { TranscriptMessage } from "../../contracts/connector.ts";
 import { type ContentBlock, contentToText } from "../../envelope/content.ts";
 import type { Sender } from "../../envelope/conversation.ts";
 import type { Envelope } from "../../envelope/envelope.ts";
-import type { ClaimedConversation, HistoryRow } from "../../ledger/claims.ts";
+import type { TranscriptRow } from "../../ledger/transcript-windows.ts";
+import type { TranscriptEntry } from "./transcripts.ts";
 
 /** The messages before the trigger, oldest first and each once, at most `limit`. Pure. */
 export function toTranscript(
-  claimed: Pick<ClaimedConversation, "history" | "thread_root">,
+  entries: readonly TranscriptEntry[],
   triggerMessageId: string | undefined,
   limit: number,
   before: string,
 ): TranscriptMessage[] {
-  const rows = [...(claimed.thread_root === null ? [] : [claimed.thread_root]), ...(claimed.history ?? [])];
   const seen = new Set<string>(triggerMessageId === undefined ? [] : [triggerMessageId]);
   const messages: TranscriptMessage[] = [];
-  for (const row of rows) {
-    if (seen.has(row.message_id) || row.platform_order > before) continue;
-    seen.add(row.message_id);
-    messages.push(fromHistory(row));
+  for (const { platformOrder, message } of entries) {
+    if (seen.has(message.messageId) || platformOrder > before) continue;
+    seen.add(message.messageId);
+    messages.push(message);
   }
   return limit === 0 ? [] : messages.slice(-limit);
 }
 
-function fromHistory(row: HistoryRow): TranscriptMessage {
-  const sender = row.sender as Sender; // written from a validated envelope or delivery
-  return {
+/** Frozen, for turns of several agents share it. */
+export function fromRow(row: TranscriptRow): TranscriptMessage {
+  const content = row.content as ContentBlock[]; // written from a validated envelope or delivery
+  return Object.freeze({
     messageId: row.message_id,
     conversationId: row.conversation_id,
-    sender: toSender(sender),
-    content: row.content as ContentBlock[], // written from a validated envelope or delivery
-    text: row.text,
+    sender: Object.freeze(toSender(row.sender as Sender)), // written from a validated envelope or delivery
+    content,
+    text: contentToText(content),
     occurredAt: new Date(row.occurred_at).toISOString(),
     edited: row.revision > 0,
-  };
+  });
 }
 
 function toSender(sender: Sender): TranscriptMessage["sender"] {

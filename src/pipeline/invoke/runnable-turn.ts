@@ -2,9 +2,9 @@ import type { TurnReason } from "../../contracts/connector.ts";
 import type { ContentBlock } from "../../envelope/content.ts";
 import type { ConversationPath } from "../../envelope/conversation.ts";
 import type { Envelope } from "../../envelope/envelope.ts";
-import type { ClaimedConversation } from "../../ledger/claims.ts";
 import type { StartedTurn } from "../../ledger/routing.ts";
 import type { LoadedTurn } from "../../ledger/turns.ts";
+import type { TranscriptEntry } from "../assemble/transcripts.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
 import type { PlannedTurn } from "../route/plan.ts";
 
@@ -29,7 +29,8 @@ export interface RunnableTurn {
   readonly currentContent: readonly ContentBlock[] | undefined;
   /** By this process's own clock, which may differ from the ledger's by a minute. */
   readonly deadlineAt: Date;
-  readonly context: Pick<ClaimedConversation, "history" | "thread_root">;
+  /** What was said before, already on its way; else it is read when the turn begins. */
+  readonly transcript: Promise<readonly TranscriptEntry[]> | undefined;
   /** The reply came already, to the turn's reply address. */
   readonly deferredReply: unknown;
   /** A live preview that an earlier attempt left behind. */
@@ -37,7 +38,11 @@ export interface RunnableTurn {
 }
 
 /** A turn just opened by routing. */
-export function fromPlanned(planned: PlannedTurn, started: StartedTurn): RunnableTurn {
+export function fromPlanned(
+  planned: PlannedTurn,
+  started: StartedTurn,
+  transcript: RunnableTurn["transcript"],
+): RunnableTurn {
   const { row, agent, envelope, claimed, replyPath } = planned;
   const newer = claimed.events?.find((event) => event.id === row.event)?.newer;
   return {
@@ -58,18 +63,14 @@ export function fromPlanned(planned: PlannedTurn, started: StartedTurn): Runnabl
     envelope,
     currentContent: newer?.content as ContentBlock[] | undefined, // written from a validated envelope
     deadlineAt: new Date(Date.now() + row.timeout_ms),
-    context: claimed,
+    transcript,
     deferredReply: undefined,
     hasPreview: false,
   };
 }
 
 /** A turn read back from the ledger: promoted from its queue or taken over. Undefined when its agent is gone. */
-export function fromLoaded(
-  turn: LoadedTurn,
-  directory: Directory,
-  context: Pick<ClaimedConversation, "history" | "thread_root">,
-): RunnableTurn | undefined {
+export function fromLoaded(turn: LoadedTurn, directory: Directory): RunnableTurn | undefined {
   const agent = directory.get(turn.agent_id);
   if (agent === undefined) return undefined;
   return {
@@ -90,7 +91,7 @@ export function fromLoaded(
     envelope: turn.envelope as Envelope, // validated at ingest
     currentContent: (turn.current_content ?? undefined) as ContentBlock[] | undefined, // written from a validated envelope
     deadlineAt: new Date(Date.now() + (turn.remaining_ms ?? agent.definition.turnTimeoutMs)),
-    context,
+    transcript: undefined,
     deferredReply: turn.deferred_reply ?? undefined,
     hasPreview: turn.preview_id !== null,
   };

@@ -10,6 +10,7 @@ import type { NewId } from "../../ledger/row-ids.ts";
 import { deferTurn, retryTurn } from "../../ledger/turns.ts";
 import type { Rosters } from "../assemble/roster.ts";
 import { toTranscript, toTrigger } from "../assemble/transcript.ts";
+import type { Transcripts } from "../assemble/transcripts.ts";
 import type { Directory } from "../directory.ts";
 import type { TurnEnds } from "../render/turn-ends.ts";
 import { deferredParts, type Invocation, invokeAgent } from "./invoke-agent.ts";
@@ -45,6 +46,7 @@ export interface TurnRunnerOptions {
   readonly metrics: Metrics;
   readonly directory: Directory;
   readonly rosters: Rosters;
+  readonly transcripts: Transcripts;
   readonly ends: TurnEnds;
   readonly adapter: (platform: string) => ChatAdapter;
   readonly connector: (agentId: string) => AgentConnector;
@@ -151,6 +153,17 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
 
   async function assemble(turn: RunnableTurn): Promise<TurnRequest> {
     const trigger = toTrigger(turn.envelope, turn.conversationId, turn.currentContent);
+    const { channel, thread } = turn.envelope.conversation;
+    const wanted = turn.agent.definition.historyMessages > 0;
+    const entries = wanted
+      ? await (turn.transcript ??
+          options.transcripts.read({
+            conversationId: turn.conversationId,
+            installationId: turn.installationId,
+            channelId: channel.id,
+            threadId: thread?.id ?? null,
+          }))
+      : [];
     return {
       turnId: turn.turnId,
       attempt: turn.attempt,
@@ -160,7 +173,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       conversation: { conversationId: turn.replyConversationId, platform: turn.platform, path: turn.replyPath },
       trigger,
       transcript: toTranscript(
-        turn.context,
+        entries,
         // An action names the message with the question, which the agent must find among the earlier ones.
         trigger.action === undefined ? trigger.messageId : undefined,
         turn.agent.definition.historyMessages,

@@ -5,6 +5,8 @@ import { type ClaimedConversation, claimDue, MAX_EVENTS_PER_CLAIM } from "../../
 import type { Database } from "../../ledger/connection/database.ts";
 import { commitRouting, HOLD_MS, type StartedTurn } from "../../ledger/routing.ts";
 import { isUniqueViolation, retryDeadlocks } from "../../ledger/sql-states.ts";
+import type { Transcripts } from "../assemble/transcripts.ts";
+import type { RunnableTurn } from "../invoke/runnable-turn.ts";
 import { loadLoopCounts } from "./loop-ledger.ts";
 import { type ConversationPlan, type PlanContext, type PlannedTurn, planConversation } from "./plan.ts";
 
@@ -29,11 +31,11 @@ export interface DrainOptions {
   readonly agentSlots: { readonly used: (agentId: string) => number; readonly most: number };
   /** How many more turns this process can run now; routing waits while there are none. */
   readonly freeSlots: () => number;
-  readonly historyMessages: () => number;
+  readonly transcripts: Transcripts;
   /** Takes over turns that are running now. */
   readonly startTurns: (
-    planned: readonly { turn: PlannedTurn; started: StartedTurn }[],
-    promoted: readonly { started: StartedTurn; claimed: ClaimedConversation }[],
+    planned: readonly { turn: PlannedTurn; started: StartedTurn; transcript: RunnableTurn["transcript"] }[],
+    promoted: readonly StartedTurn[],
   ) => void;
   /** Keeps an event that could not be routed as a dead letter. */
   readonly onUnroutable: (eventId: string, error: unknown) => void;
@@ -76,7 +78,6 @@ export function createDrain(options: DrainOptions): Drain {
     const claimed = await claimDue(database, {
       owner,
       limit,
-      historyMessages: options.historyMessages(),
       platforms: options.platforms,
     });
     if (claimed.length === 0) return false;
@@ -100,13 +101,30 @@ export function createDrain(options: DrainOptions): Drain {
     const plans = claimed.map((conversation) =>
       planConversation(conversation, envelopes.get(conversation.id) ?? [], { ...options.plan, loops, takeSlot }),
     );
-    const queued = await commit(plans);
+    const queued = await commit(plans, readTranscripts(plans));
     // What comes meanwhile rings; another look is only for what this round is known to have left.
     return queued || claimed.length >= limit || claimed.some(isHot);
   }
 
+  /** What the turns' agents will be given is read while the turns are committed. */
+  function readTranscripts(plans: readonly ConversationPlan[]): ReadonlyMap<string, RunnableTurn["transcript"]> {
+    const wanted = plans.filter((plan) => plan.turns.some((turn) => turn.agent.definition.historyMessages > 0));
+    return new Map(
+      wanted.map(({ claimed }) => {
+        const { id, installation_id: installationId, channel_id: channelId, thread_id: threadId } = claimed;
+        const transcript = options.transcripts.read({ conversationId: id, installationId, channelId, threadId });
+        // Turns that were not committed do not wait for it; those that were learn of the failure.
+        transcript.catch(() => undefined);
+        return [id, transcript];
+      }),
+    );
+  }
+
   /** True when turns were only queued although they could start, so that there is something to promote at once. */
-  async function commit(plans: readonly ConversationPlan[]): Promise<boolean> {
+  async function commit(
+    plans: readonly ConversationPlan[],
+    transcripts: ReadonlyMap<string, RunnableTurn["transcript"]>,
+  ): Promise<boolean> {
     let queued = false;
     const result = await commitPlans(plans, true).catch((error: unknown) => {
       if (!isUniqueViolation(error)) throw error;
@@ -116,15 +134,13 @@ export function createDrain(options: DrainOptions): Drain {
     });
     const held = plans.filter((plan) => result.held.has(plan.claimed.id));
     const planned = new Map(held.flatMap((plan) => plan.turns).map((turn) => [turn.row.id, turn]));
-    const byConversation = new Map(held.map((plan) => [plan.claimed.id, plan.claimed]));
-    const fresh: { turn: PlannedTurn; started: StartedTurn }[] = [];
-    const promoted: { started: StartedTurn; claimed: ClaimedConversation }[] = [];
+    const fresh: Parameters<DrainOptions["startTurns"]>[0][number][] = [];
+    const promoted: StartedTurn[] = [];
     for (const started of result.turns) {
       if (started.state !== "running") continue;
       const turn = planned.get(started.id);
-      const claimed = byConversation.get(started.conv);
-      if (turn !== undefined) fresh.push({ turn, started });
-      else if (claimed !== undefined) promoted.push({ started, claimed });
+      if (turn === undefined) promoted.push(started);
+      else fresh.push({ turn, started, transcript: transcripts.get(turn.row.conv) });
     }
     for (const rule of held.flatMap((plan) => plan.suppressed)) options.metrics.loopSuppressed(rule);
     options.startTurns(fresh, promoted);

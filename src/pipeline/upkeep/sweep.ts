@@ -118,7 +118,7 @@ export function createSweep(options: SweepOptions): Sweep {
 
   async function endOrphans(ids: readonly string[]): Promise<void> {
     for (const loaded of await loadTurns(database, ids)) {
-      const turn = fromLoaded(loaded, options.directory, { history: null, thread_root: null });
+      const turn = fromLoaded(loaded, options.directory);
       if (turn === undefined) {
         await options.ends.commitWithoutAgent(loaded);
         continue;

@@ -100,8 +100,6 @@ function claimed(envelopes: readonly Envelope[], open: readonly OpenTurn[]): Cla
     })),
     open_turns: open,
     participants: null,
-    history: null,
-    thread_root: null,
     next_due_at: null,
   };
 }

@@ -57,6 +57,9 @@ export const ROUTING_LEASE_MS = 4_000;
 /** Events of one conversation handled per claim; a hotter one yields to others. */
 export const MAX_EVENTS_PER_CLAIM = 50;
 
+/** Open turns of one conversation that a stop or a deletion reaches at once. */
+const MAX_OPEN_TURNS = 1_000;
+
 const CLAIM = {
   name: "claim",
   text: `
@@ -87,19 +90,19 @@ select l.*, (select s.rings from conversations s where s.id = l.id) as rings, ch
     from events e
     left join lateral (select n.* from messages n where e.kind = 'message_created' and n.installation_id = l.installation_id and n.channel_id = l.channel_id
       and n.message_id = e.envelope->'body'->>'messageId' limit 1) m on true
-    where e.conversation_id = l.id and e.state = 'pending'
-      and e.platform_order <= (select max(r.platform_order) from events r where r.conversation_id = l.id and r.state = 'pending' and r.not_before <= now())
+    where e.conversation_id = l.id and e.is_pending
+      and e.platform_order <= (select max(r.platform_order) from events r where r.conversation_id = l.id and r.is_pending and r.not_before <= now())
     order by e.platform_order, e.received_at limit ${MAX_EVENTS_PER_CLAIM}) x) as events,
   (select jsonb_agg(x) from (
     select t.id, t.agent_id, t.state, t.event_id, t.conversation_id, t.reply_conversation_id, t.trigger_message_id, t.restarts, t.not_before <= now() as due
     from (select * from turns a where a.finished_at is null and a.reply_conversation_id = l.id
-      union all select * from turns b where b.finished_at is null and b.conversation_id = l.id and b.reply_conversation_id <> l.id) t
-    order by t.order_no limit 200) x) as open_turns,
+      union all select * from turns b where b.finished_at is null and b.conversation_id = l.id and b.conversation_id <> b.reply_conversation_id) t
+    order by t.order_no limit ${MAX_OPEN_TURNS}) x) as open_turns,
   case when l.thread_id is not null then
     (select jsonb_agg(a.id) from agents a where a.organization_id = l.organization_id
       and (select true from turns t where t.reply_conversation_id = l.id and t.agent_id = a.id limit 1)) end as participants,
   least(
-    (select min(e.not_before) from events e where e.conversation_id = l.id and e.state = 'pending' and e.not_before > now()),
+    (select min(e.not_before) from events e where e.conversation_id = l.id and e.is_pending and e.not_before > now()),
     (select min(t.not_before) from turns t where t.reply_conversation_id = l.id and t.state = 'queued' and t.finished_at is null and t.not_before > now())
   ) as next_due_at
 from leased l cross join relaxed

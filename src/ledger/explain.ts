@@ -91,8 +91,10 @@ export async function findEvent(
 export function listDecisions(sql: SqlRunner, eventId: string): Promise<ExplainedDecision[]> {
   return sql.query(
     {
-      text: `select coalesce(a.handle, d.agent_id) as handle, d.verdict, d.rule, d.turn_id, d.detail, d.decided_at from decisions d left join agents a on a.id = d.agent_id
-        where d.event_id = $1 order by d.decided_at, handle`,
+      text: `select coalesce(a.handle, d->>'agent') as handle, d->>'verdict' as verdict, d->>'rule' as rule, d->>'turn' as turn_id,
+          nullif(d->'detail', 'null'::jsonb) as detail, (r->>'at')::timestamptz as decided_at
+        from events e cross join jsonb_array_elements(e.decisions) r cross join jsonb_array_elements(r->'agents') d left join agents a on a.id = d->>'agent'
+        where e.id = $1 order by decided_at, handle`,
     },
     [eventId],
   );

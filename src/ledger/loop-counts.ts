@@ -23,7 +23,10 @@ export function countRootTurns(sql: SqlRunner, roots: readonly string[]): Promis
   return sql.query(
     {
       name: "count_root_turns",
-      text: "select root_event_id as root, count(*)::int as turns from turns where root_event_id = any($1::text[]) group by 1",
+      text: `select root, count(*)::int as turns from (
+          select event_id as root from turns where event_id = any($1::text[]) and trigger_actor is null
+          union all select root_event_id from turns where root_event_id = any($1::text[]) and trigger_actor is not null
+        ) caused group by 1`,
     },
     [roots],
   );

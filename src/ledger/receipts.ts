@@ -1,4 +1,5 @@
 import type { SqlRunner } from "./connection/database.ts";
+import { ONE_BY_ONE } from "./one-by-one.ts";
 import { SENDING_COLUMNS, type SendingDelivery } from "./replies.ts";
 
 /** What became of one attempt of a delivery. */
@@ -40,7 +41,8 @@ with done as materialized (
     absences = case when i.absent then d.absences + 1 else 0 end, body = case when i.body is null or i.body = 'null'::jsonb then d.body else i.body end,
     delivered_at = case when i.state = 'delivered' then now() end
   from jsonb_to_recordset($2::jsonb) as i(id text, epoch int, state text, message_id text, occurred timestamptz, porder text, code text, reason text, wait_ms int, absent boolean, body jsonb, sender jsonb, dead_letter text)
-  where d.id = i.id and d.epoch = i.epoch and d.owner = $1 and d.state = 'sending'
+  -- The state is written so that no partial index fits it: read through one, all that is being sent would be compared with all receipts.
+  where ${ONE_BY_ONE("i.id")} and d.id = i.id and d.epoch = i.epoch and d.owner = $1 and d.state || '' = 'sending'
   returning d.id, d.turn_id, d.conversation_id, d.organization_id, d.agent_id, d.state, d.message_id, d.fallback_text, d.not_before, d.code, d.reason, d.ordinal,
     i.occurred, i.porder, i.sender, i.dead_letter
 ), msg as (
@@ -82,7 +84,12 @@ with done as materialized (
   select f.follow_up->>'id', f.organization_id, c.installation_id, f.reply_conversation_id, 'message_created', 'turn:' || f.id, coalesce(d.porder, f.follow_up->>'porder'),
     jsonb_set(jsonb_set(f.follow_up->'envelope', '{body,messageId}', to_jsonb(d.message_id)), '{platformOrder}', to_jsonb(coalesce(d.porder, f.follow_up->>'porder'))), now()
   from finished f join conversations c on c.id = f.reply_conversation_id
-  join lateral (select x.message_id, x.porder from done x where x.turn_id = f.id and x.state = 'delivered' and x.message_id is not null order by x.ordinal limit 1) d on true
+  join lateral (select x.message_id, x.porder from (
+      select y.message_id, y.porder, y.ordinal from done y where y.turn_id = f.id and y.state = 'delivered' and y.message_id is not null
+      union all select o.message_id, m.platform_order, o.ordinal from deliveries o
+        join messages m on m.installation_id = c.installation_id and m.channel_id = c.channel_id and m.message_id = o.message_id
+        where o.turn_id = f.id and o.state = 'delivered' and o.ordinal >= 0
+    ) x order by x.ordinal limit 1) d on true
   where f.follow_up is not null and f.follow_up <> 'null'::jsonb and f.state = 'answered'
   on conflict (installation_id, dedupe_key) do nothing
   returning conversation_id
@@ -93,7 +100,7 @@ with done as materialized (
   from (select id, bool_or(route) as route, min(outbox_at) as outbox_at from (
       select conversation_id as id, true as route, null::timestamptz as outbox_at from follow
       union all select f.reply_conversation_id, true, null from finished f
-        where exists (select 1 from turns q where q.reply_conversation_id = f.reply_conversation_id and q.finished_at is null and q.state = 'queued')
+        where (select true from turns q where q.reply_conversation_id = f.reply_conversation_id and q.finished_at is null and q.state = 'queued' limit 1)
       union all select d.conversation_id, false, d.not_before from done d where d.state in ('pending', 'unknown')
       union all select n.conversation_id, false, greatest(n.not_before, now()) from next n where not exists (select 1 from taken k where k.id = n.id)
     ) u group by id) r

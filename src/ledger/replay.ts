@@ -48,7 +48,7 @@ export async function replayDelivery(sql: SqlRunner, deliveryId: string): Promis
         ), turn as (
           update turns t set state = 'delivering', finished_at = null from back b
           where t.id = b.turn_id and t.finished_at is not null
-            and not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id and x.state in ('running', 'waiting', 'delivering'))
+            and not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id and x.is_active)
           returning t.event_id
         ), ev as (
           update events e set open_turns = e.open_turns + 1, state = 'routed', finished_at = null from turn x where e.id = x.event_id

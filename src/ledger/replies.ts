@@ -1,4 +1,5 @@
 import type { SqlRunner } from "./connection/database.ts";
+import { ONE_BY_ONE } from "./one-by-one.ts";
 
 /** The end of one turn: what it becomes, and the platform writes that carry its reply. */
 export interface TurnEndRow {
@@ -64,7 +65,7 @@ with ended as materialized (
     state = case when i.posts > 0 then 'delivering' else i.outcome end, outcome = i.outcome, state_reason = i.reason,
     reply = i.reply, usage = i.usage, follow_up = i.follow_up, replied_at = now(), finished_at = case when i.posts > 0 then null else now() end
   from jsonb_to_recordset($2::jsonb) as i(id text, epoch int, outcome text, reason text, reply jsonb, usage jsonb, follow_up jsonb, posts int, consumed jsonb)
-  where t.id = i.id and t.epoch = i.epoch and t.owner = $1 and t.state = 'running' and (t.cancel_requested is null or i.outcome <> 'answered')
+  where ${ONE_BY_ONE("i.id")} and t.id = i.id and t.epoch = i.epoch and t.owner = $1 and t.state = 'running' and (t.cancel_requested is null or i.outcome <> 'answered')
   returning t.id, t.organization_id, t.agent_id, t.reply_conversation_id, t.event_id, t.asker_id, t.state, t.state_reason, i.consumed
 ), post as materialized (
   select d.*, e.organization_id, e.agent_id, e.reply_conversation_id, e.asker_id
@@ -121,7 +122,7 @@ with ended as materialized (
       union all select conversation_id, false, true from inserted where not $5::boolean
       union all select conversation_id, false, true from preview where state = 'pending'
       union all select reply_conversation_id, true, false from ended e where state <> 'delivering'
-        and exists (select 1 from turns q where q.reply_conversation_id = e.reply_conversation_id and q.finished_at is null and q.state = 'queued')
+        and (select true from turns q where q.reply_conversation_id = e.reply_conversation_id and q.finished_at is null and q.state = 'queued' limit 1)
     ) u group by id) r
   where c.id = r.id
 )

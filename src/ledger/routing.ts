@@ -1,4 +1,5 @@
 import type { SqlRunner } from "./connection/database.ts";
+import { ONE_BY_ONE } from "./one-by-one.ts";
 
 export interface ReleaseRow {
   readonly id: string;
@@ -20,10 +21,9 @@ export interface RoutedEventRow {
   readonly steered: string | null;
 }
 
+/** Whether one agent got a turn for one event, and by which rule. */
 export interface DecisionRow {
   readonly event: string;
-  readonly conv: string;
-  readonly org: string;
   readonly agent: string;
   readonly verdict: string;
   readonly rule: string;
@@ -52,7 +52,7 @@ export interface NewTurnRow {
   readonly restarts: number;
 }
 
-/** Ends a queued turn at once; asks the owner of a running one, and through the sweep of one that people saw begin, to stop. */
+/** Ends a queued turn at once; asks the owner of a running one, and through the sweep of one that people saw begin, to stop; of one being delivered the rest is not sent. */
 export interface CancelRow {
   readonly id: string;
   readonly conv: string;
@@ -88,23 +88,20 @@ const ROUTE = {
   name: "route",
   text: `
 with held as materialized (
-  select c.id, i.rings, i.routed, least(i.next_due, now() + i.again_ms * interval '1 millisecond') as next_due from conversations c
-  join jsonb_to_recordset($2::jsonb) as i(id text, epoch bigint, rings bigint, routed text, next_due timestamptz, again_ms int) on c.id = i.id
-  where c.lease_owner = $1 and c.lease_epoch = i.epoch order by c.id for update of c
+  select c.id, i.rings, i.routed, least(i.next_due, now() + i.again_ms * interval '1 millisecond') as next_due
+  from jsonb_to_recordset($2::jsonb) as i(id text, epoch bigint, rings bigint, routed text, next_due timestamptz, again_ms int)
+  cross join lateral (select x.id from conversations x where x.id = i.id and x.lease_owner = $1 and x.lease_epoch = i.epoch for update) c
+  where ${ONE_BY_ONE("i.id")}
 ), ev_in as materialized (
-  select e.* from jsonb_to_recordset($3::jsonb) as e(id text, conv text, state text, reason text, open_turns int, steered text) join held h on h.id = e.conv
+  select e.* from jsonb_to_recordset($3::jsonb) as e(id text, conv text, state text, reason text, open_turns int, steered text, decisions jsonb) join held h on h.id = e.conv
 ), ev as (
   update events e set state = i.state, state_reason = i.reason, open_turns = i.open_turns, steered_turn_id = i.steered,
+    decisions = case when i.decisions is null then e.decisions else coalesce(e.decisions, '[]'::jsonb) || jsonb_build_object('at', now(), 'agents', i.decisions) end,
     finished_at = case when i.state in ('routed', 'steering', 'pending') then null else now() end,
     not_before = case when i.state = 'pending' then now() + ${HOLD_MS} * interval '1 millisecond' else e.not_before end
   from ev_in i where e.id = i.id and e.state = 'pending' returning e.id
-), dec as (
-  insert into decisions (event_id, agent_id, organization_id, verdict, rule, turn_id, detail)
-  select d.event, d.agent, d.org, d.verdict, d.rule, d.turn, d.detail
-  from jsonb_to_recordset($4::jsonb) as d(event text, conv text, org text, agent text, verdict text, rule text, turn text, detail jsonb) join held h on h.id = d.conv
-  on conflict (event_id, agent_id) do nothing
 ), turn_in as materialized (
-  select t.* from jsonb_to_recordset($5::jsonb) as t(seq int, id text, org text, agent text, conv text, reply_conv text, reply_thread text, reply_path jsonb, event text,
+  select t.* from jsonb_to_recordset($4::jsonb) as t(seq int, id text, org text, agent text, conv text, reply_conv text, reply_thread text, reply_path jsonb, event text,
     trigger_message text, asker text, reason text, start boolean, timeout_ms int, hop int, root text, actor text, restarts int) join held h on h.id = t.conv
 ), reply_conv as (
   insert into conversations (id, organization_id, installation_id, platform, channel_id, thread_id, path, due_at)
@@ -114,7 +111,10 @@ with held as materialized (
   on conflict (id) do nothing
 ), ending as materialized (
   select i.*, exists (select 1 from deliveries d where d.turn_id = i.id and d.preview and not d.final and d.state in ('pending', 'sending', 'open', 'unknown')) as shown
-  from jsonb_to_recordset($7::jsonb) as i(id text, conv text, state text, reason text) join held h on h.id = i.conv
+  from jsonb_to_recordset($6::jsonb) as i(id text, conv text, state text, reason text) join held h on h.id = i.conv
+), unsent as (
+  update deliveries d set state = 'cancelled', reason = i.reason, owner = null from ending i
+  where d.turn_id = i.id and d.state = 'pending' and d.message_id is null and not d.preview
 ), cancelled as (
   update turns t set
     cancel_requested = i.state || ':' || i.reason,
@@ -144,7 +144,7 @@ with held as materialized (
 ), promoted as (
   update turns t set state = 'running', owner = $1, epoch = t.epoch + 1, started_at = now(),
     deadline_at = greatest(t.deadline_at, now() + i.timeout_ms * interval '1 millisecond')
-  from jsonb_to_recordset($6::jsonb) as i(id text, conv text, timeout_ms int) join held h on h.id = i.conv
+  from jsonb_to_recordset($5::jsonb) as i(id text, conv text, timeout_ms int) join held h on h.id = i.conv
   where t.id = i.id and t.state = 'queued' and t.cancel_requested is null
   returning t.id, i.conv, t.state, t.epoch, t.attempt, t.deadline_at, true as promoted
 ), released as (
@@ -152,7 +152,7 @@ with held as materialized (
     routed_order = greatest(c.routed_order, h.routed),
     due_at = case
       when c.rings <> h.rings then c.due_at
-      when exists (select 1 from events e where e.conversation_id = c.id and e.state = 'pending' and e.not_before <= now() and not exists (select 1 from ev_in i where i.id = e.id)) then now()
+      when exists (select 1 from events e where e.conversation_id = c.id and e.is_pending and e.not_before <= now() and not exists (select 1 from ev_in i where i.id = e.id)) then now()
       else h.next_due end
   from held h where c.id = h.id
 )
@@ -171,9 +171,8 @@ export async function commitRouting(
 ): Promise<{ turns: StartedTurn[]; held: Set<string> }> {
   const rows = await sql.query<StartedTurn & { id: string | null }>(ROUTE, [
     commit.owner,
-    JSON.stringify(commit.conversations),
-    JSON.stringify(commit.events),
-    JSON.stringify(commit.decisions),
+    JSON.stringify(commit.conversations.toSorted((one, other) => (one.id < other.id ? -1 : 1))),
+    JSON.stringify(withDecisions(commit.events, commit.decisions)),
     JSON.stringify(commit.turns.map((turn, seq) => ({ ...turn, seq }))),
     JSON.stringify(commit.promote),
     JSON.stringify(commit.cancel),
@@ -182,4 +181,15 @@ export async function commitRouting(
     turns: rows.filter((row) => row.id !== null),
     held: new Set(rows.filter((row) => row.id === null).map((row) => row.conv)),
   };
+}
+
+/** Each event with the decisions about it, in the form in which they are kept. */
+function withDecisions(events: readonly RoutedEventRow[], decisions: readonly DecisionRow[]): unknown[] {
+  const byEvent = Map.groupBy(decisions, (decision) => decision.event);
+  return events.map((event) => ({ ...event, decisions: keptDecisions(byEvent.get(event.id) ?? []) }));
+}
+
+/** Undefined when there is none, for an event that cannot be decided yet. */
+export function keptDecisions(decisions: readonly DecisionRow[]): Omit<DecisionRow, "event">[] | undefined {
+  return decisions.length === 0 ? undefined : decisions.map(({ event: _, ...kept }) => kept);
 }

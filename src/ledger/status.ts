@@ -14,13 +14,15 @@ export async function countWork(sql: SqlRunner): Promise<SystemStatus["work"]> {
   }>({
     name: "count_work",
     text: `select
-      (select count(*)::int from events where finished_at is null and state = 'pending') as pending_events,
-      (select count(*)::int from turns where finished_at is null and state in ('running', 'waiting', 'delivering')) as running_turns,
+      (select count(*)::int from events where is_pending) as pending_events,
+      (select count(*)::int from turns where is_active) as running_turns,
       (select count(*)::int from turns where finished_at is null and state = 'queued') as queued_turns,
       (select count(*)::int from deliveries where state in ('pending', 'sending')) as pending_deliveries,
       (select count(*)::int from deliveries where state = 'unknown') as unknown_deliveries,
       (select count(*)::int from dead_letters where state = 'open') as open_dead_letters,
-      (select (extract(epoch from now() - min(received_at)) * 1000)::float8 from events where finished_at is null) as oldest_open_ms`,
+      (select (extract(epoch from now() - min(at)) * 1000)::float8 from (
+        select min(received_at) as at from events where is_pending
+        union all select min(created_at) from turns where finished_at is null and reply_conversation_id is not null) open) as oldest_open_ms`,
   });
   return {
     pendingEvents: row?.pending_events ?? 0,

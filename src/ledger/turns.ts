@@ -100,17 +100,17 @@ export async function storeDeferredReply(
 ): Promise<"stored" | "used" | "ended" | "unknown"> {
   const [row] = await sql.query<{ known: boolean; ended: boolean; stored: boolean }>(
     {
-      text: `with turn as (select id, organization_id, reply_conversation_id, finished_at, state from turns where id = $1 for update),
+      text: `with turn as (select id, organization_id, reply_conversation_id, finished_at, state, state <> 'queued' and coalesce(deadline_at < now(), false) as late from turns where id = $1 for update),
         stored as (
           insert into deferred_replies (turn_id, organization_id, reply)
-          select id, organization_id, $2::jsonb from turn where finished_at is null and state in ('waiting', 'running', 'queued')
+          select id, organization_id, $2::jsonb from turn where finished_at is null and state in ('waiting', 'running', 'queued') and not late
           on conflict (turn_id) do nothing returning turn_id
         ), woken as (
           update turns t set state = 'queued', not_before = now() from stored s where t.id = s.turn_id and t.state = 'waiting' returning t.reply_conversation_id
         ), rung as (
           update conversations c set due_at = now(), rings = c.rings + 1 from woken w where c.id = w.reply_conversation_id
         )
-        select exists (select 1 from turn) as known, coalesce((select finished_at is not null or state = 'delivering' from turn), false) as ended,
+        select exists (select 1 from turn) as known, coalesce((select finished_at is not null or state = 'delivering' or late from turn), false) as ended,
           exists (select 1 from stored) as stored`,
     },
     [turnId, JSON.stringify(reply)],

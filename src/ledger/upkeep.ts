@@ -80,7 +80,7 @@ export function takeOrphans(
         update turns t set epoch = t.epoch + 1, attempt = t.attempt + case when o.state = 'running' then 1 else 0 end,
           state = case when o.again then 'queued' else 'running' end, owner = case when o.again then null else $1 end
         from orphan o where t.id = o.id
-          and (o.state <> 'queued' or not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id and x.state in ('running', 'waiting', 'delivering')))
+          and (o.state <> 'queued' or not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id and x.is_active))
         returning t.id, t.organization_id, t.event_id, t.reply_conversation_id, t.state, t.attempt
       ), noted as (
         insert into journal (organization_id, event_id, turn_id, verb, outcome, rule, detail)
@@ -168,7 +168,7 @@ export async function settleForgotten(sql: SqlRunner): Promise<number> {
         update turns t set finished_at = now(),
           state = case when t.outcome <> 'answered' then t.outcome
             when exists (select 1 from deliveries o where o.turn_id = t.id and o.state = 'delivered' and o.ordinal >= 0) then 'answered' else 'dead_lettered' end
-        where t.state = 'delivering' and t.finished_at is null and t.replied_at < now() - interval '10 seconds'
+        where t.state = 'delivering' and t.is_active and t.replied_at < now() - interval '10 seconds'
           and not exists (select 1 from deliveries o where o.turn_id = t.id and o.state in ('pending', 'sending', 'open', 'unknown'))
         returning t.id, t.event_id, t.reply_conversation_id, t.state, t.state_reason
       ), ev as (
@@ -198,10 +198,10 @@ export async function findForgotten(sql: SqlRunner): Promise<string[]> {
       ), forgotten as (
         select conversation_id as id, true as route, false as outbox from stranded
         union all select e.conversation_id as id, true as route, false as outbox from events e
-          where e.state = 'pending' and e.not_before < now() - interval '2 seconds' and e.finished_at is null
+          where e.is_pending and e.not_before < now() - interval '2 seconds'
         union all select t.reply_conversation_id, true, false from turns t
           where t.state = 'queued' and t.finished_at is null and t.not_before < now() - interval '2 seconds'
-            and not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id and x.state in ('running', 'waiting', 'delivering'))
+            and not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id and x.is_active)
         union all select d.conversation_id, false, true from deliveries d
           where d.state = 'pending' and d.not_before < now() - interval '2 seconds'
         limit 1000

@@ -27,6 +27,7 @@ import { plainText } from "./render/plain-text.ts";
 import { createTurnEnds } from "./render/turn-ends.ts";
 import { answerCommand } from "./route/command-answers.ts";
 import { createDrain } from "./route/drain.ts";
+import { createExpress } from "./route/express.ts";
 import type { LoopLimits } from "./route/loop-guard.ts";
 import type { ConversationPlan } from "./route/plan.ts";
 import { openTurnSignals } from "./turn-signals.ts";
@@ -63,6 +64,7 @@ export interface Pipeline {
 }
 
 const HEARTBEAT_MS = 1_000;
+const FIRST_ATTEMPT = { epoch: 1, attempt: 1 };
 
 /** Composes the pipeline of one process: ingest → route → assemble → invoke → render → deliver, over the ledger. */
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
@@ -121,26 +123,28 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     onEnd: () => drain.slotFreed(),
   });
   const signals = await openTurnSignals(database, runner, logError);
+  const plan = {
+    directory,
+    newId,
+    limits: options.loopLimits,
+    answerAgeMs: options.answerAgeMs,
+    defaultAgent: options.defaultAgent,
+    answersInThread: (platform: string) => adapters.get(platform)?.limits.answersInThread === true,
+    canSteer,
+  };
+  const slots = {
+    free: () => runner.freeSlots,
+    used: (agentId: string) => runner.activeOf(agentId),
+    most: Math.max(1, Math.ceil(options.maxConcurrentTurns / 4)),
+  };
   const drain = createDrain({
     database,
     owner,
     platforms,
     logger,
     metrics,
-    plan: {
-      directory,
-      newId,
-      limits: options.loopLimits,
-      answerAgeMs: options.answerAgeMs,
-      defaultAgent: options.defaultAgent,
-      answersInThread: (platform) => adapters.get(platform)?.limits.answersInThread === true,
-      canSteer,
-    },
-    freeSlots: () => runner.freeSlots,
-    agentSlots: {
-      used: (agentId) => runner.activeOf(agentId),
-      most: Math.max(1, Math.ceil(options.maxConcurrentTurns / 4)),
-    },
+    plan,
+    slots,
     transcripts,
     startTurns(planned, promoted) {
       for (const { turn, started, transcript } of planned) runner.start(fromPlanned(turn, started, transcript));
@@ -154,10 +158,18 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       for (const plan of plans) signalPlan(plan);
     },
   });
+  const express = createExpress({
+    owner,
+    plan,
+    slots,
+    transcripts,
+    start: (turn, transcript) => runner.start(fromPlanned(turn, FIRST_ATTEMPT, transcript)),
+  });
   const ingest = createIngest({
     database,
     newId,
     metrics,
+    express: roles.worker ? express : undefined,
     ring: (ids) => options.doorbell.ringQuietly(ids),
     holdMs: (platform) => adapters.get(platform)?.limits.orderingHoldMs ?? 0,
   });
@@ -300,6 +312,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     },
     async stop(graceMs) {
       await reconciler.stop();
+      express.stop();
       await drain.stop();
       await runner.stop(graceMs);
       await ends.settle();

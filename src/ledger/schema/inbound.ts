@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { bigint, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex } from "drizzle-orm/pg-core";
+import { bigint, boolean, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex } from "drizzle-orm/pg-core";
 import { createdAt, instant, organizationId } from "./columns.ts";
 
 /** A channel, thread or direct message: the unit of order. `due_at` says when somebody must look; the lease says who does. */
@@ -47,7 +47,14 @@ export const events = pgTable(
     /** pending, routed, steering, then one of: answered, dropped, superseded, cancelled, expired, dead_lettered. */
     state: text("state").notNull().default("pending"),
     stateReason: text("state_reason"),
+    /** Columns of their own for what indexes look at: a change of state that leaves them as they are touches no index. */
+    isPending: boolean("is_pending").generatedAlwaysAs(sql`state = 'pending'`),
     openTurns: integer("open_turns").notNull().default(0),
+    /**
+     * Each time it was routed, `at`, with one record per agent: whether it got a turn, and by which rule. Kept with the event, because rows
+     * and index entries of their own cost as much as the rest of routing.
+     */
+    decisions: jsonb("decisions"),
     steeredTurnId: text("steered_turn_id"),
     /** Not routed before then; later than the receipt where the platform is known to reorder. */
     notBefore: instant("not_before").notNull().defaultNow(),
@@ -57,8 +64,7 @@ export const events = pgTable(
   },
   (table) => [
     uniqueIndex("events_dedupe").on(table.installationId, table.dedupeKey),
-    index("events_pending").on(table.conversationId, table.platformOrder).where(sql`state = 'pending'`),
-    index("events_open").on(table.receivedAt).where(sql`finished_at is null`),
+    index("events_pending").on(table.conversationId, table.platformOrder).where(sql`is_pending`),
     index("events_steering").on(table.steeredTurnId).where(sql`steered_turn_id is not null`),
   ],
 );
@@ -87,20 +93,4 @@ export const messages = pgTable(
     primaryKey({ columns: [table.installationId, table.channelId, table.messageId] }),
     index("messages_conversation").on(table.conversationId, table.platformOrder),
   ],
-);
-
-/** One row per message and agent: whether it got a turn, and by which rule. */
-export const decisions = pgTable(
-  "decisions",
-  {
-    eventId: text("event_id").notNull(),
-    agentId: text("agent_id").notNull(),
-    organizationId: organizationId(),
-    verdict: text("verdict").notNull(),
-    rule: text("rule").notNull(),
-    turnId: text("turn_id"),
-    detail: jsonb("detail"),
-    decidedAt: instant("decided_at").notNull().defaultNow(),
-  },
-  (table) => [primaryKey({ columns: [table.eventId, table.agentId] })],
 );

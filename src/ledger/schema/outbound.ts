@@ -21,6 +21,8 @@ export const turns = pgTable(
     /** queued, running, waiting (for a deferred reply), delivering, then: answered, superseded, cancelled, expired, dead_lettered. */
     state: text("state").notNull(),
     stateReason: text("state_reason"),
+    /** At work for its agent. A column of its own, so that a change of state that leaves it as it is touches no index. */
+    isActive: boolean("is_active").generatedAlwaysAs(sql`state in ('running', 'waiting', 'delivering')`),
     epoch: integer("epoch").notNull().default(1),
     owner: text("owner"),
     attempt: integer("attempt").notNull().default(1),
@@ -44,9 +46,7 @@ export const turns = pgTable(
     finishedAt: instant("finished_at"),
   },
   (table) => [
-    uniqueIndex("turns_one_active")
-      .on(table.replyConversationId, table.agentId)
-      .where(sql`state in ('running', 'waiting', 'delivering')`),
+    uniqueIndex("turns_one_active").on(table.replyConversationId, table.agentId).where(sql`is_active`),
     uniqueIndex("turns_event_agent").on(table.eventId, table.agentId),
     // The second half keeps the planner from reading all open turns through the index of another column.
     index("turns_open")
@@ -54,10 +54,11 @@ export const turns = pgTable(
       .where(sql`finished_at is null and reply_conversation_id is not null`),
     index("turns_open_trigger")
       .on(table.conversationId)
-      .where(sql`finished_at is null and conversation_id is not null`),
+      .where(sql`finished_at is null and conversation_id <> reply_conversation_id`),
     index("turns_owner").on(table.owner).where(sql`finished_at is null and owner is not null`),
     index("turns_participants").on(table.replyConversationId, table.agentId),
-    index("turns_root").on(table.rootEventId),
+    // What a person's own message caused directly is found by the event itself.
+    index("turns_root").on(table.rootEventId).where(sql`trigger_actor is not null`),
     index("turns_pair").on(table.triggerActor, table.agentId, table.createdAt).where(sql`trigger_actor is not null`),
   ],
 );

@@ -5,10 +5,17 @@ import { ParleyError } from "../../errors/parley-error.ts";
 import { cancelChannelTurns, upsertChannels, upsertMemberships, upsertPeople } from "../../ledger/channel-mirror.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import { insertDeadLetter } from "../../ledger/dead-letters.ts";
-import { type IntakeResult, type IntakeRow, insertEvents, type MessageRow } from "../../ledger/intake.ts";
+import {
+  type ExpressIntake,
+  type IntakeResult,
+  type IntakeRow,
+  insertEvents,
+  type MessageRow,
+} from "../../ledger/intake.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
-import { retryDeadlocks } from "../../ledger/sql-states.ts";
+import { isUniqueViolation, retryDeadlocks } from "../../ledger/sql-states.ts";
 import { createBatcher } from "../batcher.ts";
+import type { Express } from "../route/express.ts";
 import { createIntakeMemory } from "./intake-memory.ts";
 import { foldMessages, toChannelRow, toIntakeRow, toMembershipRow, toMessageRow, toPersonRow } from "./intake-rows.ts";
 import { createMirrorMemory, type MirrorRows } from "./mirror-memory.ts";
@@ -29,6 +36,8 @@ export interface IngestPorts {
   readonly metrics: Metrics;
   /** Called after a commit with the conversations that have work now. */
   readonly ring: (conversationIds: readonly string[]) => void;
+  /** Routes with the intake what needs nothing but the message; absent in processes that run no turns. */
+  readonly express: Express | undefined;
   /** How long events of this platform are held to be put in order, in ms. */
   readonly holdMs: (platform: string) => number;
 }
@@ -52,7 +61,7 @@ export function createIngest(options: IngestPorts): Ingest {
       const byKey = new Map(items.map((item) => [`${item.row.inst} ${item.row.dedupe}`, item]));
       const unique = [...byKey.values()];
       const rows = mirror.unknown(mirrorRows(unique));
-      const results = await retryDeadlocks(() => commit(unique, rows));
+      const results = await commitAll(unique, rows);
       mirror.learn(rows);
       const stored = new Map(
         unique.map((item, index) => [
@@ -61,7 +70,8 @@ export function createIngest(options: IngestPorts): Ingest {
         ]),
       );
       // A known event rings again too: its first bell may have been lost with the process that heard it.
-      options.ring([...new Set(unique.filter((item) => item.row.state === "pending").map((item) => item.row.conv))]);
+      const due = unique.filter((item) => item.row.state === "pending" && results.get(item.row.id)?.started !== true);
+      options.ring([...new Set(due.map((item) => item.row.conv))]);
       return items.map((item) => {
         const known = stored.get(`${item.row.inst} ${item.row.dedupe}`);
         const fresh = known?.result?.fresh === true && known.item === item;
@@ -71,7 +81,27 @@ export function createIngest(options: IngestPorts): Ingest {
     },
   });
 
-  async function commit(items: readonly Item[], rows: MirrorRows): Promise<Map<string, IntakeResult>> {
+  async function commitAll(items: readonly Item[], rows: MirrorRows): Promise<Map<string, IntakeResult>> {
+    const express = options.express?.plan(items);
+    let started: ReadonlySet<string> = new Set();
+    try {
+      const results = await retryDeadlocks(() => commit(items, rows, express?.intake)).catch((error: unknown) => {
+        // Another process started one of these agents in the same conversation: let every event take its turn there.
+        if (express === undefined || !isUniqueViolation(error)) throw error;
+        return commit(items, rows, undefined);
+      });
+      started = new Set([...results.values()].filter((result) => result.started).map((result) => result.id));
+      return results;
+    } finally {
+      express?.settle(started);
+    }
+  }
+
+  async function commit(
+    items: readonly Item[],
+    rows: MirrorRows,
+    express: ExpressIntake | undefined,
+  ): Promise<Map<string, IntakeResult>> {
     const messages = foldMessages(
       items
         .map((item) => toMessageRow(item.row.id, item.envelope))
@@ -80,13 +110,13 @@ export function createIngest(options: IngestPorts): Ingest {
     const ended = items.filter((item) => endsMembership(item.envelope));
     const events = items.map((item) => item.row);
     if (rows.channels.length + rows.people.length + rows.memberships.length + ended.length === 0) {
-      return indexById(await insertEvents(database, events, messages));
+      return indexById(await insertEvents(database, events, messages, express));
     }
     return await database.transaction(async (tx) => {
       if (rows.channels.length > 0) await upsertChannels(tx, rows.channels);
       if (rows.people.length > 0) await upsertPeople(tx, rows.people);
       if (rows.memberships.length > 0) await upsertMemberships(tx, rows.memberships);
-      const results = await insertEvents(tx, events, messages);
+      const results = await insertEvents(tx, events, messages, express);
       if (ended.length > 0) {
         await cancelChannelTurns(
           tx,

@@ -40,7 +40,7 @@ export interface RunnableTurn {
 /** A turn just opened by routing. */
 export function fromPlanned(
   planned: PlannedTurn,
-  started: StartedTurn,
+  started: Pick<StartedTurn, "epoch" | "attempt">,
   transcript: RunnableTurn["transcript"],
 ): RunnableTurn {
   const { row, agent, envelope, claimed, replyPath } = planned;

@@ -27,10 +27,12 @@ export interface DrainOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly plan: Omit<PlanContext, "loops" | "takeSlot">;
-  /** How many turns of this agent run here, and how many may. */
-  readonly agentSlots: { readonly used: (agentId: string) => number; readonly most: number };
-  /** How many more turns this process can run now; routing waits while there are none. */
-  readonly freeSlots: () => number;
+  /** How many more turns this process can run now (routing waits while there are none), how many of an agent it runs, and how many of one it may. */
+  readonly slots: {
+    readonly free: () => number;
+    readonly used: (agentId: string) => number;
+    readonly most: number;
+  };
   readonly transcripts: Transcripts;
   /** Takes over turns that are running now. */
   readonly startTurns: (
@@ -72,7 +74,7 @@ export function createDrain(options: DrainOptions): Drain {
   }
 
   async function round(): Promise<boolean> {
-    const limit = Math.min(MAX_CONVERSATIONS, options.freeSlots());
+    const limit = Math.min(MAX_CONVERSATIONS, options.slots.free());
     full = limit <= 0;
     if (full) return false;
     const claimed = await claimDue(database, {
@@ -93,8 +95,8 @@ export function createDrain(options: DrainOptions): Drain {
     const loops = await loadLoopCounts(database, flat, options.plan.limits.pairWindowMs);
     const taken = new Map<string, number>();
     const takeSlot = (agentId: string): boolean => {
-      const used = options.agentSlots.used(agentId) + (taken.get(agentId) ?? 0);
-      if (used >= options.agentSlots.most) return false;
+      const used = options.slots.used(agentId) + (taken.get(agentId) ?? 0);
+      if (used >= options.slots.most) return false;
       taken.set(agentId, (taken.get(agentId) ?? 0) + 1);
       return true;
     };

@@ -34,6 +34,15 @@ export async function loadLoopCounts(
     for (const row of await countRootTurns(sql, [...new Set(machines.map(({ id, envelope }) => rootOf(envelope, id)))]))
       roots.set(row.root, row.turns);
   }
+  return loopCounts(pairs, roots);
+}
+
+/** The counts for messages of people, with which nothing has been caused before. */
+export function noLoopCounts(): LoopCounts {
+  return loopCounts(new Map(), new Map());
+}
+
+function loopCounts(pairs: Map<string, number>, roots: Map<string, number>): LoopCounts {
   return {
     facts(envelope, eventId, agentId) {
       const actor = actorOf(envelope);

@@ -133,24 +133,23 @@ function planEvent(
       return planTurns(plan, event, envelope, open, context, restarts);
     }
     case "message_deleted": {
-      const stopped = endOpenTurns(
-        plan,
-        open,
-        (turn) => turn.trigger_message_id === envelope.body.messageId,
-        "cancelled",
-        "trigger_deleted",
-      );
+      const isItsTrigger = (turn: OpenTurn): boolean => turn.trigger_message_id === envelope.body.messageId;
+      // What is being delivered goes no further than the part that is on its way.
+      for (const turn of open.values())
+        if (turn.state === "delivering" && isItsTrigger(turn))
+          plan.cancel.push({ id: turn.id, conv: plan.claimed.id, state: "cancelled", reason: "trigger_deleted" });
+      const stopped = endOpenTurns(plan, open, isItsTrigger, "cancelled", "trigger_deleted");
       return end("dropped", stopped.length > 0 ? "trigger_of_open_turns_deleted" : "recorded");
     }
     case "session_stopped": {
-      const stopped = endOpenTurns(plan, open, () => true, "cancelled", "stopped_by_person");
+      const stopped = endOpenTurns(plan, open, () => true, "cancelled", "stopped_by_person", "planned_too");
       plan.commands.push({ envelope, stopped: stopped.length });
       return end("answered", `stopped_${stopped.length}_turns`);
     }
     case "command_invoked": {
       if (ANSWERED_COMMANDS.has(envelope.body.command)) {
         const stopped = STOP_COMMANDS.has(envelope.body.command)
-          ? endOpenTurns(plan, open, () => true, "cancelled", "stopped_by_command")
+          ? endOpenTurns(plan, open, () => true, "cancelled", "stopped_by_command", "planned_too")
           : [];
         plan.commands.push({ envelope, stopped: stopped.length });
         return end("answered", `command_${envelope.body.command}`);
@@ -205,7 +204,7 @@ function planTurns(
         : undefined;
     if (turn?.steered !== undefined) steered.push(turn.steered);
     if (turn?.planned !== undefined) opened.push(turn.planned);
-    plan.decisions.push(decisionRow(event, claimed, decision, turn, late));
+    plan.decisions.push(decisionRow(event, decision, turn, late));
   }
   plan.turns.push(...opened);
   const [steeredInto] = steered;
@@ -239,7 +238,8 @@ function openTurn(
     return { steered: running.id };
   }
   if (active.length > 0 && agent.definition.turnMode === "interrupt") {
-    endOpenTurns(plan, open, (turn) => active.includes(turn), "superseded", "interrupted_by_newer_message");
+    const reason = "interrupted_by_newer_message";
+    endOpenTurns(plan, open, (turn) => active.includes(turn), "superseded", reason, "planned_too");
   }
   context.loops.planned(envelope, event.id, agent.agentId);
   const free = !active.some((turn) => open.has(turn.id));
@@ -289,24 +289,47 @@ function replyPathOf(envelope: RoutableEnvelope, agent: DirectoryAgent, context:
   return { ...conversation, thread: { id: message } };
 }
 
-/** Marks matching turns as ended: queued ones at once, running ones by asking their owner; turns planned in this round are kept out of it. */
+/**
+ * Marks matching turns as ended: queued ones at once, running ones by asking their owner. Turns planned in this round have the newest words
+ * already and are spared by an edit; what ends them too, takes them back as if they had never been planned.
+ */
 function endOpenTurns(
   plan: ConversationPlan,
   open: Map<string, OpenTurn>,
   matches: (turn: OpenTurn) => boolean,
   state: CancelRow["state"],
   reason: string,
+  reach: "committed" | "planned_too" = "committed",
 ): OpenTurn[] {
   const ended = [...open.values()].filter(
-    (turn) => turn.planned !== true && turn.state !== "delivering" && matches(turn),
+    (turn) => (reach === "planned_too" || turn.planned !== true) && turn.state !== "delivering" && matches(turn),
   );
   for (const turn of ended) {
     open.delete(turn.id);
+    if (turn.planned === true) {
+      takeBack(plan, turn, state, reason);
+      continue;
+    }
     plan.cancel.push({ id: turn.id, conv: plan.claimed.id, state, reason });
     if (turn.state === "running")
       open.set(`ending ${turn.id}`, { ...turn, id: `ending ${turn.id}`, state: "delivering" });
   }
   return ended;
+}
+
+/** Undoes a turn that this round planned: its event ends with it when it has no other. */
+function takeBack(plan: ConversationPlan, turn: OpenTurn, state: CancelRow["state"], reason: string): void {
+  plan.turns.splice(0, plan.turns.length, ...plan.turns.filter((planned) => planned.row.id !== turn.id));
+  replace(plan.decisions, (row) => (row.turn === turn.id ? { ...row, verdict: "no", rule: reason, turn: null } : row));
+  replace(plan.events, (row) => {
+    if (row.id !== turn.event_id || row.state !== "routed") return row;
+    const left = row.open_turns - 1;
+    return left > 0 ? { ...row, open_turns: left } : { ...row, state, reason, open_turns: 0 };
+  });
+}
+
+function replace<Row>(rows: Row[], change: (row: Row) => Row): void {
+  for (const [index, row] of rows.entries()) rows[index] = change(row);
 }
 
 /** The next queued turn of each agent that is not at work here starts now. */
@@ -355,15 +378,12 @@ function eventRow(
 
 function decisionRow(
   event: ClaimedEvent,
-  claimed: ClaimedConversation,
   decision: Decision,
   turn: { planned?: PlannedTurn; steered?: string } | undefined,
   late: boolean,
 ): DecisionRow {
   return {
     event: event.id,
-    conv: claimed.id,
-    org: claimed.organization_id,
     agent: decision.agentId,
     verdict: turn?.steered === undefined ? decision.verdict : "steered",
     rule: decision.rule,

@@ -66,7 +66,7 @@ const POINTS: readonly CrashPoint[] = [
     what: "turn committed, agent not called",
     stop: { at: "sql:route", when: "after", nth: 6 },
     victim: "worker",
-    reduced: ["pglite"],
+    reduced: ["postgres"],
   },
   {
     name: "cp5",

@@ -59,7 +59,7 @@ async function answersTo(text: string, threadTs?: string): Promise<{ ts: string;
 async function decisionsOn(ts: string): Promise<Record<string, string>> {
   const rows = await parley.ledger.query<{ handle: string; verdict: string; rule: string }>(
     {
-      text: `select a.handle, d.verdict, d.rule from decisions d join agents a on a.id = d.agent_id join events e on e.id = d.event_id
+      text: `select a.handle, d->>'verdict' as verdict, d->>'rule' as rule from events e cross join jsonb_array_elements(e.decisions) r cross join jsonb_array_elements(r->'agents') d join agents a on a.id = d->>'agent'
         where e.envelope->'body'->>'messageId' = $1 and e.envelope->'sender'->>'kind' = 'human'`,
     },
     [ts],

@@ -175,7 +175,12 @@ it("lets agents talk for four hops after a person and then falls silent", async 
   const asked = post(parley.ask("ping", "go"));
   await until(() => answers(asked).length === 5);
   await until(
-    async () => (await parley.ledger.query({ text: "select 1 from decisions where rule = 'hop_limit'" })).length > 0,
+    async () =>
+      (
+        await parley.ledger.query({
+          text: `select 1 from events where decisions @? '$[*].agents[*] ? (@.rule == "hop_limit")'`,
+        })
+      ).length > 0,
   );
   expect(answers(asked)).toHaveLength(5);
   expect(

@@ -155,3 +155,47 @@ it("ends an event that routing chokes on as a dead letter, and routes those arou
   expect(plan.failed).toMatchObject([{ eventId: "e_2" }]);
   expect(plan.decisions.some((row) => row.event === "e_2")).toBe(false);
 });
+
+const stopping = (id: string): Envelope => Envelope.parse({ ...naming(id, []), kind: "session_stopped", body: {} });
+
+it("a stop that is routed with the message before it ends that message too", () => {
+  const envelopes = [naming("1", ["keel", "helm"]), stopping("2"), naming("3", ["keel"])];
+  const plan = planConversation(claimed(envelopes, []), envelopes, context());
+  expect(plan.events.map((event) => `${event.id}:${event.state}:${event.reason}`)).toEqual([
+    "e_1:cancelled:stopped_by_person",
+    "e_2:answered:stopped_2_turns",
+    "e_3:routed:null",
+  ]);
+  expect(plan.turns.map((turn) => turn.row.event)).toEqual(["e_3"]);
+  expect(plan.decisions.filter((row) => row.event === "e_1" && row.turn !== null)).toEqual([]);
+});
+
+it("of two messages that are routed together, an agent that is interrupted answers the newer", () => {
+  agents.push(agent("bell", "interrupt"));
+  const envelopes = [naming("1", ["bell"]), naming("2", ["bell"])];
+  const plan = planConversation(claimed(envelopes, []), envelopes, context());
+  agents.pop();
+  expect(plan.events).toMatchObject([
+    { state: "superseded", reason: "interrupted_by_newer_message" },
+    { state: "routed" },
+  ]);
+  expect(plan.turns.map(({ row }) => [row.event, row.start])).toEqual([["e_2", true]]);
+});
+
+it("a deleted message keeps the parts of its answer that are not on their way from being sent", () => {
+  const deleted = Envelope.parse({ ...naming("2", []), kind: "message_deleted", body: { messageId: "1" } });
+  const [running] = planConversation(claimed([naming("1", ["keel"])], []), [naming("1", ["keel"])], context()).turns;
+  const open: OpenTurn = {
+    id: running?.row.id ?? "",
+    agent_id: running?.row.agent ?? "",
+    state: "delivering",
+    event_id: "e_1",
+    conversation_id: "c_1",
+    reply_conversation_id: "c_1",
+    trigger_message_id: "1",
+    restarts: 0,
+    due: true,
+  };
+  const plan = planConversation(claimed([deleted], [open]), [deleted], context());
+  expect(plan.cancel).toMatchObject([{ id: open.id, state: "cancelled", reason: "trigger_deleted" }]);
+});

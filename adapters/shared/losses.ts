@@ -1,6 +1,7 @@
 import type { RenderLoss } from "../../src/contracts/adapter.ts";
 import type { ReplyPart } from "../../src/envelope/reply.ts";
 import { type MarkdownGaps, markdownLosses } from "./markdown-losses.ts";
+import { prepareReply, type ReplyLimits } from "./prepared-reply.ts";
 
 /** A loss without its place in the reply. */
 export type Loss = Omit<RenderLoss, "part">;
@@ -22,14 +23,12 @@ export interface PlatformGaps {
   readonly parts?: Partial<Record<ReplyPart["type"], Loss>>;
   /** Approval requests that do not fit; undefined for one that does. */
   readonly approval?: (part: Approval) => Loss | undefined;
-  /** Set where the subject of an approval is shown as Markdown rather than as it is. */
-  readonly markdownSubjects?: boolean;
   readonly inputRequest?: (part: InputRequest) => Loss | undefined;
   readonly artifact?: (part: Artifact, bytes: number) => Loss | undefined;
   /** Short lines (errors, hand-overs, tasks) longer than this are cut, in UTF-16 code units. */
   readonly line?: { readonly maxChars: number; readonly shownAs: string };
-  /** Indexes of text parts that are too long for posts and go as files; from `longTextsOf`. */
-  readonly longTexts?: { readonly parts: ReadonlySet<number>; readonly shownAs: string };
+  /** The limits that the renderer gives to `prepareReply`. */
+  readonly limits?: ReplyLimits;
 }
 
 /**
@@ -39,14 +38,16 @@ export interface PlatformGaps {
  */
 export function findLosses(parts: readonly ReplyPart[], gaps: PlatformGaps): readonly RenderLoss[] {
   const losses: RenderLoss[] = [];
+  const prepared = prepareReply(parts, gaps.limits);
   const shownStatus = lastingStatus(parts);
-  parts.forEach((part, index) => {
-    const seen = new Set<string>();
-    for (const loss of lossesOf(part, index, gaps, shownStatus)) {
-      if (seen.has(loss.what)) continue;
-      seen.add(loss.what);
-      losses.push({ part: index, ...loss });
-    }
+  prepared.parts.forEach((part, place) => {
+    const index = prepared.originals[place] ?? 0;
+    const found = prepared.asFiles.has(index)
+      ? fileLosses(part, parts[index])
+      : lossesOf(part, { gaps, shownStatus, simplified: prepared.simplified.has(index) });
+    for (const loss of found)
+      if (!losses.some((known) => known.part === index && known.what === loss.what))
+        losses.push({ part: index, ...loss });
   });
   return losses;
 }
@@ -59,17 +60,26 @@ function lastingStatus(parts: readonly ReplyPart[]): ReplyPart | undefined {
   return lasting ? undefined : parts.findLast((part) => part.type === "status");
 }
 
-function lossesOf(
-  part: ReplyPart,
-  index: number,
-  gaps: PlatformGaps,
-  shownStatus: ReplyPart | undefined,
-): readonly Loss[] {
+/** A text that became its beginning and a file is told once. */
+function fileLosses(made: ReplyPart, original: ReplyPart | undefined): readonly Loss[] {
+  if (made.type !== "text" || original?.type !== "text") return [];
+  const what = `text of ${original.markdown.length} characters`;
+  return [{ what, shownAs: "its beginning, and the whole as a file" }];
+}
+
+interface Shown {
+  readonly gaps: PlatformGaps;
+  readonly shownStatus: ReplyPart | undefined;
+  readonly simplified: boolean;
+}
+
+function lossesOf(part: ReplyPart, { gaps, shownStatus, simplified }: Shown): readonly Loss[] {
   if (part.type === "status" && part !== shownStatus)
     return [{ what: "status", shownAs: "shown while the agent works, not in what stays" }];
-  if (part.type === "text" && gaps.longTexts?.parts.has(index))
-    return [{ what: `text of ${part.markdown.length} characters`, shownAs: gaps.longTexts.shownAs }];
-  return [gaps.parts?.[part.type], ...ownLosses(part, gaps)].filter((loss) => loss !== undefined);
+  const tooMuch = { what: "markup that takes too long to read", shownAs: "plain text in a code block" };
+  return [simplified ? tooMuch : undefined, gaps.parts?.[part.type], ...ownLosses(part, gaps)].filter(
+    (loss) => loss !== undefined,
+  );
 }
 
 function ownLosses(part: ReplyPart, gaps: PlatformGaps): readonly (Loss | undefined)[] {
@@ -80,7 +90,7 @@ function ownLosses(part: ReplyPart, gaps: PlatformGaps): readonly (Loss | undefi
       return [
         gaps.approval?.(part),
         ...markdownLosses(part.prompt, gaps.markdown),
-        ...(gaps.markdownSubjects ? markdownLosses(part.subject ?? "", gaps.markdown) : []),
+        ...(gaps.limits?.plainSubjects ? [] : markdownLosses(part.subject ?? "", gaps.markdown)),
       ];
     case "input_request":
       return [gaps.inputRequest?.(part), ...markdownLosses(part.prompt, gaps.markdown)];

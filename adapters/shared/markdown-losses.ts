@@ -1,3 +1,4 @@
+import { maskStretches, stretchesOf } from "./markdown-stretches.ts";
 import { childrenOf, type MarkdownNode, parseMarkdown } from "./markdown-tree.ts";
 
 /** Markdown that a platform cannot show as it is, each with the words for what stands there instead; absent means shown. */
@@ -33,7 +34,7 @@ export function markdownLosses(markdown: string, gaps: MarkdownGaps): readonly M
     const depth = node.type === "list" ? listDepth + 1 : listDepth;
     for (const child of childrenOf(node)) visit(child, depth);
   };
-  const root = parseMarkdown(markdown);
+  const root = parseMarkdown(maskStretches(markdown, stretchesOf(markdown), ({ isFence }) => !isFence));
   for (const block of root.children) if (block.type === "definition") definitions.set(block.identifier, block.url);
   visit(root, 0);
   return [...losses].map(([what, shownAs]) => ({ what, shownAs }));

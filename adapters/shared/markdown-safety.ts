@@ -1,3 +1,5 @@
+import { fenced, readFence } from "./markdown-fence.ts";
+import { type MarkdownStretch, maskStretches, stretchesOf } from "./markdown-stretches.ts";
 import {
   childrenOf,
   hasRange,
@@ -30,6 +32,9 @@ const ANGLE_SEQUENCE = /<[@!#][^<>\s]{1,200}>/uy;
 const HIDDEN_SIGN =
   /&(?=#\d{1,7};|#[xX][0-9a-fA-F]{1,6};|(?:LT|colon|sol|period|commat|excl|num|lbrack|lsqb|lpar|bsol|grave|NewLine|Tab);)/gu;
 
+/** A link reference definition makes links of plain brackets elsewhere. */
+const DEFINITION = /^ {0,3}\[[^\]\n]+\]:/mu;
+
 interface Edit {
   readonly start: number;
   readonly end: number;
@@ -49,10 +54,36 @@ export function neutraliseMarkdown(source: string, options: NeutraliseOptions): 
   return neutraliseTree(withoutHtml, options);
 }
 
+interface Looked {
+  /** The source with blanks for what needs no parser: code, and prose that holds nothing to mention, link or break out. */
+  readonly prose: string;
+  readonly fences: readonly MarkdownStretch[];
+  /** A backtick outside code: another renderer may see code begin and end elsewhere, so code is no safe place here. */
+  readonly strayBacktick: boolean;
+}
+
+function lookAt(source: string): Looked {
+  const stretches = stretchesOf(source);
+  const isSuspicious = DEFINITION.test(source) ? (text: string) => /[[\]]/u.test(text) : () => false;
+  let strayBacktick = false;
+  const prose = maskStretches(source, stretches, ({ isFence }, text) => {
+    if (isFence) return false;
+    const isKept = SUSPICIOUS.test(text) || isSuspicious(text);
+    if (!isKept && text.includes("`")) strayBacktick ||= text.split("`").length % 2 === 0;
+    return isKept;
+  });
+  return { prose, fences: stretches.filter(({ isFence }) => isFence), strayBacktick };
+}
+
 /** First pass: afterwards no `<` stands outside code, so that the second pass meets no raw HTML that could hide a link. */
 function escapeAngles(source: string, options: NeutraliseOptions): string {
-  const edits: Edit[] = [];
-  walkMarkdown(parseMarkdown(source), (node) => {
+  const { prose, fences } = lookAt(source);
+  const edits: Edit[] = fences.map(({ start, end }) => ({
+    start,
+    end,
+    text: source.slice(start, end).replace(CONTROL_IN_CODE, `<${WORD_JOINER}`),
+  }));
+  walkMarkdown(parseMarkdown(prose), (node) => {
     if (!hasRange(node)) return false;
     if (node.type === "code" || node.type === "inlineCode") {
       const { start, end } = rangeOf(node);
@@ -116,20 +147,24 @@ class TreePass {
   readonly #root: MarkdownRoot;
   readonly #definitions: ReadonlyMap<string, string>;
   readonly #referenced: ReadonlySet<string>;
-  /** A backtick outside code: another renderer may see code begin and end elsewhere, so code is no safe place here. */
+  readonly #fences: readonly MarkdownStretch[];
   readonly #doubtful: boolean;
   readonly #edits: Edit[] = [];
 
   constructor(source: string, options: NeutraliseOptions) {
     this.#source = source;
     this.#options = options;
-    this.#root = parseMarkdown(source);
+    const { prose, fences, strayBacktick } = lookAt(source);
+    this.#root = parseMarkdown(prose);
+    this.#fences = fences;
     this.#definitions = definitionsOf(this.#root);
     this.#referenced = referencedDefinitions(this.#root);
-    this.#doubtful = hasStrayBacktick(this.#root, source);
+    this.#doubtful = strayBacktick || hasStrayBacktick(this.#root, source);
   }
 
   run(): string {
+    for (const { start, end } of this.#fences)
+      this.#edits.push({ start, end, text: this.#fence(this.#source.slice(start, end)) });
     this.#visitChildren(this.#root);
     return applyEdits(this.#source, this.#edits, (text) => text);
   }
@@ -171,6 +206,14 @@ class TreePass {
     return this.#doubtful || holdsFences ? inertText(text) : text;
   }
 
+  #fence(text: string): string {
+    const { marks, info, code, isClosed } = readFence(text);
+    const isPlain = isClosed && marks.startsWith("`") && /^[\w+#.-]*$/u.test(info);
+    const shown = isPlain ? text.trimEnd() : fenced(code.replace(CONTROL_IN_CODE, `<${WORD_JOINER}`), firstWord(info));
+    // What follows an open fence is code that has not come yet.
+    return this.#code(shown, code.includes("```")) + (isClosed ? text.slice(text.trimEnd().length) : "");
+  }
+
   /** Undefined when the node stays and its children are looked at. */
   #replacementOf(node: MarkdownNode, original: string, start: number): string | undefined {
     switch (node.type) {
@@ -197,6 +240,10 @@ class TreePass {
   }
 }
 
+function firstWord(info: string): string {
+  return /^\S*/u.exec(info)?.[0] ?? "";
+}
+
 function linkText(node: MarkdownNode, url: string, source: string, options: NeutraliseOptions): string {
   const { start, end } = rangeOf(node);
   const original = source.slice(start, end);
@@ -205,7 +252,7 @@ function linkText(node: MarkdownNode, url: string, source: string, options: Neut
   const first = childrenOf(node)[0];
   const last = childrenOf(node).at(-1);
   const label = first === undefined || last === undefined ? "" : source.slice(rangeOf(first).start, rangeOf(last).end);
-  const inner = neutraliseTree(label, { linkHosts: [] });
+  const inner = SUSPICIOUS.test(label) ? neutraliseTree(label, { linkHosts: [] }) : label;
   if (isListed(url, options)) return `[${inner}](${encodeSigns(url)})`;
   const shown = shownUrl(url);
   return label === url || label === shown || shown === "" ? codeSpan(shown || label) : `${inner} (${codeSpan(shown)})`;
@@ -300,13 +347,6 @@ function linePrefix(source: string, offset: number): string {
 function plainCodeSpan(value: string, original: string): string {
   if (value.includes("`")) return original.replace(/:\/\//gu, `:${WORD_JOINER}//`).replace(/\n/gu, " ");
   return original.startsWith("``") || original.includes("\n") ? `\`${value.replace(/\n/gu, " ")}\`` : original;
-}
-
-/** Puts code between fences that are longer than any run of backticks inside. */
-export function fenced(code: string, language: string): string {
-  const longestRun = Math.max(2, ...Array.from(code.matchAll(/`+/gu), (run) => run[0].length));
-  const fence = "`".repeat(longestRun + 1);
-  return `${fence}${language.replace(/[^\w+#.-]/gu, "")}\n${code}\n${fence}`;
 }
 
 function definitionsOf(root: MarkdownRoot): ReadonlyMap<string, string> {

@@ -1,15 +1,36 @@
 import remarkGfm from "remark-gfm";
 import remarkParse from "remark-parse";
 import { unified } from "unified";
+import { markdownCostUs } from "./markdown-stretches.ts";
 
 const processor = unified().use(remarkParse).use(remarkGfm).freeze();
 
 export type MarkdownRoot = ReturnType<typeof processor.parse>;
 export type MarkdownNode = MarkdownRoot | MarkdownRoot["children"][number];
 
-/** Parses CommonMark with tables, strikethrough and bare links; never throws, any text is Markdown. */
+/** Estimated time beyond which a text is not parsed, in microseconds; `boundMarkdown` keeps well below it. */
+const MAX_PARSE_US = 500_000;
+
+/**
+ * Parses CommonMark with tables, strikethrough, footnotes and bare links; never throws, any text is Markdown.
+ *
+ * A text that would block the process for long (see `boundMarkdown`, which saves what can be saved of it) is one code block.
+ */
 export function parseMarkdown(source: string): MarkdownRoot {
+  if (source.length > UNCHECKED_CHARS && markdownCostUs(source) > MAX_PARSE_US) return asCode(source);
   return processor.parse(source);
+}
+
+/** Whatever a text of this length is, it is parsed in milliseconds. */
+const UNCHECKED_CHARS = 256;
+
+function asCode(source: string): MarkdownRoot {
+  const lines = source.split("\n");
+  const position = {
+    start: { line: 1, column: 1, offset: 0 },
+    end: { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1, offset: source.length },
+  };
+  return { type: "root", position, children: [{ type: "code", value: source, position }] };
 }
 
 /** The children of any node, empty for leaves. */

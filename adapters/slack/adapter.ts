@@ -128,7 +128,7 @@ export class SlackAdapter implements ChatAdapter {
   }
 
   losses(parts: readonly ReplyPart[]): readonly RenderLoss[] {
-    return findLosses(parts, slackGaps(parts, this.#config.linkHosts));
+    return findLosses(parts, slackGaps(this.#config.linkHosts));
   }
 
   send(post: OutboundPost): Promise<Receipt> {

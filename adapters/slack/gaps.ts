@@ -1,9 +1,7 @@
-import type { ReplyPart } from "../../src/envelope/reply.ts";
-import { longTextsOf } from "../shared/long-texts.ts";
 import type { PlatformGaps } from "../shared/losses.ts";
 import { isListedLink } from "../shared/markdown-safety.ts";
 import { approvalBlock, inputBlock, MAX_CONTEXT_CHARS } from "./blocks.ts";
-import { LONG_TEXTS } from "./render.ts";
+import { REPLY_LIMITS } from "./render.ts";
 
 /**
  * What Slack cannot show of a reply.
@@ -11,7 +9,7 @@ import { LONG_TEXTS } from "./render.ts";
  * `markdown` blocks show tables, lists, code and quotes, but headings in one size, no pictures and no footnotes.
  * https://docs.slack.dev/reference/block-kit/blocks/markdown-block
  */
-export function slackGaps(parts: readonly ReplyPart[], linkHosts: readonly string[]): PlatformGaps {
+export function slackGaps(linkHosts: readonly string[]): PlatformGaps {
   return {
     markdown: {
       headings: { levels: 1, shownAs: "a heading, all levels in one size" },
@@ -20,7 +18,6 @@ export function slackGaps(parts: readonly ReplyPart[], linkHosts: readonly strin
       footnote: "its source as text",
       link: (url) => (isListedLink(url, linkHosts) ? undefined : "its words and its address as code"),
     },
-    markdownSubjects: true,
     toolDetails: "left out; the tool's name and outcome are shown",
     line: { maxChars: MAX_CONTEXT_CHARS - 20, shownAs: "its beginning" },
     approval: (part) =>
@@ -31,6 +28,6 @@ export function slackGaps(parts: readonly ReplyPart[], linkHosts: readonly strin
       inputBlock(part) === undefined
         ? { what: `form of ${part.fields.length} fields`, shownAs: "its questions in words" }
         : undefined,
-    longTexts: { parts: longTextsOf(parts, LONG_TEXTS), shownAs: "its beginning, and the whole as a file" },
+    limits: REPLY_LIMITS,
   };
 }

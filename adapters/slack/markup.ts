@@ -24,12 +24,17 @@ export function toSlackMarkdown(markdown: string, options: MarkupOptions): strin
 
 /** Safe Markdown in pieces that each fit into one message; nothing but blanks between the pieces is lost. */
 export function toSlackPieces(markdown: string, options: MarkupOptions): string[] {
-  const pieces = splitMarkdown(toSlackMarkdown(markdown, options), SPLIT_CHARS);
-  if (pieces.length === 1) return pieces;
-  // A cut through a very long link or code span may have set free what was inside.
-  return pieces
-    .map((piece) => toSlackMarkdown(piece, options))
-    .flatMap((piece) => (piece.length <= MAX_MARKDOWN_CHARS ? [piece] : splitMarkdown(piece, SPLIT_CHARS)));
+  // Cut first: a piece is made safe as what it is, also where a cut went through a very long link or code span.
+  return splitMarkdown(markdown, SPLIT_CHARS).flatMap((piece) => fitted(toSlackMarkdown(piece, options), options));
+}
+
+/** Escaping may make a text several times as long; its pieces are made safe again, which changes little. */
+function fitted(safe: string, options: MarkupOptions): string[] {
+  if (safe.length <= MAX_MARKDOWN_CHARS) return [safe];
+  return splitMarkdown(safe, SPLIT_CHARS).flatMap((piece) => {
+    const again = toSlackMarkdown(piece, options);
+    return again.length <= MAX_MARKDOWN_CHARS ? [again] : splitMarkdown(again, SPLIT_CHARS);
+  });
 }
 
 /** Text that Slack shows as it is, in `text` and in mrkdwn: no mention, no link, no control sequence. */

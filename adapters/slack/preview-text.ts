@@ -1,11 +1,18 @@
+import { boundMarkdown } from "../shared/markdown-bound.ts";
 import { MAX_MARKDOWN_CHARS, type MarkupOptions, toSlackMarkdown } from "./markup.ts";
 
 /** Previews stop growing here; the final text is split properly. */
 const MAX_PREVIEW_CHARS = MAX_MARKDOWN_CHARS - 1_000;
+/** Previews are made about once a second: what takes longer to parse is shown as plain text until the end. */
+const PREVIEW_BUDGET_US = 50_000;
 
 /** The text of a preview that is replaced as a whole at each edit. */
 export function editablePreview(markdown: string, markup: MarkupOptions): string {
-  return toSlackMarkdown(markdown.slice(0, MAX_PREVIEW_CHARS), markup).slice(0, MAX_MARKDOWN_CHARS);
+  return toSlackMarkdown(beginningOf(markdown), markup).slice(0, MAX_MARKDOWN_CHARS);
+}
+
+function beginningOf(markdown: string): string {
+  return boundMarkdown(markdown.slice(0, MAX_PREVIEW_CHARS), PREVIEW_BUDGET_US).markdown;
 }
 
 /**
@@ -15,11 +22,24 @@ export function editablePreview(markdown: string, markup: MarkupOptions): string
  * sequences in brackets wait until they are whole. Undefined when the text no longer continues what is shown.
  */
 export function nextIncrement(shown: string, markdown: string, markup: MarkupOptions): string | undefined {
-  const safe = toSlackMarkdown(stablePart(markdown).slice(0, MAX_PREVIEW_CHARS), markup);
+  const safe = toSlackMarkdown(stableBeginningOf(markdown), markup);
   // An open fence was closed for safety's sake; in a stream it stays open until its real end comes.
   const text = fenceIsOpen(markdown) ? safe.replace(/\n(?:`{3,}|~{3,})$/u, "") : safe;
   if (text.length <= shown.length) return shown.startsWith(text) ? "" : undefined;
   return text.startsWith(shown) ? text.slice(shown.length) : undefined;
+}
+
+/** In a stream, what was shown cannot become plain text later: nothing is changed, and what takes too long waits for the end. */
+function stableBeginningOf(markdown: string): string {
+  const stable = stablePart(markdown.slice(0, MAX_PREVIEW_CHARS));
+  const { simplified, markdown: bounded } = boundMarkdown(stable, PREVIEW_BUDGET_US);
+  return simplified ? commonBeginning(stable, bounded) : stable;
+}
+
+function commonBeginning(one: string, other: string): string {
+  let length = 0;
+  while (length < one.length && one[length] === other[length]) length += 1;
+  return one.slice(0, one.lastIndexOf("\n", length) + 1);
 }
 
 function stablePart(markdown: string): string {

@@ -1,7 +1,8 @@
 import type { RenderContext, RenderedPost } from "../../src/contracts/adapter.ts";
 import { partToText, type ReplyPart } from "../../src/envelope/reply.ts";
-import { type LongTextLimits, longTextsAsFiles } from "../shared/long-texts.ts";
+import { boundMarkdown } from "../shared/markdown-bound.ts";
 import { taskLines, toolLine } from "../shared/part-lines.ts";
+import { prepareReply, type ReplyLimits } from "../shared/prepared-reply.ts";
 import { type ReplySection, sectionsOf } from "../shared/reply-sections.ts";
 import { approvalBlock, contextBlock, inputBlock, markdownBlock } from "./blocks.ts";
 import { MAX_MARKDOWN_CHARS, type MarkupOptions, toFallback, toSlackPieces } from "./markup.ts";
@@ -11,7 +12,7 @@ const MAX_BLOCKS = 50;
 /** All text of a message: Slack refuses about 13,200 characters (slackapi/bolt-js#2509). */
 const MAX_TOTAL_CHARS = 12_800;
 /** Beyond about eight posts a conversation is flooded: such a text goes as a file. */
-export const LONG_TEXTS: LongTextLimits = { maxPostedChars: 8 * 11_000, headChars: 600 };
+export const REPLY_LIMITS: ReplyLimits = { maxPostedChars: 8 * 11_000 };
 const MAX_ERROR_LINE_CHARS = 1_400;
 
 /**
@@ -27,7 +28,7 @@ export function renderReply(
 ): readonly RenderedPost[] {
   const packer = new PostPacker();
   const markup: MarkupOptions = { mentionable: context.mentionable, linkHosts };
-  for (const section of sectionsOf(longTextsAsFiles(parts, LONG_TEXTS))) {
+  for (const section of sectionsOf(prepareReply(parts, REPLY_LIMITS).parts)) {
     if (section.file !== undefined) packer.file(section.file, section.fallback);
     else for (const shown of shownOf(section, markup)) packer.add(shown);
   }
@@ -62,7 +63,7 @@ function shownOf(section: ReplySection, markup: MarkupOptions): Shown[] {
     case "error":
       return part.message.length <= MAX_ERROR_LINE_CHARS
         ? line(`⚠️ ${part.message || part.code}`)
-        : prose(`⚠️ ${part.message}`, fallback, markup);
+        : prose(boundMarkdown(`⚠️ ${part.message}`).markdown, fallback, markup);
     case "approval_request": {
       const options = `Options: ${part.options.map((option) => option.label).join(", ")}`;
       const buttons = approvalBlock(part) ?? contextBlock(options);

@@ -2,6 +2,7 @@ import type { LivePreview, PreviewFeature, PreviewOptions } from "../../src/cont
 import type { WebPostRecord } from "../../src/contracts/web-room-records.ts";
 import type { WebRoomStore } from "../../src/contracts/web-room-store.ts";
 import { type PreviewWriter, runLivePreview } from "../shared/live-preview.ts";
+import { boundMarkdown } from "../shared/markdown-bound.ts";
 import { newId } from "./ids.ts";
 import { NO_MENTIONS, placeOf, receiptOf } from "./outbound.ts";
 import { MAX_AGENT_POST_CHARS } from "./render.ts";
@@ -98,7 +99,8 @@ function textWriter(
   };
 }
 
-/** Never ends inside a character, and never grows beyond a post. */
+/** Never ends inside a character, never grows beyond a post, and never keeps a page from drawing it. */
 function toPreviewText(markdown: string): string {
-  return markdown.slice(0, MAX_AGENT_POST_CHARS).toWellFormed().replaceAll("\u0000", "\ufffd");
+  const { markdown: quick } = boundMarkdown(markdown.slice(0, MAX_AGENT_POST_CHARS));
+  return quick.slice(0, MAX_AGENT_POST_CHARS).toWellFormed().replaceAll("\u0000", "\ufffd");
 }

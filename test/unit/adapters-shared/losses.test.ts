@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { longTextsAsFiles, longTextsOf } from "../../../adapters/shared/long-texts.ts";
 import { findLosses, type PlatformGaps } from "../../../adapters/shared/losses.ts";
+import { prepareReply } from "../../../adapters/shared/prepared-reply.ts";
 import { ReplyPart, type ReplyPartInput } from "../../../src/envelope/reply.ts";
 
 const GAPS: PlatformGaps = {
@@ -89,8 +89,9 @@ describe("long texts", () => {
 
   test("go as files, the longest first, until the rest may be posted", () => {
     const parts = parse(text("short"), text("a ".repeat(400)), text("b ".repeat(450)));
-    expect([...longTextsOf(parts, limits)]).toEqual([2]);
-    const shown = longTextsAsFiles(parts, limits);
+    const { parts: shown, asFiles, originals } = prepareReply(parts, limits);
+    expect([...asFiles]).toEqual([2]);
+    expect(originals).toEqual([0, 1, 2, 2]);
     expect(shown.map((part) => part.type)).toEqual(["text", "text", "text", "artifact"]);
     const file = shown[3];
     if (file?.type !== "artifact") throw new Error("no file");
@@ -101,7 +102,7 @@ describe("long texts", () => {
 
   test("that may be posted stay as they are", () => {
     const parts = parse(text("a".repeat(500)), text("b".repeat(500)));
-    expect(longTextsAsFiles(parts, limits)).toBe(parts);
+    expect(prepareReply(parts, limits).parts).toEqual(parts);
   });
 
   test.each([
@@ -113,7 +114,7 @@ describe("long texts", () => {
     ["🙂".repeat(40), `${"🙂".repeat(20)}…`],
     [`x${"🙂".repeat(40)}`, `x${"🙂".repeat(19)}…`],
   ])("are introduced by what stands alone: %j", (markdown, head) => {
-    const shown = longTextsAsFiles(parse(text(`${markdown}\n\n${"x".repeat(2_000)}`)), limits);
+    const { parts: shown } = prepareReply(parse(text(`${markdown}\n\n${"x".repeat(2_000)}`)), limits);
     expect(shown[0]).toMatchObject({ markdown: `${head}\n\n(The whole text is in answer.md.)` });
   });
 });

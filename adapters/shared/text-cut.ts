@@ -1,0 +1,43 @@
+const graphemes = new Intl.Segmenter("und", { granularity: "grapheme" });
+/** Longer clusters (a letter under hundreds of marks) are cut like anything else. */
+const MAX_CLUSTER_CHARS = 64;
+
+/**
+ * The place of the last cut at or before `maxChars` that parts no character people see: no surrogate pair, no emoji of several
+ * signs, no letter from its accents.
+ *
+ * In UTF-16 code units; at least 1 for a text that is longer than the limit, the text's length for one that is not.
+ */
+export function cutPlace(text: string, maxChars: number): number {
+  if (text.length <= maxChars) return text.length;
+  const limit = Math.max(1, maxChars);
+  const from = safeStart(text, Math.max(0, limit - MAX_CLUSTER_CHARS));
+  let last = 0;
+  for (const { index } of graphemes.segment(text.slice(from, limit + MAX_CLUSTER_CHARS))) {
+    if (from + index > limit) break;
+    last = from + index;
+  }
+  if (last > from) return last;
+  return isLowSurrogate(text, limit) && limit > 1 ? limit - 1 : limit;
+}
+
+/** Cuts a text in pieces of at most `maxChars` at `cutPlace`s. */
+export function cutPieces(text: string, maxChars: number): string[] {
+  const pieces: string[] = [];
+  let from = 0;
+  while (text.length - from > maxChars) {
+    const at = from + cutPlace(text.slice(from, from + maxChars + MAX_CLUSTER_CHARS * 2), maxChars);
+    pieces.push(text.slice(from, at));
+    from = at;
+  }
+  return [...pieces, text.slice(from)];
+}
+
+function safeStart(text: string, at: number): number {
+  return isLowSurrogate(text, at) ? at + 1 : at;
+}
+
+function isLowSurrogate(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return at > 0 && code >= 0xdc00 && code <= 0xdfff;
+}

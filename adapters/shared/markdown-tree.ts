@@ -57,17 +57,18 @@ export function walkMarkdown(node: MarkdownNode, visit: (node: MarkdownNode) => 
 /** The words of a Markdown text without its markup, blocks parted by line breaks. */
 export function markdownToPlainText(source: string): string {
   const lines: string[] = [];
-  for (const block of parseMarkdown(source).children) lines.push(wordsOf(block));
+  for (const block of parseMarkdown(source).children) lines.push(plainWordsOf(block));
   return lines.join("\n");
 }
 
-function wordsOf(node: MarkdownNode): string {
+/** The words of a node without its markup. */
+export function plainWordsOf(node: MarkdownNode): string {
   if ("value" in node) return node.value;
   if (node.type === "image") return node.alt ?? "";
   if (node.type === "break") return "\n";
   const separator =
     node.type === "list" || node.type === "listItem" || node.type === "blockquote" || node.type === "table" ? "\n" : "";
   return childrenOf(node)
-    .map(wordsOf)
+    .map(plainWordsOf)
     .join(node.type === "tableRow" ? " " : separator);
 }

@@ -1,5 +1,3 @@
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { type FastifyInstance, fastify } from "fastify";
 import { request } from "undici";
@@ -13,6 +11,7 @@ import { SlackMadeUp } from "./slack-made-up.ts";
 import { slackOracle } from "./slack-oracle.ts";
 import { SlackPeople } from "./slack-people.ts";
 import { ORGANIZATION, type SlackSide } from "./slack-side.ts";
+import { watchConnections } from "./watch-connections.ts";
 
 const DAWDLE_MS = 40;
 const CALL_TIMEOUT_MS = 1_500;
@@ -212,21 +211,6 @@ async function saveTwin(
 
 function personOf(slack: SlackStandIn, id: string): { id: string; name: string } {
   return { id, name: slack.core.user(id).name };
-}
-
-/** Connections of this process to one port of it. */
-function watchConnections(port: string): { open(): number; stop(): void } {
-  const sockets = new Set<Socket>();
-  const onSocket = (message: unknown): void => {
-    const socket = typeof message === "object" && message !== null && "socket" in message ? message.socket : undefined;
-    if (!(socket instanceof Socket)) return;
-    socket.once("connect", () => {
-      if (String(socket.remotePort) === port) sockets.add(socket);
-    });
-    socket.once("close", () => sockets.delete(socket));
-  };
-  subscribe("net.client.socket", onSocket);
-  return { open: () => sockets.size, stop: () => void unsubscribe("net.client.socket", onSocket) };
 }
 
 async function fail(side: SlackSide, mode: FailureMode, target: Target): Promise<void> {

@@ -5,6 +5,8 @@ import type { Raw } from "./raw.ts";
 
 /** What encryption adds to an account; absent for accounts that have none. See deploy/decisions/0007. */
 export interface AccountCrypto {
+  /** Aborted when nothing may go on: the lease is lost, or the crypto store could not be written. It has to be closed and opened anew. */
+  readonly ended: AbortSignal;
   /** Takes a sync answer's to-device messages, device lists, key counts and the rooms' state; all of it is durable when it resolves. */
   receive(answer: Raw): Promise<void>;
   /**
@@ -12,12 +14,14 @@ export interface AccountCrypto {
    * and comes through `CryptoOptions.deliver` when the key does.
    */
   open(roomId: string, event: Raw, note: JsonValue): Promise<Raw | undefined>;
+  /** The plain event of one that is only looked at: of history, or named by another one. Undefined when its key is missing; nothing is kept. */
+  read(roomId: string, event: Raw): Promise<Raw | undefined>;
   /** Whether a file that is shown in the room has to be encrypted before its upload. Rejects as `seal` does. */
   encrypted(roomId: string): Promise<boolean>;
   /**
    * What to send in place of the content: the same in a room without encryption, `m.room.encrypted` in one with it.
    *
-   * Rejects with PLATFORM_UNAVAILABLE (not sent) when it cannot be found out whether the room is encrypted.
+   * Rejects with a ParleyError, `not_sent`, when it cannot be found out whether the room is encrypted, and for whom.
    */
   seal(
     roomId: string,
@@ -38,7 +42,7 @@ export interface CryptoOptions {
   readonly userId: string;
   readonly deviceId: string;
   readonly accessToken: string;
-  /** The installation's recovery key, by which its device signs itself. */
+  /** The account's recovery key, by which its device signs itself. Errors without one: CREDENTIAL_MISSING. */
   readonly recoveryKey: string | undefined;
   /** What the store's key is made of; default the recovery key. */
   readonly storeKey?: string | undefined;

@@ -1,25 +1,20 @@
 import { createHash } from "node:crypto";
-import {
-  DecryptionErrorCode,
-  DecryptionSettings,
-  DeviceLists,
-  MegolmDecryptionError,
-  RoomId,
-  type RoomKeyInfo,
-  TrustRequirement,
-} from "@matrix-org/matrix-sdk-crypto-wasm";
+import type { RoomKeyInfo } from "@matrix-org/matrix-sdk-crypto-wasm";
 import type { JsonValue } from "../../../src/contracts/json.ts";
 import type { Logger } from "../../../src/contracts/logger.ts";
 import { ParleyError, toParleyError } from "../../../src/errors/parley-error.ts";
 import type { AccountCrypto, CryptoOptions } from "../crypto-port.ts";
-import { asInteger, asList, asRecord, asString, type Raw } from "../raw.ts";
+import { asInteger, asList, asRecord, type Raw } from "../raw.ts";
 import { homeserver } from "./client-homeserver.ts";
 import { establishBackup, establishIdentity } from "./client-identity.ts";
+import { takeKeys } from "./client-key-intake.ts";
 import { type Machine, openMachine } from "./client-machine.ts";
-import { type Content, type SealedContent, Sealing, sdkUserId } from "./client-sealing.ts";
+import { Opening } from "./client-opening.ts";
+import { type Content, type SealedContent, Sealing } from "./client-sealing.ts";
 import { secretStorage } from "./client-secret-storage.ts";
 import { DeviceRows } from "./device-rows.ts";
 import { DurableIndexedDb } from "./durable-indexed-db.ts";
+import { Failure } from "./failure.ts";
 import { type KeptEvent, sessionOf, Undecryptable } from "./undecryptable.ts";
 
 /** Tries again for what no word about a key announces: a backup that could not be reached, a delivery that failed. */
@@ -31,6 +26,7 @@ class CryptoDevice implements AccountCrypto {
   readonly #logger: Logger;
   readonly #database: DurableIndexedDb;
   readonly #machine: Machine;
+  readonly #opening: Opening;
   readonly #sealing: Sealing;
   readonly #undecryptable: Undecryptable;
   readonly #failure: Failure;
@@ -50,9 +46,14 @@ class CryptoDevice implements AccountCrypto {
     this.#logger = parts.options.logger;
     this.#database = parts.database;
     this.#machine = parts.machine;
+    this.#opening = new Opening(parts.machine, this.#logger);
     this.#sealing = parts.sealing;
     this.#undecryptable = parts.undecryptable;
     this.#failure = parts.failure;
+  }
+
+  get ended(): AbortSignal {
+    return this.#failure.ended;
   }
 
   /** Tries again what was kept, now and whenever keys come. */
@@ -68,7 +69,7 @@ class CryptoDevice implements AccountCrypto {
 
   receive(answer: Raw): Promise<void> {
     return this.#failure.guard(async () => {
-      await this.#receiveKeys(answer);
+      await takeKeys(this.#machine, answer, this.#logger);
       const rooms = asRecord(answer["rooms"]);
       for (const roomId of Object.keys(asRecord(rooms?.["leave"]) ?? {})) this.#sealing.forget(roomId);
       for (const [roomId, value] of Object.entries(asRecord(rooms?.["join"]) ?? {})) {
@@ -89,16 +90,23 @@ class CryptoDevice implements AccountCrypto {
 
   open(roomId: string, event: Raw, note: JsonValue): Promise<Raw | undefined> {
     return this.#failure.guard(async () => {
-      const outcome = await this.#decrypt(roomId, event);
+      const outcome = await this.#opening.open(roomId, event);
       if (outcome !== "waiting") return outcome;
       const sentAtMs = asInteger(event["origin_server_ts"]) ?? 0;
       const historical = sentAtMs <= this.#machine.olm.deviceCreationTimeMs;
       await this.#undecryptable.keep({ roomId, event, note, keptAtMs: Date.now(), historical });
       // The key may have come between the attempt and the keeping: then nothing else would try again.
-      const again = await this.#decrypt(roomId, event);
+      const again = await this.#opening.open(roomId, event);
       if (again === "waiting") return undefined;
       await this.#forget(roomId, event);
       return again;
+    });
+  }
+
+  read(roomId: string, event: Raw): Promise<Raw | undefined> {
+    return this.#failure.guard(async () => {
+      const outcome = await this.#opening.open(roomId, event);
+      return outcome === "waiting" ? undefined : outcome;
     });
   }
 
@@ -137,72 +145,6 @@ class CryptoDevice implements AccountCrypto {
     await this.#database.close();
   }
 
-  async #receiveKeys(answer: Raw): Promise<void> {
-    const events = asList(asRecord(answer["to_device"])?.["events"]).filter(isToDeviceEvent);
-    const counts = new Map(
-      Object.entries(asRecord(answer["device_one_time_keys_count"]) ?? {}).flatMap(([algorithm, value]) => {
-        const count = asInteger(value);
-        return count === undefined ? [] : [[algorithm, count] as const];
-      }),
-    );
-    const unused = answer["device_unused_fallback_key_types"];
-    const take = (some: readonly unknown[]): Promise<unknown> =>
-      this.#machine.olm.receiveSyncChanges(
-        JSON.stringify(some),
-        deviceLists(asRecord(answer["device_lists"])),
-        counts,
-        Array.isArray(unused) ? new Set(unused.filter((type) => typeof type === "string")) : undefined,
-      );
-    try {
-      await take(events);
-    } catch (error) {
-      // One message that the machine cannot bear must not hold up all later ones for ever.
-      this.#logger.warn(
-        { err: error, messages: events.length },
-        "the crypto module refused a sync answer; one at a time",
-      );
-      for (const event of events)
-        await take([event]).catch((cause: unknown) => {
-          this.#logger.error({ err: cause }, "a message to this device was dropped: the crypto module refuses it");
-        });
-    }
-  }
-
-  /** The plain event; `waiting` when its key is missing; undefined when no key would ever make it readable. */
-  async #decrypt(roomId: string, event: Raw): Promise<Raw | "waiting" | undefined> {
-    const { olm, crypto } = this.#machine;
-    const sessionId = sessionOf(event);
-    const room = sdkRoomId(roomId);
-    if (sessionId === undefined || room === undefined || asRecord(event["content"])?.["ciphertext"] === undefined)
-      return this.#refused(roomId, event, "it is not encrypted as rooms are");
-    try {
-      const wanted = ["event_id", "type", "sender", "content", "origin_server_ts"];
-      const wire = JSON.stringify(Object.fromEntries(wanted.map((field) => [field, event[field]])));
-      const opened = await olm.decryptRoomEvent(wire, room, new DecryptionSettings(TrustRequirement.Untrusted));
-      const plain = asRecord(JSON.parse(opened.event));
-      const type = asString(plain?.["type"]);
-      const content = asRecord(plain?.["content"]);
-      if (type === undefined || content === undefined) return this.#refused(roomId, event, "there is no event inside");
-      return { ...event, type, content };
-    } catch (error) {
-      if (!(error instanceof MegolmDecryptionError)) throw error;
-      if (error.code === DecryptionErrorCode.MismatchedSender)
-        return this.#refused(roomId, event, "its sender is not the one who encrypted it");
-      const { MissingRoomKey, UnknownMessageIndex } = DecryptionErrorCode;
-      if (error.code === MissingRoomKey || error.code === UnknownMessageIndex)
-        crypto["perSessionBackupDownloader"].onDecryptionKeyMissingError(roomId, sessionId);
-      this.#logger.debug(
-        { roomId, eventId: event["event_id"], reason: DecryptionErrorCode[error.code], withheld: error.withheldCode },
-        "an event cannot be decrypted yet",
-      );
-      return "waiting";
-    }
-  }
-
-  #refused(roomId: string, event: Raw, reason: string): undefined {
-    this.#logger.warn({ roomId, eventId: event["event_id"], reason }, "an encrypted event was refused");
-  }
-
   async #forget(roomId: string, event: Raw): Promise<void> {
     const kept = this.#undecryptable.waiting().find((one) => one.roomId === roomId && one.event === event);
     if (kept !== undefined) await this.#undecryptable.remove(kept);
@@ -224,11 +166,11 @@ class CryptoDevice implements AccountCrypto {
     });
   }
 
-  /** One session's events in the order in which they came; the first that stays closed ends the attempt. */
+  /** One session's events in the order in which they came. */
   async #deliverAll(kept: readonly KeptEvent[]): Promise<void> {
     for (const one of kept) {
       if (this.#closed) return;
-      const outcome = await this.#decrypt(one.roomId, one.event);
+      const outcome = await this.#opening.open(one.roomId, one.event);
       // An earlier message of a session needs an earlier key than a later one: each is tried.
       if (outcome === "waiting") continue;
       if (outcome !== undefined) await this.#options.deliver(one.roomId, outcome, one.note);
@@ -241,30 +183,6 @@ class CryptoDevice implements AccountCrypto {
 interface Session {
   readonly roomId: string;
   readonly sessionId: string;
-}
-
-/** The first failure after which nothing of the device may go on; ends whoever waits at that moment. */
-class Failure {
-  error: ParleyError | undefined;
-  readonly #waiting = new Set<(error: ParleyError) => void>();
-
-  fail(error: ParleyError): void {
-    if (this.error !== undefined) return;
-    this.error = error;
-    for (const reject of this.#waiting) reject(error);
-    this.#waiting.clear();
-  }
-
-  /** The work's own outcome, or the failure as soon as it is there. */
-  guard<Result>(work: () => Promise<Result>): Promise<Result> {
-    return new Promise((resolve, reject) => {
-      if (this.error !== undefined) return reject(this.error);
-      this.#waiting.add(reject);
-      void work()
-        .then(resolve, reject)
-        .then(() => this.#waiting.delete(reject));
-    });
-  }
 }
 
 /**
@@ -326,31 +244,6 @@ function named(info: RoomKeyInfo): Session {
   roomId.free();
   info.free();
   return session;
-}
-
-/** Verification by comparing emoji needs a person at this end. */
-function isToDeviceEvent(value: unknown): boolean {
-  const event = asRecord(value);
-  const type = asString(event?.["type"]);
-  return (
-    type !== undefined &&
-    !type.startsWith("m.key.verification.") &&
-    sdkUserId(event?.["sender"]) !== undefined &&
-    asRecord(event?.["content"]) !== undefined
-  );
-}
-
-function deviceLists(lists: Raw | undefined): DeviceLists {
-  const users = (part: string) => asList(lists?.[part]).flatMap((userId) => sdkUserId(userId) ?? []);
-  return new DeviceLists(users("changed"), users("left"));
-}
-
-function sdkRoomId(roomId: string): RoomId | undefined {
-  try {
-    return new RoomId(roomId);
-  } catch {
-    return undefined;
-  }
 }
 
 function short(deviceId: string): string {

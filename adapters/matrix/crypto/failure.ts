@@ -1,0 +1,31 @@
+import type { ParleyError } from "../../../src/errors/parley-error.ts";
+
+/** The first failure after which nothing of a device may go on; ends whoever waits at that moment. */
+export class Failure {
+  error: ParleyError | undefined;
+  readonly #ended = new AbortController();
+  readonly #waiting = new Set<(error: ParleyError) => void>();
+
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  fail(error: ParleyError): void {
+    if (this.error !== undefined) return;
+    this.error = error;
+    this.#ended.abort(error);
+    for (const reject of this.#waiting) reject(error);
+    this.#waiting.clear();
+  }
+
+  /** The work's own outcome, or the failure as soon as it is there. */
+  guard<Result>(work: () => Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      if (this.error !== undefined) return reject(this.error);
+      this.#waiting.add(reject);
+      void work()
+        .then(resolve, reject)
+        .then(() => this.#waiting.delete(reject));
+    });
+  }
+}

@@ -162,13 +162,18 @@ function hostileTexts(rig: AdapterRig): readonly string[] {
     `| a |\n| - |\n| <!channel> <@${id}> |`,
     `> quoted <!everyone>\n\n- item <@${id}>`,
     `<https://example.org|<!channel>> <mailto:a@example.org|<@${id}>>`,
+    `@room @Room ${id} ${id}: hello`,
+    `[${name}](https://matrix.to/#/${id}) <https://matrix.to/#/${encodeURIComponent(id)}> \`${id}\``,
+    `<a href="https://matrix.to/#/${id}">${name}</a> <@&1234567890123456789> <@!${id}>`,
     "<!chan\u0000nel> <!cha​nnel><!channel>",
   ];
 }
 
 /** How a reply names a person: by id where the platform has a form for that, else by name. */
 function mentionOf(rig: AdapterRig, id: string, name: string): string {
-  return rig.adapter.platform === "slack" ? `<@${id}>` : `@${name}`;
+  const { platform } = rig.adapter;
+  if (platform === "matrix") return id;
+  return platform === "slack" || platform === "discord" ? `<@${id}>` : `@${name}`;
 }
 
 /** A page that counts its visitors. */

@@ -1,5 +1,5 @@
 import { createSlackAdapter } from "../adapters/slack/index.ts";
-import { createWebAdapter, type WebAdapter, type WebRoomAgent } from "../adapters/web/index.ts";
+import { createWebAdapter, type WebAdapter, type WebRoomAgent, webRenderer } from "../adapters/web/index.ts";
 import type { Config } from "./config/config.ts";
 import { deriveKey } from "./config/secret-key.ts";
 import type { ChatAdapter } from "./contracts/adapter.ts";
@@ -72,4 +72,28 @@ function slackAdapter(config: Config): ChatAdapter | undefined {
     }),
     ...(config.web.publicUrl && { publicUrl: config.web.publicUrl }),
   });
+}
+
+/** What turns replies into posts, without anything else of a platform. */
+export type PlatformRenderer = Pick<ChatAdapter, "platform" | "render" | "losses">;
+
+/** Creating an adapter does no I/O and uses no credential, so that one of no workspace renders like any other. */
+const RENDERERS: Readonly<Record<string, (linkHosts: readonly string[]) => PlatformRenderer>> = {
+  slack: (linkHosts) =>
+    createSlackAdapter({
+      organizationId: "none",
+      mode: "http",
+      receive: false,
+      botToken: "none",
+      linkHosts: [...linkHosts],
+    }),
+  web: () => webRenderer,
+};
+
+/** The platforms of `rendererOf`. */
+export const RENDERED_PLATFORMS: readonly string[] = Object.keys(RENDERERS);
+
+/** The renderer of a platform, configured or not; `linkHosts` are the hosts whose links stay links. Undefined for an unknown name. */
+export function rendererOf(platform: string, linkHosts: readonly string[]): PlatformRenderer | undefined {
+  return Object.hasOwn(RENDERERS, platform) ? RENDERERS[platform]?.(linkHosts) : undefined;
 }

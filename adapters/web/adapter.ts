@@ -2,21 +2,20 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { ChatAdapter, InstallationHealth } from "../../src/contracts/adapter.ts";
 import type { AdapterSink } from "../../src/contracts/adapter-sink.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
-import { findLosses } from "../shared/losses.ts";
 import { resolveConfig, type WebAdapterConfig } from "./config.ts";
 import type { WebAdapterDependencies, WebContext } from "./context.ts";
 import { createFeatures } from "./features.ts";
-import { WEB_GAPS } from "./gaps.ts";
 import { hashSecret, newId } from "./ids.ts";
 import { Intake } from "./intake.ts";
 import { mountWebRoom } from "./mount.ts";
 import { Outbound } from "./outbound.ts";
 import { PeopleDirectory } from "./people-directory.ts";
 import { MIN_PREVIEW_INTERVAL_MS } from "./preview.ts";
-import { MAX_AGENT_POST_CHARS, renderParts } from "./render.ts";
+import { MAX_AGENT_POST_CHARS } from "./render.ts";
 import { readSessionCookie } from "./session-cookie.ts";
 import { SocketHub } from "./socket-hub.ts";
 import { WebInstallations } from "./web-installations.ts";
+import { webRenderer } from "./web-renderer.ts";
 
 /** The room that everybody is in. */
 const DEFAULT_ROOM_NAME = "general";
@@ -112,8 +111,8 @@ class WebRoomAdapter implements WebAdapter {
     await this.#context.hub.stop();
   }
 
-  render: ChatAdapter["render"] = (parts, context) => renderParts(parts, context);
-  losses: ChatAdapter["losses"] = (parts) => findLosses(parts, WEB_GAPS);
+  render: ChatAdapter["render"] = webRenderer.render;
+  losses: ChatAdapter["losses"] = webRenderer.losses;
   send: ChatAdapter["send"] = async (post) => await this.#outbound.send(post);
   reconcile: ChatAdapter["reconcile"] = async (query) => await this.#outbound.reconcile(query);
 

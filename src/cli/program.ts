@@ -4,6 +4,7 @@ import { addDeadLetterCommands } from "./dead-letter-commands.ts";
 import { addDoctorCommand } from "./doctor-command.ts";
 import { CommandFailure, EXIT, failureAsJson, toFailure } from "./exit.ts";
 import { addMessageCommands } from "./message-commands.ts";
+import { addRenderCommand } from "./render-command.ts";
 import { addSchemaCommand } from "./schema-command.ts";
 import { addSlackCommands } from "./slack-commands.ts";
 import { addStartCommand } from "./start-command.ts";
@@ -23,6 +24,7 @@ export function createProgram(): Command {
   addAgentCommands(program);
   addDeadLetterCommands(program);
   addSlackCommands(program);
+  addRenderCommand(program);
   addSchemaCommand(program);
   return overrideExit(program);
 }

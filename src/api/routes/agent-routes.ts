@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
+import { compileLinearPattern } from "../../access/linear-pattern.ts";
 import { AgentDefinition } from "../../contracts/agent-definition.ts";
 import { wireKey } from "../../envelope/ids.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
@@ -13,6 +14,19 @@ interface AgentRouteContext extends RouteContext {
 
 const Params = z.object({ handle: wireKey(64) });
 const base = { tags: ["agents"], security: SECURED };
+
+/** Throws REQUEST_INVALID with every subscription that cannot be matched in a time that the message does not decide. */
+function refuseOddPatterns({ subscriptions }: AgentDefinition): void {
+  const faults = subscriptions.flatMap(({ pattern }, index) => {
+    try {
+      compileLinearPattern(pattern);
+      return [];
+    } catch (error) {
+      return [`subscriptions.${index}.pattern: ${error instanceof Error ? error.message : "cannot be matched"}`];
+    }
+  });
+  if (faults.length > 0) throw new ParleyError("REQUEST_INVALID", { detail: faults.join("; ") });
+}
 
 /** Agents: listing, adding, removing, pausing, resuming and checking. */
 export const agentRoutes: FastifyPluginAsyncZod<AgentRouteContext> = async (
@@ -49,6 +63,7 @@ export const agentRoutes: FastifyPluginAsyncZod<AgentRouteContext> = async (
     },
     async (request, reply) => {
       refusePrivateAddress(request.body, allowPrivateAgentAddresses);
+      refuseOddPatterns(request.body);
       const { agent, secret } = await operations.agents.add(organizationId, request.body).catch(blameRequest);
       return reply.code(201).send({ agent, ...(secret === undefined ? {} : { secret }) });
     },

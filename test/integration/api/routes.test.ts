@@ -219,6 +219,18 @@ describe("failures", () => {
     },
   );
 
+  test.each(["(?=x)y", "(a)\\1", "(", "(a{0,99}){0,99}"])(
+    "a subscription whose matching a message could make slow is refused: %s",
+    async (pattern) => {
+      const json = { ...WEBHOOK, subscriptions: [{ pattern: "^deploy" }, { pattern }] };
+      expect(await failure(await api.request("/api/agents", { method: "POST", json }))).toMatchObject({
+        status: 400,
+        detail: expect.stringContaining("subscriptions.1.pattern: "),
+      });
+      expect(api.operations.calls).toEqual([]);
+    },
+  );
+
   test("stopping a conversation that cannot be one is no success", async () => {
     const json = { conversationId: "nowhere" };
     expect(await failure(await api.request("/api/stop", { method: "POST", json }))).toMatchObject({

@@ -1,13 +1,11 @@
-import type { ReplyPart } from "../../src/envelope/reply.ts";
-import { longTextsOf } from "../shared/long-texts.ts";
 import type { PlatformGaps } from "../shared/losses.ts";
 import { isListedLink } from "../shared/markdown-safety.ts";
 import { approvalRows } from "./components.ts";
 import { storedForm } from "./forms.ts";
-import { LONG_TEXTS, MAX_LINE_CHARS } from "./render.ts";
+import { MAX_LINE_CHARS, REPLY_LIMITS } from "./render.ts";
 
 /** What Discord cannot show of a reply. https://support.discord.com/hc/en-us/articles/210298617 */
-export function discordGaps(parts: readonly ReplyPart[], linkHosts: readonly string[]): PlatformGaps {
+export function discordGaps(linkHosts: readonly string[]): PlatformGaps {
   return {
     markdown: {
       table: "aligned text in a block of code",
@@ -19,7 +17,6 @@ export function discordGaps(parts: readonly ReplyPart[], linkHosts: readonly str
       rule: "a drawn line",
       link: (url) => (isListedLink(url, linkHosts) ? undefined : "its words and its address as code"),
     },
-    markdownSubjects: true,
     toolDetails: "left out; the tool's name and outcome are shown",
     line: { maxChars: MAX_LINE_CHARS - 20, shownAs: "its beginning" },
     approval: (part) =>
@@ -30,6 +27,6 @@ export function discordGaps(parts: readonly ReplyPart[], linkHosts: readonly str
       storedForm(part) === undefined
         ? { what: `form of ${part.fields.length} fields`, shownAs: "its questions in words" }
         : undefined,
-    longTexts: { parts: longTextsOf(parts, LONG_TEXTS), shownAs: "its beginning, and the whole as a file" },
+    limits: REPLY_LIMITS,
   };
 }

@@ -1,8 +1,9 @@
 import type { RenderContext, RenderedPost } from "../../src/contracts/adapter.ts";
 import type { JsonValue } from "../../src/contracts/json.ts";
 import { partToText, type ReplyPart } from "../../src/envelope/reply.ts";
-import { type LongTextLimits, longTextsAsFiles } from "../shared/long-texts.ts";
+import { boundMarkdown } from "../shared/markdown-bound.ts";
 import { taskLines, toolLine } from "../shared/part-lines.ts";
+import { prepareReply, type ReplyLimits } from "../shared/prepared-reply.ts";
 import { type ReplySection, sectionsOf } from "../shared/reply-sections.ts";
 import {
   approvalRows,
@@ -32,7 +33,7 @@ export const MAX_LINE_CHARS = 1_500;
 const MAX_FILE_NAME_CHARS = 100;
 
 /** Longer texts would be a wall of messages: they go as a file with their beginning. */
-export const LONG_TEXTS: LongTextLimits = { maxPostedChars: 8 * MAX_TEXT_CHARS, headChars: 1_000 };
+export const REPLY_LIMITS: ReplyLimits = { maxPostedChars: 8 * MAX_TEXT_CHARS };
 
 /**
  * Turns a reply into Discord messages; pure.
@@ -48,7 +49,7 @@ export function renderReply(
   const options: MarkupOptions = { mentionable: context.mentionable, linkHosts };
   const { kind } = context.conversation.channel;
   const packer = new PostPacker(options, kind === "direct" || kind === "group_direct");
-  for (const section of sectionsOf(longTextsAsFiles(parts, LONG_TEXTS))) {
+  for (const section of sectionsOf(prepareReply(parts, REPLY_LIMITS).parts)) {
     if (section.file !== undefined) packer.file(section.file, section.fallback);
     else for (const shown of shownOf(section, options)) packer.add(shown);
   }
@@ -81,7 +82,7 @@ function shownOf(section: ReplySection, options: MarkupOptions): Shown[] {
     case "handoff":
       return [{ component: textDisplay(`-# → ${plainLine(partToText(part), MAX_LINE_CHARS)}`), fallback }];
     case "error":
-      return prose(`⚠️ ${part.message || part.code}`, fallback, options).map((shown) => ({
+      return prose(boundMarkdown(`⚠️ ${part.message || part.code}`).markdown, fallback, options).map((shown) => ({
         ...shown,
         component: errorContainer(textsOf(shown.component).join("\n")),
       }));

@@ -1,0 +1,234 @@
+import type { Logger } from "../../src/contracts/logger.ts";
+import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
+import { abortableSleep } from "../shared/abortable-sleep.ts";
+import type { DiscordClient } from "./client.ts";
+import type { DiscordConfig } from "./config.ts";
+import { holdsOnlyPosts } from "./guild.ts";
+import type { Guilds, Space } from "./guilds.ts";
+import { inOrder, translateMessage } from "./inbound-message.ts";
+import type { Intake } from "./intake.ts";
+import { asId, asList, asRecord, asString, type Raw } from "./raw.ts";
+import { ROUTES } from "./routes.ts";
+import { isNewer, msToSnowflake, snowflakeToMs } from "./snowflakes.ts";
+import { mayRead } from "./visibility.ts";
+
+const PAGE_SIZE = 100;
+const AT_ONCE = 4;
+const RETRY_MS = [1_000, 2_000, 5_000, 15_000, 30_000] as const;
+const MAX_ATTEMPTS = 20;
+/** Channels whose archived threads are looked through after a gap, and direct conversations that are read. */
+const MAX_CHANNELS = 500;
+const MAX_DIRECT = 200;
+
+/** One channel or thread with messages that were missed. */
+interface Gap {
+  readonly channelId: string;
+  readonly after: string;
+  /** What was said while the bot could not see the place is for context alone. */
+  readonly contextOnly: boolean;
+}
+
+/**
+ * Reads what was said while no session was open, channel by channel, from the last message that was ingested.
+ *
+ * Only where the bot may read now, back to a limit of age and count. Live messages go on meanwhile; a channel's cursor moves on
+ * over the gap first, so that a crash in the middle loses nothing.
+ */
+export class CatchUp {
+  readonly #config: DiscordConfig;
+  readonly #client: DiscordClient;
+  readonly #guilds: Guilds;
+  readonly #intake: Intake;
+  readonly #logger: Logger;
+  readonly #ending: AbortSignal;
+  readonly #onDone: () => void;
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(options: {
+    readonly config: DiscordConfig;
+    readonly client: DiscordClient;
+    readonly guilds: Guilds;
+    readonly intake: Intake;
+    readonly logger: Logger;
+    readonly ending: AbortSignal;
+    /** Called each time that the last gap was closed. */
+    readonly onDone: () => void;
+  }) {
+    this.#config = options.config;
+    this.#client = options.client;
+    this.#guilds = options.guilds;
+    this.#intake = options.intake;
+    this.#logger = options.logger;
+    this.#ending = options.ending;
+    this.#onDone = options.onDone;
+  }
+
+  get isUnderWay(): boolean {
+    return this.#running.size > 0;
+  }
+
+  /** Resolves when nothing is being read any more. */
+  async drained(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+  }
+
+  /** Begins to read what a guild's channels and threads hold since their cursors; `regained` are channels seen again only now. */
+  guild(space: Space, regained: ReadonlySet<string>): void {
+    const { guild, cursors } = space;
+    if (guild === undefined || cursors.baseline === undefined) return;
+    const nowMs = Date.now();
+    const { botUserId } = this.#guilds.bot;
+    const places = [
+      ...guild.talkChannels().filter((channel) => !holdsOnlyPosts(channel.type)),
+      ...guild.threads.values(),
+    ];
+    const gaps = places.flatMap((place): Gap[] => {
+      if (place.lastMessageId === undefined || !mayRead(guild, botUserId, place.id, nowMs)) return [];
+      const after = this.#startOf(space, place.id, nowMs);
+      const parentId = guild.threads.get(place.id)?.parentId ?? place.id;
+      return isNewer(place.lastMessageId, after)
+        ? [{ channelId: place.id, after, contextOnly: regained.has(parentId) }]
+        : [];
+    });
+    for (const gap of gaps) cursors.hold(gap.channelId);
+    const parents = guild
+      .talkChannels()
+      .filter((channel) => mayRead(guild, botUserId, channel.id, nowMs))
+      .slice(0, MAX_CHANNELS);
+    this.#begin(async () => {
+      await this.#close(space, gaps);
+      const known = new Set(gaps.map((gap) => gap.channelId));
+      for (const parent of parents) await this.#archivedThreads(space, parent.id, known, regained.has(parent.id));
+    });
+  }
+
+  /** Begins to read direct conversations in which something was said before. */
+  direct(space: Space): void {
+    const nowMs = Date.now();
+    const gaps = space.cursors
+      .channels()
+      .map((channelId) => ({ channelId, after: this.#startOf(space, channelId, nowMs), contextOnly: false }))
+      .toSorted((a, b) => (isNewer(b.after, a.after) ? 1 : -1))
+      .slice(0, MAX_DIRECT);
+    for (const gap of gaps) space.cursors.hold(gap.channelId);
+    if (gaps.length > 0) this.#begin(() => this.#close(space, gaps));
+  }
+
+  #begin(work: () => Promise<void>): void {
+    const running = work()
+      .catch((error: unknown) => {
+        if (!this.#ending.aborted) this.#logger.warn({ err: error }, "missed messages could not all be read");
+      })
+      .finally(() => {
+        this.#running.delete(running);
+        if (this.#running.size === 0 && !this.#ending.aborted) this.#onDone();
+      });
+    this.#running.add(running);
+  }
+
+  #startOf(space: Space, channelId: string, nowMs: number): string {
+    const oldest = msToSnowflake(nowMs - this.#config.backfillMaxAgeMs);
+    const cursor = space.cursors.after(channelId);
+    return cursor !== undefined && isNewer(cursor, oldest) ? cursor : oldest;
+  }
+
+  async #close(space: Space, gaps: readonly Gap[]): Promise<void> {
+    const queue = [...gaps];
+    const worker = async (): Promise<void> => {
+      for (let gap = queue.shift(); gap !== undefined && !this.#ending.aborted; gap = queue.shift())
+        if (await this.#read(space, gap)) space.cursors.release(gap.channelId);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  }
+
+  /** Reads one gap to its end; false when the adapter ended first, and then its cursor stays where it is. */
+  async #read(space: Space, gap: Gap): Promise<boolean> {
+    const direct = space.guild === undefined;
+    let { after } = gap;
+    let count = 0;
+    while (count < this.#config.backfillMaxMessages) {
+      const page = await this.#page(gap.channelId, after);
+      if (page === undefined) return !this.#ending.aborted;
+      const taken = await Promise.all(
+        page.map((message) => {
+          const context = this.#guilds.contextFor(space, `history:${String(message["id"])}`);
+          const result = translateMessage(message, context, direct);
+          return result.outcome === "envelope"
+            ? this.#intake.store(result.envelope, ...(gap.contextOnly ? [{ context: true }] : []))
+            : this.#intake.refuse(space, "history", result, () => JSON.stringify(message));
+        }),
+      );
+      if (taken.includes(false)) return false;
+      const last = asId(page.at(-1)?.["id"]);
+      if (last === undefined) return true;
+      space.cursors.read(gap.channelId, last);
+      after = last;
+      count += page.length;
+      if (page.length < PAGE_SIZE) return true;
+    }
+    this.#logger.warn(
+      { installationId: space.record.installationId, channelId: gap.channelId, count },
+      "more messages were missed than are read; the newest of them are left out",
+    );
+    return true;
+  }
+
+  /** Oldest first; undefined when the place cannot be read. */
+  async #page(channelId: string, after: string): Promise<Raw[] | undefined> {
+    const route = ROUTES.messages(channelId);
+    const answer = await this.#patiently(() =>
+      this.#client.call({ route, query: { after, limit: PAGE_SIZE }, signal: this.#ending }),
+    );
+    if (answer === undefined) return undefined;
+    return inOrder(
+      asList(answer)
+        .map(asRecord)
+        .filter((message) => message !== undefined),
+    ).filter((message) => isNewer(String(message["id"]), after));
+  }
+
+  /** Threads that were closed during the gap are told by nobody; newest first, as far back as the gap goes. */
+  async #archivedThreads(
+    space: Space,
+    parentId: string,
+    known: ReadonlySet<string>,
+    contextOnly: boolean,
+  ): Promise<void> {
+    const { guild } = space;
+    const nowMs = Date.now();
+    for (const route of [ROUTES.archivedThreads(parentId), ROUTES.joinedArchivedThreads(parentId)]) {
+      if (guild === undefined || this.#ending.aborted) return;
+      const answer = await this.#patiently(() =>
+        this.#client.call({ route, query: { limit: PAGE_SIZE }, signal: this.#ending }),
+      );
+      const gaps = asList(asRecord(answer)?.["threads"]).flatMap((item): Gap[] => {
+        const raw = asRecord(item);
+        const archivedAt = Date.parse(asString(asRecord(raw?.["thread_metadata"])?.["archive_timestamp"]) ?? "");
+        const thread = guild.putThread(raw);
+        if (thread?.lastMessageId === undefined || known.has(thread.id) || Number.isNaN(archivedAt)) return [];
+        const after = this.#startOf(space, thread.id, nowMs);
+        if (archivedAt < snowflakeToMs(after) || !isNewer(thread.lastMessageId, after)) return [];
+        return [{ channelId: thread.id, after, contextOnly }];
+      });
+      for (const gap of gaps) space.cursors.hold(gap.channelId);
+      await this.#close(space, gaps);
+    }
+  }
+
+  /** Tries a reading again while Discord is away or asks to wait; undefined when it is refused for good or the adapter ends. */
+  async #patiently(read: () => Promise<unknown>): Promise<unknown> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS && !this.#ending.aborted; attempt += 1) {
+      try {
+        return await read();
+      } catch (thrown) {
+        const error = toParleyError(thrown);
+        const passing = error.code === "PLATFORM_RATE_LIMITED" || error.code === "PLATFORM_UNAVAILABLE";
+        if (!passing) return undefined;
+        const pauseMs = error.retryAfterMs ?? RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)] ?? 30_000;
+        await abortableSleep(pauseMs, this.#ending).catch(() => undefined);
+      }
+    }
+    if (this.#ending.aborted) return undefined;
+    throw new ParleyError("PLATFORM_UNAVAILABLE", { detail: "the history could not be read for a long time" });
+  }
+}

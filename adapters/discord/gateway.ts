@@ -1,0 +1,141 @@
+import type { AdapterSink } from "../../src/contracts/adapter-sink.ts";
+import { type ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
+import { abortableSleep } from "../shared/abortable-sleep.ts";
+import type { DiscordClient } from "./client.ts";
+import { loadDiscordSdk } from "./client-shard.ts";
+import type { DiscordConfig } from "./config.ts";
+import { isGatewayUrl } from "./inbound-frame.ts";
+import type { Ingress } from "./ingress.ts";
+import { intentsOf } from "./intents.ts";
+import { asNumber, asRecord } from "./raw.ts";
+import { ROUTES } from "./routes.ts";
+import { type ReceivedDispatch, type ShardHealth, ShardRunner } from "./shard-runner.ts";
+
+const ASK_AGAIN_MS = [1_000, 2_000, 5_000, 15_000, 60_000] as const;
+const DEFAULT_GATEWAY_URL = "wss://gateway.discord.gg";
+/** How long the start waits for a session and for the guilds that it announces, in ms. */
+const SETTLE_MS = 15_000;
+const POLL_MS = 20;
+
+export interface GatewayTools {
+  readonly config: DiscordConfig;
+  readonly sink: AdapterSink;
+  readonly client: DiscordClient;
+  readonly ingress: Ingress;
+  /** The installation that sessions are kept with. */
+  readonly installationId: string;
+  readonly isCatchingUp: () => boolean;
+  readonly ending: AbortSignal;
+}
+
+/** All gateway sessions of this process: one runner per shard. */
+export class Gateway {
+  readonly #tools: GatewayTools;
+  readonly #runners: ShardRunner[] = [];
+
+  constructor(tools: GatewayTools) {
+    this.#tools = tools;
+  }
+
+  /** Begins the sessions, and resolves once events can arrive, or after a time without them. Never rejects. */
+  async start(): Promise<void> {
+    const plan = await this.#plan();
+    if (plan === undefined) return;
+    const { config, sink, ingress, installationId, isCatchingUp, ending } = this.#tools;
+    const sdk = await loadDiscordSdk();
+    if (ending.aborted) return;
+    for (const shardId of config.shardIds ?? Array.from({ length: plan.shardCount }, (_, index) => index)) {
+      const runner = new ShardRunner({
+        sdk,
+        token: config.botToken,
+        intents: intentsOf(config),
+        shardId,
+        shardCount: plan.shardCount,
+        gatewayUrl: plan.url,
+        fixedUrl: config.gatewayUrl,
+        installationId,
+        sink,
+        onDispatch: (dispatch: ReceivedDispatch) => ingress.dispatch(dispatch),
+        onUnreadable: (reason, frame, done) => ingress.unreadable(reason, frame, done),
+        isCatchingUp,
+      });
+      this.#runners.push(runner);
+      runner.start();
+    }
+    await this.#settled();
+  }
+
+  refuseNew(): void {
+    for (const runner of this.#runners) runner.refuseNew();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#runners.map((runner) => runner.stop()));
+  }
+
+  /** A gap was closed: sessions that waited for it may keep their positions. */
+  positionsMayMove(): void {
+    for (const runner of this.#runners) runner.positionMayMove();
+  }
+
+  health(): readonly ShardHealth[] {
+    return this.#runners.map((runner) => runner.health);
+  }
+
+  /** How many shards, and where; asked of Discord until it answers, unless the configuration says both. */
+  async #plan(): Promise<{ readonly shardCount: number; readonly url: string } | undefined> {
+    const { config, client, ending, sink } = this.#tools;
+    if (config.gatewayUrl !== undefined && config.shardCount !== "auto")
+      return { shardCount: config.shardCount, url: config.gatewayUrl };
+    for (let attempt = 0; !ending.aborted; attempt += 1) {
+      try {
+        const answer = asRecord(await client.call({ route: ROUTES.gateway(), signal: ending }));
+        const url = config.gatewayUrl ?? answer?.["url"];
+        const advised = asNumber(answer?.["shards"]) ?? 1;
+        return {
+          shardCount: config.shardCount === "auto" ? Math.max(1, Math.floor(advised)) : config.shardCount,
+          url: isGatewayUrl(url) ? url : DEFAULT_GATEWAY_URL,
+        };
+      } catch (thrown) {
+        const error = toParleyError(thrown);
+        if (error.code === "PLATFORM_UNAUTHORIZED" || ending.aborted) return undefined;
+        sink.logger.warn({ code: error.code, detail: error.detail }, "discord's gateway could not be asked for");
+        const pauseMs = ASK_AGAIN_MS[Math.min(attempt, ASK_AGAIN_MS.length - 1)] ?? 60_000;
+        await abortableSleep(error.retryAfterMs ?? pauseMs, ending).catch(() => undefined);
+      }
+    }
+    return undefined;
+  }
+
+  async #settled(): Promise<void> {
+    const { ending, ingress } = this.#tools;
+    const waiting = AbortSignal.any([ending, AbortSignal.timeout(SETTLE_MS)]);
+    const connected = Promise.all(this.#runners.map((runner) => runner.settled()));
+    let done = false;
+    void connected.then(() => {
+      done = true;
+    });
+    // READY announces the guilds; their channels come one by one behind it.
+    while (!waiting.aborted && (!done || ingress.expectedGuilds > 0))
+      await abortableSleep(POLL_MS, waiting).catch(() => undefined);
+  }
+}
+
+/** Asks Discord whose token this is, until it answers. Throws PLATFORM_UNAUTHORIZED, or TURN_CANCELLED at the end. */
+export async function askApplication(
+  client: DiscordClient,
+  ending: AbortSignal,
+  onFailure: (error: ParleyError) => void,
+): Promise<Readonly<Record<string, unknown>>> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return asRecord(await client.call({ route: ROUTES.application(), signal: ending })) ?? {};
+    } catch (thrown) {
+      const error = toParleyError(thrown);
+      if (error.code === "PLATFORM_UNAUTHORIZED" || error.code === "TURN_CANCELLED") throw error;
+      onFailure(error);
+      const pauseMs = ASK_AGAIN_MS[Math.min(attempt, ASK_AGAIN_MS.length - 1)] ?? 60_000;
+      await abortableSleep(error.retryAfterMs ?? pauseMs, ending);
+    }
+  }
+}

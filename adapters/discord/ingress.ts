@@ -1,0 +1,342 @@
+import type { AdapterSink, IngestOptions } from "../../src/contracts/adapter-sink.ts";
+import { abortableSleep } from "../shared/abortable-sleep.ts";
+import { BoundedMap } from "../shared/bounded-map.ts";
+import { KeyedQueue } from "../shared/keyed-queue.ts";
+import type { CatchUp } from "./catch-up.ts";
+import type { DiscordConfig } from "./config.ts";
+import { applyChange } from "./guild-changes.ts";
+import type { Guilds, Space } from "./guilds.ts";
+import { ignored, malformed, type Translation } from "./inbound-context.ts";
+import { translateVisibility } from "./inbound-guild.ts";
+import { translateInteraction } from "./inbound-interaction.ts";
+import { translateDeletions, translateEdit, translateMessage, translateReaction } from "./inbound-message.ts";
+import type { Intake } from "./intake.ts";
+import { usersIn } from "./people.ts";
+import { asId, asList, asRecord, asString, type Raw } from "./raw.ts";
+import type { Responder } from "./responder.ts";
+import type { ReceivedDispatch } from "./shard-runner.ts";
+import { msToSnowflake } from "./snowflakes.ts";
+import { VisibleChannels } from "./visible-channels.ts";
+
+const LOAD_RETRY_MS = [500, 1_000, 2_000, 5_000, 15_000] as const;
+const LOAD_ATTEMPTS = 8;
+/** First words of recent messages, for the names of threads that are made from them. */
+const MAX_EXCERPTS = 2_000;
+const EXCERPT_CHARS = 60;
+
+export interface IngressTools {
+  readonly config: DiscordConfig;
+  readonly sink: AdapterSink;
+  readonly guilds: Guilds;
+  readonly intake: Intake;
+  readonly catchUp: CatchUp;
+  readonly responder: Responder;
+  readonly ending: AbortSignal;
+}
+
+/**
+ * Takes the gateway's events to the sink: in order within a guild, side by side between guilds.
+ *
+ * An event is `done` once all that it says is stored; until then the position in the stream stays before it.
+ */
+export class Ingress {
+  readonly #tools: IngressTools;
+  readonly #order = new KeyedQueue();
+  readonly #open = new Set<Promise<unknown>>();
+  readonly #visible = new Map<string, VisibleChannels>();
+  readonly #excerpts = new BoundedMap<string, string>({ maxEntries: MAX_EXCERPTS });
+  /** Guilds of READY that have not been told of yet. */
+  readonly #announced = new Set<string>();
+
+  constructor(tools: IngressTools) {
+    this.#tools = tools;
+  }
+
+  /** Guilds that a new session announced and that have not come yet. */
+  get expectedGuilds(): number {
+    return this.#announced.size;
+  }
+
+  excerptOf(messageId: string): string | undefined {
+    return this.#excerpts.get(messageId);
+  }
+
+  dispatch(dispatch: ReceivedDispatch): void {
+    const { data, type } = dispatch;
+    const guildId = asId(data["guild_id"]) ?? (type.startsWith("GUILD_") ? asId(data["id"]) : undefined);
+    this.#track(this.#order.run(guildId ?? "direct", () => this.#take(dispatch, guildId)));
+  }
+
+  unreadable(reason: string, frame: string, done: () => void): void {
+    this.#track(this.#refuseFrame(reason, frame, done));
+  }
+
+  /** Resolves when nothing is being stored any more. */
+  async drained(): Promise<void> {
+    while (this.#open.size > 0) await Promise.allSettled(this.#open);
+  }
+
+  async #refuseFrame(reason: string, frame: string, done: () => void): Promise<void> {
+    const { guilds, intake } = this.#tools;
+    const raw = (): string => frame.slice(0, 65_536);
+    if (await intake.refuse(guilds.application, "frame", malformed(reason), raw)) done();
+  }
+
+  #track(work: Promise<unknown>): void {
+    const tracked: Promise<unknown> = work
+      .catch((error: unknown) =>
+        this.#tools.sink.logger.error({ err: error }, "an event of discord could not be taken"),
+      )
+      .finally(() => this.#open.delete(tracked));
+    this.#open.add(tracked);
+  }
+
+  /** Resolves when the next event of the guild may be looked at; what is stored meanwhile is tracked by itself. */
+  async #take(dispatch: ReceivedDispatch, guildId: string | undefined): Promise<void> {
+    const { type, data } = dispatch;
+    const { guilds } = this.#tools;
+    if (type === "READY") return this.#ready(dispatch);
+    if (type === "GUILD_CREATE") return this.#guildCreated(dispatch, guildId);
+    if (type === "GUILD_DELETE") return this.#guildDeleted(dispatch, guildId);
+    const space = guilds.find(guildId);
+    if (space === undefined)
+      return this.#finish(dispatch, undefined, [ignored("no installation of Parley in that guild")]);
+    space.lastEventAtMs = Date.now();
+    if (!(await this.#prepare(space, data))) return;
+    if (type === "INTERACTION_CREATE") return this.#interaction(dispatch, space);
+    this.#finish(
+      dispatch,
+      space,
+      this.#guarded(() => this.#translate(dispatch, space)),
+    );
+  }
+
+  /** After a resume nothing is known of the guild: it is read before its first event. False when the adapter ends meanwhile. */
+  async #prepare(space: Space, data: Raw): Promise<boolean> {
+    const { guilds, ending, sink } = this.#tools;
+    for (let attempt = 0; attempt < LOAD_ATTEMPTS; attempt += 1) {
+      try {
+        await guilds.ensureLoaded(space, ending);
+        await space.cursors.load();
+        break;
+      } catch (error) {
+        if (ending.aborted) return false;
+        sink.logger.warn({ installationId: space.record.installationId, err: error }, "a guild could not be read");
+        await abortableSleep(LOAD_RETRY_MS[Math.min(attempt, LOAD_RETRY_MS.length - 1)] ?? 15_000, ending).catch(
+          () => undefined,
+        );
+      }
+    }
+    for (const { user, member } of usersIn(data)) space.guild?.putMember(member, user);
+    const interactor = asRecord(data["member"]);
+    if (interactor?.["user"] !== undefined) space.guild?.putMember(interactor);
+    const thread = asRecord(data["channel"]) ?? asRecord(data["thread"]);
+    if (thread !== undefined && space.guild?.threads.has(String(thread["id"])) === false) space.guild.putThread(thread);
+    return !ending.aborted;
+  }
+
+  #translate(dispatch: ReceivedDispatch, space: Space): readonly Translation[] {
+    const { type, data, deliveryKey } = dispatch;
+    const direct = space.guild === undefined;
+    const context = this.#tools.guilds.contextFor(space, deliveryKey);
+    switch (type) {
+      case "MESSAGE_CREATE":
+        this.#noteExcerpt(data);
+        return [translateMessage(data, context, direct)];
+      case "MESSAGE_UPDATE":
+        return [translateEdit(data, context, direct)];
+      case "MESSAGE_DELETE":
+      case "MESSAGE_DELETE_BULK":
+        return translateDeletions(data, context, direct);
+      case "MESSAGE_REACTION_ADD":
+        return [translateReaction("reaction_added", data, context, direct)];
+      case "MESSAGE_REACTION_REMOVE":
+        return [translateReaction("reaction_removed", data, context, direct)];
+      case "RESUMED":
+        return [ignored("the session goes on")];
+      default:
+        return space.guild === undefined
+          ? [ignored(`event type ${type.slice(0, 64)}`)]
+          : applyChange(type, data, space.guild, context);
+    }
+  }
+
+  #guarded(translate: () => readonly Translation[]): readonly Translation[] {
+    try {
+      return translate();
+    } catch (error) {
+      return [malformed(`translation failed: ${error instanceof Error ? error.name : "unknown"}`)];
+    }
+  }
+
+  /** Begins to store what an event came to; the position moves on once all of it is. */
+  #finish(
+    dispatch: ReceivedDispatch,
+    space: Space | undefined,
+    translations: readonly Translation[],
+    after?: () => Promise<void>,
+    options?: IngestOptions,
+  ): void {
+    const { intake } = this.#tools;
+    const message = dispatch.type === "MESSAGE_CREATE" ? messageOf(dispatch.data) : undefined;
+    if (message !== undefined) space?.cursors.began(message.channelId, message.messageId);
+    const stored = translations.map((translation) =>
+      translation.outcome === "envelope"
+        ? intake.store(translation.envelope, options)
+        : intake.refuse(space, dispatch.type, translation, () =>
+            JSON.stringify({ t: dispatch.type, d: dispatch.data }),
+          ),
+    );
+    this.#track(
+      Promise.all(stored).then(async (results) => {
+        if (results.includes(false)) return;
+        await after?.();
+        dispatch.done();
+        if (message !== undefined) space?.cursors.done(message.channelId, message.messageId);
+      }),
+    );
+  }
+
+  /** A new session: what the one before missed is read from history. */
+  #ready(dispatch: ReceivedDispatch): void {
+    const { guilds, catchUp } = this.#tools;
+    for (const item of asList(dispatch.data["guilds"])) {
+      const id = asId(asRecord(item)?.["id"]);
+      if (id !== undefined) this.#announced.add(id);
+    }
+    const direct = guilds.application;
+    const begin = async (): Promise<void> => {
+      if (direct === undefined) return;
+      await direct.cursors.load();
+      if (direct.cursors.baseline === undefined) await direct.cursors.begin(msToSnowflake(Date.now()));
+      catchUp.direct(direct);
+    };
+    this.#finish(dispatch, direct, [ignored("a session began")], begin);
+  }
+
+  async #guildCreated(dispatch: ReceivedDispatch, guildId: string | undefined): Promise<void> {
+    const { guilds, catchUp, sink } = this.#tools;
+    const { data } = dispatch;
+    if (guildId === undefined) return this.#finish(dispatch, undefined, [malformed("guild without an id")]);
+    if (data["unavailable"] === true) {
+      const known = guilds.find(guildId);
+      if (known !== undefined) known.unavailable = true;
+      return this.#finish(dispatch, known, [ignored("the guild is out of reach for the moment")]);
+    }
+    const { space } = await this.#untilStored(() => guilds.adopt(data, guildId));
+    const { guild } = space;
+    if (guild === undefined)
+      return this.#finish(dispatch, space, [malformed("a guild with the id of the application")]);
+    const { botUserId } = guilds.bot;
+    const visible = this.#visibleOf(space);
+    const seen = await this.#untilStored(() => visible.look(guild, botUserId));
+    const context = guilds.contextFor(space, dispatch.deliveryKey);
+    const changes = translateVisibility({ memberId: botUserId, gained: seen.gained, lost: seen.lost }, context);
+    const first = space.cursors.baseline === undefined;
+    if (first) await this.#untilStored(() => space.cursors.begin(msToSnowflake(Date.now())));
+    // Held now, before later events of this guild are looked at: they must not move a cursor over the gap.
+    catchUp.guild(space, new Set(seen.known ? seen.gained : []));
+    this.#finish(dispatch, space, changes.length > 0 ? changes : [ignored("a guild as it was")], async () => {
+      await visible
+        .keep(guild, botUserId)
+        .catch((error: unknown) => sink.logger.warn({ err: error }, "what the bot sees could not be kept"));
+      this.#announced.delete(guildId);
+    });
+  }
+
+  /** An outage is no departure: nothing ends, and nobody loses a right by it. */
+  async #guildDeleted(dispatch: ReceivedDispatch, guildId: string | undefined): Promise<void> {
+    const { guilds } = this.#tools;
+    const space = guilds.find(guildId);
+    if (guildId !== undefined) this.#announced.delete(guildId);
+    if (space === undefined) return this.#finish(dispatch, undefined, [ignored("a guild that is not known")]);
+    if (dispatch.data["unavailable"] === true) {
+      space.unavailable = true;
+      return this.#finish(dispatch, space, [ignored("the guild is out of reach for the moment")]);
+    }
+    const { botUserId } = guilds.bot;
+    const { guild } = space;
+    const lost = guild === undefined ? [] : guild.talkChannels().map((channel) => channel.id);
+    const context = guilds.contextFor(space, dispatch.deliveryKey);
+    const left = translateVisibility({ memberId: botUserId, gained: [], lost }, context);
+    await this.#untilStored(() => guilds.remove(space, "the bot was removed from the guild"));
+    this.#visible.delete(space.record.installationId);
+    this.#finish(dispatch, space, left.length > 0 ? left : [ignored("the bot left the guild")]);
+  }
+
+  #interaction(dispatch: ReceivedDispatch, space: Space): void {
+    const { guilds, config, responder, intake } = this.#tools;
+    const { data } = dispatch;
+    const context = guilds.contextFor(space, dispatch.deliveryKey);
+    const waiting = { interactionId: asId(data["id"]) ?? "", token: asString(data["token"]) ?? "" };
+    const [outcome] = this.#guardedInteraction(() => translateInteraction(data, context, config.command));
+    if (outcome === undefined) return this.#finish(dispatch, space, [malformed("translation failed")]);
+    switch (outcome.outcome) {
+      case "open_form":
+        this.#track(responder.openForm(space.record.installationId, waiting, outcome.inputId));
+        return this.#finish(dispatch, space, [ignored("a form is opened")]);
+      case "suggest":
+        this.#track(responder.suggest(space.record.organizationId, waiting, outcome.typed));
+        return this.#finish(dispatch, space, [ignored("agents are suggested")]);
+      case "event": {
+        const { envelope, acknowledge } = outcome;
+        const expected = responder.expect(waiting.token);
+        const asker = envelope.sender.name ?? "Somebody";
+        const work = intake.store(envelope).then(async (stored) => {
+          if (!stored) return;
+          dispatch.done();
+          await responder.acknowledge(waiting, acknowledge, asker);
+        });
+        return this.#track(work.finally(expected.settle));
+      }
+      default:
+        return this.#finish(dispatch, space, [outcome]);
+    }
+  }
+
+  #guardedInteraction<Outcome>(translate: () => Outcome): readonly Outcome[] {
+    try {
+      return [translate()];
+    } catch {
+      return [];
+    }
+  }
+
+  #visibleOf(space: Space): VisibleChannels {
+    const { installationId } = space.record;
+    let visible = this.#visible.get(installationId);
+    if (visible === undefined) {
+      visible = new VisibleChannels(this.#tools.sink.state, installationId);
+      this.#visible.set(installationId, visible);
+    }
+    return visible;
+  }
+
+  #noteExcerpt(message: Raw): void {
+    const id = asId(message["id"]);
+    const words = asString(message["content"])
+      ?.replace(/<[^<>\s]{1,100}>|[*_~`|>#]/gu, " ")
+      .replace(/\s+/gu, " ")
+      .trim()
+      .toWellFormed();
+    if (id !== undefined && words) this.#excerpts.set(id, words.slice(0, EXCERPT_CHARS).toWellFormed());
+  }
+
+  /** Tries what needs the ledger until it is there; rejects when the adapter ends first. */
+  async #untilStored<Result>(work: () => Promise<Result>): Promise<Result> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        if (attempt === 0) this.#tools.sink.logger.warn({ err: error }, "a guild could not be stored; trying again");
+        await abortableSleep(LOAD_RETRY_MS[Math.min(attempt, LOAD_RETRY_MS.length - 1)] ?? 15_000, this.#tools.ending);
+      }
+    }
+  }
+}
+
+function messageOf(data: Raw): { readonly channelId: string; readonly messageId: string } | undefined {
+  const channelId = asId(data["channel_id"]);
+  const messageId = asId(data["id"]);
+  return channelId === undefined || messageId === undefined ? undefined : { channelId, messageId };
+}

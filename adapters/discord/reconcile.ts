@@ -1,0 +1,96 @@
+import type { ReconcileOutcome, ReconcileQuery } from "../../src/contracts/adapter.ts";
+import { toParleyError } from "../../src/errors/parley-error.ts";
+import type { DiscordClient } from "./client.ts";
+import type { BotIdentity } from "./guilds.ts";
+import { carries, type DeliveryMark, isMarked } from "./marks.ts";
+import { receiptOf } from "./outbound.ts";
+import { asId, asList, asRecord, type Raw } from "./raw.ts";
+import { ROUTES } from "./routes.ts";
+import { isNewer, msToSnowflake } from "./snowflakes.ts";
+
+/** How far Discord's clock may be behind ours. */
+const CLOCK_SKEW_MS = 5_000;
+const PAGE_SIZE = 100;
+const MAX_PAGES = 25;
+
+export interface ReconcileOptions {
+  readonly client: DiscordClient;
+  readonly bot: BotIdentity;
+  /** The mark that a message of this delivery carries. */
+  readonly mark: DeliveryMark;
+  /** Age an attempt must have before its absence is believed, in ms: a call given up may still be carried out. */
+  readonly settleMs: number;
+  readonly nowMs: number;
+}
+
+/**
+ * Looks for a delivery in the platform's own record.
+ *
+ * A message of ours that carries the delivery's mark is it. Plain words of the bot carry none that history shows: there, the one
+ * unmarked message of ours in that time that is accounted for nowhere is it, and several are undetermined. Absence is
+ * believed only of a complete reading, some time after the attempt.
+ */
+export async function reconcileDelivery(query: ReconcileQuery, options: ReconcileOptions): Promise<ReconcileOutcome> {
+  const since = Date.parse(query.attemptedSince);
+  if (Number.isNaN(since)) return { undetermined: "the time of the attempt is unreadable" };
+  const { channel, thread } = query.target.conversation;
+  let messages: Raw[] | undefined = [];
+  try {
+    // An answer whose thread could not be made stands in the channel itself.
+    for (const channelId of thread === undefined ? [channel.id] : [thread.id, channel.id]) {
+      const read: Raw[] | undefined = await readSince(options.client, channelId, since, query.signal);
+      messages = read === undefined || messages === undefined ? undefined : [...messages, ...read];
+    }
+  } catch (error) {
+    const fault = toParleyError(error);
+    return { undetermined: `the conversation could not be read: ${fault.detail ?? fault.code}` };
+  }
+  if (messages === undefined) return { undetermined: "too many messages since the attempt" };
+  const own = messages.filter((message) => isOwn(message, options.bot));
+  const marked = own.find((message) => carries(message, options.mark));
+  if (marked !== undefined) return { found: receiptOf(marked) };
+  const known = new Set(query.knownMessageIds);
+  const direct = channel.kind === "direct" || channel.kind === "group_direct";
+  const candidates = direct ? own.filter((message) => !isMarked(message) && !known.has(String(message["id"]))) : [];
+  const [candidate] = candidates;
+  if (candidate !== undefined && candidates.length === 1) return { found: receiptOf(candidate) };
+  if (candidates.length > 1) return { undetermined: `${candidates.length} messages may be it` };
+  if (options.nowMs - since < options.settleMs)
+    return { undetermined: "the attempt is too recent to be missing for certain" };
+  return { absent: true };
+}
+
+function isOwn(message: Raw, bot: BotIdentity): boolean {
+  const author = asId(asRecord(message["author"])?.["id"]);
+  return author === bot.botUserId || asId(message["application_id"]) === bot.applicationId;
+}
+
+/** Every message since then; undefined when there are too many to read, none of a place that is not there. */
+async function readSince(
+  client: DiscordClient,
+  channelId: string,
+  sinceMs: number,
+  signal: AbortSignal,
+): Promise<Raw[] | undefined> {
+  const found: Raw[] = [];
+  let after = msToSnowflake(sinceMs - CLOCK_SKEW_MS);
+  for (let page = 0; page < MAX_PAGES; page++) {
+    let answer: unknown;
+    try {
+      answer = await client.call({ route: ROUTES.messages(channelId), query: { after, limit: PAGE_SIZE }, signal });
+    } catch (error) {
+      if (toParleyError(error).code === "TARGET_NOT_FOUND") return found;
+      throw error;
+    }
+    const messages = asList(answer)
+      .map(asRecord)
+      .filter((message) => message !== undefined && asId(message["id"]) !== undefined);
+    for (const message of messages) if (message !== undefined) found.push(message);
+    for (const message of messages) {
+      const id = String(message?.["id"]);
+      if (isNewer(id, after)) after = id;
+    }
+    if (messages.length < PAGE_SIZE) return found;
+  }
+  return undefined;
+}

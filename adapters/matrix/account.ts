@@ -1,7 +1,9 @@
 import type { AdapterSink, Installation } from "../../src/contracts/adapter-sink.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
+import { BoundedMap } from "../shared/bounded-map.ts";
 import type { SendLimiter } from "../shared/send-limiter.ts";
 import { HomeserverClient, type MatrixCall } from "./client.ts";
+import type { MatrixConnections } from "./client-fetch.ts";
 import type { MatrixConfig } from "./config.ts";
 import type { AccountCrypto } from "./crypto-port.ts";
 import { EventIndex } from "./event-index.ts";
@@ -14,7 +16,7 @@ import { Rooms } from "./rooms.ts";
 /** What all accounts of an adapter share. */
 export interface AccountTools {
   readonly config: MatrixConfig;
-  readonly fetch: typeof globalThis.fetch;
+  readonly connections: MatrixConnections;
   readonly limiter: SendLimiter;
   readonly sink: AdapterSink;
   /** Called when the homeserver refuses the account's token. */
@@ -44,9 +46,12 @@ export class Account {
   readonly sink: AdapterSink;
   readonly config: MatrixConfig;
   readonly paced: boolean;
+  readonly trustedServers: ReadonlySet<string>;
   lastEventAtMs: number | undefined;
   /** Present while this process owns the account's device. */
   crypto: AccountCrypto | undefined;
+  /** The newest event of each thread, which clients without threads are shown as what a message answers. */
+  readonly #latest = new BoundedMap<string, string>({ maxEntries: 10_000 });
   readonly #tools: AccountTools;
 
   constructor(record: Installation, tools: AccountTools) {
@@ -59,18 +64,19 @@ export class Account {
     this.deviceId = settingOf(record, "deviceId");
     this.botName = settingOf(record, "botName") ?? record.name;
     this.puppetPrefix = settingOf(record, "puppetPrefix");
+    this.trustedServers = new Set(tools.config.trustedServers);
     this.paced = tools.config.pacing ?? this.puppetPrefix === undefined;
     this.client = new HomeserverClient({
       homeserverUrl: settingOf(record, "homeserverUrl") ?? tools.config.homeserverUrl,
       accessToken: this.token,
       timeoutMs: tools.config.callTimeoutMs,
-      fetch: tools.fetch,
+      connections: tools.connections,
     });
     this.rooms = new Rooms(this);
   }
 
   get fetch(): typeof globalThis.fetch {
-    return this.#tools.fetch;
+    return this.#tools.connections.fetch;
   }
 
   get installationId(): string {
@@ -102,6 +108,14 @@ export class Account {
 
   isOwn(userId: string): boolean {
     return userId === this.userId || this.agentOf(userId) !== undefined;
+  }
+
+  latestIn(roomId: string, threadId: string): string {
+    return this.#latest.get(`${roomId}\n${threadId}`) ?? threadId;
+  }
+
+  noteLatest(roomId: string, threadId: string, eventId: string): void {
+    this.#latest.set(`${roomId}\n${threadId}`, eventId);
   }
 
   /** Performs a call that writes no message. */

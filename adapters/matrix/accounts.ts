@@ -6,7 +6,7 @@ import { Account, type AccountTools } from "./account.ts";
 import { AccountReceiver } from "./account-receiver.ts";
 import type { AppService } from "./app-service.ts";
 import { HomeserverClient } from "./client.ts";
-import { createMatrixFetch, type MatrixFetch } from "./client-fetch.ts";
+import { createConnections, type MatrixConnections } from "./client-fetch.ts";
 import type { MatrixConfig } from "./config.ts";
 import type { OpenCrypto } from "./crypto-port.ts";
 import { describeAccounts } from "./describe.ts";
@@ -32,7 +32,7 @@ export class Accounts {
   readonly #config: MatrixConfig;
   readonly #sink: AdapterSink;
   readonly #openCrypto: OpenCrypto | undefined;
-  readonly #connections: MatrixFetch = createMatrixFetch();
+  readonly #connections: MatrixConnections = createConnections();
   readonly #tools: AccountTools;
   readonly #served = new Map<string, Served>();
   readonly #ending = new Set<Promise<void>>();
@@ -49,7 +49,7 @@ export class Accounts {
     this.#openCrypto = openCrypto;
     this.#tools = {
       config,
-      fetch: this.#connections.fetch,
+      connections: this.#connections,
       limiter: new SendLimiter({ rules: RATE_RULES, pacing: true }),
       sink,
       onUnauthorized: (account, reason) => this.#unauthorized(account, reason),
@@ -100,6 +100,15 @@ export class Accounts {
     return found;
   }
 
+  /** Whether every application service that there is takes transactions now. */
+  get servicesReady(): boolean {
+    if (this.#fault !== undefined && this.#fault.row.retry !== "never") return false;
+    return [...this.#served.values()].every(
+      ({ account, receiver }) =>
+        account.puppetPrefix === undefined || receiver === undefined || receiver.service !== undefined,
+    );
+  }
+
   health(): InstallationHealth[] {
     const rows = [...this.#served.values()].map(({ account, receiver }): InstallationHealth => {
       const { record, lastEventAtMs } = account;
@@ -135,7 +144,7 @@ export class Accounts {
           homeserverUrl: this.#config.homeserverUrl,
           accessToken,
           timeoutMs: this.#config.callTimeoutMs,
-          fetch: this.#connections.fetch,
+          connections: this.#connections,
         });
       for (const installation of await describeAccounts(this.#config, client))
         await this.#adopt(await this.#sink.installations.save(installation));

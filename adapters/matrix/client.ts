@@ -7,8 +7,10 @@ import {
 } from "matrix-js-sdk/lib/http-api/index.js";
 import { TypedEventEmitter } from "matrix-js-sdk/lib/models/typed-event-emitter.js";
 import type { JsonValue } from "../../src/contracts/json.ts";
+import { ParleyError } from "../../src/errors/parley-error.ts";
 import { cancelled } from "../shared/abortable-sleep.ts";
 import { parseRetryAfterMs } from "../shared/retry-after.ts";
+import type { MatrixConnections } from "./client-fetch.ts";
 import { refusalError, transportError } from "./errors.ts";
 import { asRecord, type Raw } from "./raw.ts";
 
@@ -33,7 +35,7 @@ export interface ClientOptions {
   readonly accessToken: string;
   /** Longest time of one call, in ms; afterwards a write's outcome is unknown. */
   readonly timeoutMs: number;
-  readonly fetch: typeof globalThis.fetch;
+  readonly connections: MatrixConnections;
 }
 
 /** Calls a homeserver through the SDK's HTTP layer. It never repeats a call, and its errors say whether a write may have happened. */
@@ -51,7 +53,7 @@ export class HomeserverClient {
       accessToken: options.accessToken,
       useAuthorizationHeader: true,
       onlyData: true,
-      fetchFn: options.fetch,
+      fetchFn: options.connections.fetch,
     });
   }
 
@@ -86,19 +88,27 @@ export class HomeserverClient {
     return asRecord(answer) ?? {};
   }
 
-  /** Reads bytes. */
-  async download(call: MatrixCall): Promise<{ readonly bytes: Uint8Array; readonly mediaType: string }> {
-    const blob = await this.#guarded(call, (abortSignal) =>
-      this.#http.authedRequest<Blob>(METHODS[call.method], call.path, queryOf(call), undefined, {
-        abortSignal,
-        rawResponseBody: true,
-      }),
+  /** Reads the bytes of a file, at most `maxBytes`. Throws PAYLOAD_TOO_LARGE. */
+  async download(
+    call: Omit<MatrixCall, "body" | "method"> & { readonly maxBytes: number },
+  ): Promise<{ readonly bytes: Uint8Array; readonly mediaType: string }> {
+    const { connections, accessToken } = this.#options;
+    const url = this.#http.getUrl(call.path, queryOf(call));
+    const headers = { authorization: `Bearer ${accessToken}` };
+    const answer = await this.#guarded(call, (signal) =>
+      connections.download(url, { headers, signal, maxBytes: call.maxBytes }),
     );
-    return { bytes: new Uint8Array(await blob.arrayBuffer()), mediaType: blob.type || "application/octet-stream" };
+    if (answer.status !== 200)
+      throw refusalError(call.label, {
+        status: answer.status,
+        errcode: errcodeIn(answer.bytes),
+        retryAfterMs: undefined,
+      });
+    return { bytes: answer.bytes, mediaType: answer.mediaType ?? "application/octet-stream" };
   }
 
   async #guarded<Answer>(
-    call: Omit<MatrixCall, "body">,
+    call: Omit<MatrixCall, "body" | "method">,
     run: (signal: AbortSignal) => Promise<Answer>,
   ): Promise<Answer> {
     if (call.signal?.aborted) throw cancelled();
@@ -117,14 +127,24 @@ export function clientPath(...parts: readonly string[]): string {
   return `/_matrix/client/v3/${parts.map(encodeURIComponent).join("/")}`;
 }
 
-function queryOf(call: Omit<MatrixCall, "body">): Record<string, string> {
+function queryOf(call: Omit<MatrixCall, "body" | "method">): Record<string, string> {
   const query: Record<string, string> = {};
   for (const [name, value] of Object.entries(call.query ?? {})) if (value !== undefined) query[name] = String(value);
   if (call.asUser !== undefined) query["user_id"] = call.asUser;
   return query;
 }
 
+function errcodeIn(bytes: Uint8Array): string | undefined {
+  try {
+    const errcode = asRecord(JSON.parse(Buffer.from(bytes).toString("utf8")))?.["errcode"];
+    return typeof errcode === "string" ? errcode : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function translated(label: string, error: unknown): Error {
+  if (error instanceof ParleyError) return error;
   if (!(error instanceof Error)) return transportError(label, error);
   if (error instanceof MatrixError)
     return refusalError(label, {

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import type { JsonValue } from "../../src/contracts/json.ts";
 import { toParleyError } from "../../src/errors/parley-error.ts";
-import { agentIndex } from "../shared/agent-index.ts";
 import { storeEnvelope } from "../shared/store-envelope.ts";
 import type { Account } from "./account.ts";
 import { knownEvent } from "./event-index.ts";
-import { type InboundContext, malformed, newTraceId, type Translation } from "./inbound-context.ts";
+import { type InboundContext, malformed, type Translation } from "./inbound-context.ts";
 import { relatedTo, translateEvent } from "./inbound-event.ts";
+import { inboundContext } from "./intake-context.ts";
 import { findAsk, lookUp } from "./lookup.ts";
 import { asEventId, asUserId } from "./matrix-ids.ts";
 import { asRecord, asString, type Raw } from "./raw.ts";
@@ -91,8 +91,11 @@ export class Intake {
     if (typeof event["state_key"] === "string") account.rooms.take(roomId, event);
     const related = await this.#related(roomId, event, lastTry);
     const known = knownEvent(roomId, event);
-    const translation = guarded(() => translateEvent(event, this.#context(roomId, related, before)));
+    const order = (originMs: number): string => account.order.next(roomId, originMs, Date.now());
+    const inbound = inboundContext(account, { roomId, related, before, order });
+    const translation = guarded(() => translateEvent(event, inbound));
     if (known !== undefined) account.events.note(known);
+    if (known?.threadId !== undefined && !known.isEdit) account.noteLatest(roomId, known.threadId, known.eventId);
     if (event["type"] === "m.room.tombstone" && !context) this.#tombstones.note(roomId);
     if (!context && translation.outcome === "envelope") this.#marks.note(roomId, event, translation.envelope);
     return { stored: this.#store(roomId, event, translation, context) };
@@ -141,27 +144,6 @@ export class Intake {
       );
       return undefined;
     }
-  }
-
-  #context(roomId: string, related: InboundContext["related"], before: InboundContext["before"]): InboundContext {
-    const account = this.#account;
-    const { record, config } = account;
-    return {
-      organizationId: record.organizationId,
-      installationId: record.installationId,
-      userId: account.userId,
-      botName: account.botName,
-      command: config.command,
-      trustedServers: new Set(config.trustedServers),
-      agents: agentIndex(account.sink.agents(record.organizationId)),
-      room: account.rooms.facts(roomId),
-      agentOf: (userId) => account.agentOf(userId),
-      related,
-      before,
-      order: (originMs) => account.order.next(roomId, originMs, Date.now()),
-      newTraceId,
-      nowMs: Date.now,
-    };
   }
 
   #store(roomId: string, event: Raw, translation: Translation, context: boolean): Promise<void> {

@@ -31,7 +31,7 @@ export async function lookUp(account: Account, roomId: string, eventId: string):
   }
   // A homeserver that answers with an event of another room would let one room speak in another.
   if (event["room_id"] !== undefined && event["room_id"] !== roomId) return undefined;
-  const plain = event["type"] === "m.room.encrypted" ? await account.crypto?.open(roomId, event, null) : undefined;
+  const plain = event["type"] === "m.room.encrypted" ? await account.crypto?.read(roomId, event) : undefined;
   const found = knownEvent(roomId, plain ?? event);
   if (found !== undefined && found.eventId === eventId) account.events.note(found);
   return found?.eventId === eventId ? found : undefined;

@@ -14,8 +14,8 @@ const BASE = "/_matrix/app/v1";
 export interface ReceiverOptions {
   /** The running application service with that token; undefined when there is none. */
   readonly find: (isToken: (token: string) => boolean) => AppService | undefined;
-  /** False while nothing can be stored: then the homeserver has to come again. */
-  readonly running: () => boolean;
+  /** False while not all services are ready: an unknown token may be one of theirs, so the homeserver has to come again. */
+  readonly ready: () => boolean;
 }
 
 /**
@@ -61,7 +61,7 @@ function admitted(request: FastifyRequest, options: ReceiverOptions): AppService
   const given = digest(token);
   const service = options.find((expected) => timingSafeEqual(digest(expected), given));
   if (service !== undefined) return service;
-  if (!options.running()) throw new ParleyError("LEDGER_UNAVAILABLE", { detail: "the Matrix adapter is not running" });
+  if (!options.ready()) throw new ParleyError("LEDGER_UNAVAILABLE", { detail: "the Matrix adapter is not ready" });
   throw new ParleyError("SIGNATURE_INVALID");
 }
 

@@ -81,6 +81,9 @@ export class SyncLoop {
         if (this.#state === "failed") return;
       } catch (error) {
         this.#failed(error);
+        // Only a person can mend these; asking the homeserver again and again does not.
+        const { code, detail } = toParleyError(error);
+        if (code === "CONFIG_INVALID" || code === "CREDENTIAL_MISSING") return this.#settled("failed", detail ?? code);
       }
       await this.#pause(LEASE_RETRY_MS);
     }
@@ -93,7 +96,8 @@ export class SyncLoop {
       await account.rooms.restore();
       await joins.restore();
       if (account.encrypts) await this.#openCrypto(lease);
-      await this.#follow(lease, signal);
+      const { crypto: opened } = account;
+      await this.#follow(lease, opened === undefined ? signal : AbortSignal.any([signal, opened.ended]));
     } finally {
       const { crypto } = account;
       account.crypto = undefined;

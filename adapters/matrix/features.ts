@@ -1,0 +1,57 @@
+import type { AdapterFeatures } from "../../src/contracts/adapter-features.ts";
+import { accessOf } from "./access.ts";
+import type { Served } from "./accounts.ts";
+import { readHistory } from "./history.ts";
+import { fetchMedia } from "./media.ts";
+import { readMembers } from "./members.ts";
+import type { Outbound } from "./outbound.ts";
+import { openPreview } from "./preview.ts";
+import { addReaction, deleteMessage, removeReaction } from "./reactions.ts";
+import { StatusLines } from "./status.ts";
+
+export interface FeatureTools {
+  readonly need: (installationId: string) => Promise<Served>;
+  readonly outbound: Outbound;
+  readonly linkHosts: readonly string[];
+}
+
+/** Everything Matrix can do beyond taking messages. An answer for one person alone is not among it: everybody in a room sees everything. */
+export function matrixFeatures({ need, outbound, linkHosts }: FeatureTools): AdapterFeatures {
+  const accountOf = async (installationId: string) => (await need(installationId)).account;
+  const status = new StatusLines(outbound);
+  return {
+    preview: {
+      open: (options) => {
+        const { askerId } = options.target;
+        return openPreview(outbound, options, { mentionable: askerId === undefined ? [] : [askerId], linkHosts });
+      },
+    },
+    react: {
+      add: async (target, messageId, reaction, signal) =>
+        addReaction(await accountOf(target.installationId), target, messageId, reaction, signal),
+      remove: async (target, messageId, reaction, signal) =>
+        removeReaction(await accountOf(target.installationId), target, messageId, reaction, signal),
+    },
+    delete: {
+      delete: async (target, messageId, signal) =>
+        deleteMessage(await accountOf(target.installationId), target, messageId, signal),
+    },
+    status: { show: (target, identity, line) => status.show(target, identity, line) },
+    members: {
+      list: async (target, signal) =>
+        readMembers(await accountOf(target.installationId), target.conversation.channel.id, signal),
+    },
+    history: { read: async (query) => readHistory(await accountOf(query.target.installationId), query) },
+    access: {
+      check: async ({ target, memberId }) => {
+        const { rooms } = await accountOf(target.installationId);
+        const roomId = target.conversation.channel.id;
+        const state = await rooms.ensure(roomId);
+        return rooms.isLoaded(roomId)
+          ? accessOf(state, memberId)
+          : { read: false, post: false, moderate: false, rule: "unknown" };
+      },
+    },
+    media: { fetch: async (query) => fetchMedia(await accountOf(query.installationId), query) },
+  };
+}

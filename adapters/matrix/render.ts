@@ -1,0 +1,220 @@
+import type { RenderContext, RenderedPost } from "../../src/contracts/adapter.ts";
+import { partToText, type ReplyPart } from "../../src/envelope/reply.ts";
+import { boundMarkdown } from "../shared/markdown-bound.ts";
+import { taskLines } from "../shared/part-lines.ts";
+import { prepareReply, type ReplyLimits } from "../shared/prepared-reply.ts";
+import { type ReplySection, sectionsOf } from "../shared/reply-sections.ts";
+import { cutPlace } from "../shared/text-cut.ts";
+import { type Ask, type AskField, approvalAsk, askCode, inputAsk } from "./ask.ts";
+import {
+  contentBytes,
+  escapeHtml,
+  inertText,
+  MAX_CONTENT_BYTES,
+  type MarkupOptions,
+  type MatrixText,
+  SPLIT_CHARS,
+  toMatrixPieces,
+} from "./markup.ts";
+import { type PostBody, postBodyToJson } from "./post-body.ts";
+import { foldedTools } from "./tool-details.ts";
+
+/** Beyond about eight posts a conversation is flooded: such a text goes as a file. */
+export const REPLY_LIMITS: ReplyLimits = { maxPostedChars: 8 * SPLIT_CHARS };
+
+/**
+ * Turns a reply into Matrix messages; pure.
+ *
+ * Text becomes `m.text` with HTML, tools fold into `<details>`, tasks are a list; requests, errors and what is only a status are
+ * notices, files uploads of their own. A text beyond eight posts is shown by its beginning and a file.
+ */
+export function renderReply(
+  parts: readonly ReplyPart[],
+  context: RenderContext,
+  linkHosts: readonly string[],
+): readonly RenderedPost[] {
+  const packer = new PostPacker();
+  const markup: MarkupOptions = { mentionable: context.mentionable, linkHosts };
+  for (const section of sectionsOf(prepareReply(parts, REPLY_LIMITS).parts)) {
+    if (section.file !== undefined) packer.file(section.file, section.fallback);
+    else for (const shown of shownOf(section, markup)) packer.add(shown);
+  }
+  return packer.finish();
+}
+
+/** One stretch of a message. A request stands alone, so that a reaction to it means one thing. */
+interface Shown {
+  readonly msgtype: "m.text" | "m.notice";
+  readonly text: MatrixText;
+  readonly fallback: string;
+  readonly ask?: Ask;
+}
+
+function shownOf(section: ReplySection, markup: MarkupOptions): Shown[] {
+  const { parts, fallback } = section;
+  const [part] = parts;
+  switch (part?.type) {
+    case undefined:
+    case "artifact":
+      return [];
+    case "text":
+      return prose(part.markdown, fallback, "m.text", markup);
+    case "tool_call":
+    case "tool_result":
+      return [{ msgtype: "m.text", text: foldedTools(parts).text, fallback }];
+    case "task_update":
+      return lines(taskLines(parts), fallback);
+    case "status":
+      return lines([part.text], fallback, "m.notice");
+    case "handoff":
+      return lines([`→ ${partToText(part)}`], fallback);
+    case "error":
+      return prose(`⚠️ ${boundMarkdown(part.message || part.code).markdown}`, fallback, "m.notice", markup);
+    case "approval_request":
+      return request(withSubject(part.prompt, part.subject), fallback, approvalAsk(part), markup);
+    case "input_request":
+      return request(part.prompt, fallback, inputAsk(part), markup);
+  }
+}
+
+/** Pieces of a split text are their own fallback: the whole text under each of them would read as said several times. */
+function prose(markdown: string, fallback: string, msgtype: Shown["msgtype"], markup: MarkupOptions): Shown[] {
+  const pieces = toMatrixPieces(markdown, markup).filter((piece) => piece.body.trim() !== "");
+  return pieces.map((text) => ({ msgtype, text, fallback: pieces.length === 1 ? fallback : text.body }));
+}
+
+/** Lines of plain words; several are a list. Long ones go on in a message of their own. */
+function lines(words: readonly string[], fallback: string, msgtype: Shown["msgtype"] = "m.text"): Shown[] {
+  const shown: Shown[] = [];
+  let open: string[] = [];
+  const flush = (): void => {
+    if (open.length === 0) return;
+    const items = open.map((line) => escapeHtml(line).replaceAll("\n", "<br>"));
+    const html =
+      items.length === 1 ? `<p>${items[0]}</p>` : `<ul>${items.map((item) => `<li>${item}</li>`).join("")}</ul>`;
+    shown.push({
+      msgtype,
+      text: { body: open.join("\n"), html, mentions: [] },
+      fallback: words.length === open.length ? fallback : open.join("\n"),
+    });
+    open = [];
+  };
+  for (const word of words.flatMap((line) => cut(inertText(line)))) {
+    if (open.join("\n").length + word.length > SPLIT_CHARS) flush();
+    open.push(word);
+  }
+  flush();
+  return shown;
+}
+
+function cut(line: string): string[] {
+  const pieces: string[] = [];
+  let rest = line;
+  while (rest.length > SPLIT_CHARS / 2) {
+    const at = cutPlace(rest, SPLIT_CHARS / 2);
+    pieces.push(rest.slice(0, at));
+    rest = rest.slice(at);
+  }
+  return [...pieces, rest];
+}
+
+function withSubject(prompt: string, subject: string | undefined): string {
+  return subject === undefined ? prompt : `${prompt}\n\n${subject.replace(/^/gmu, "> ")}`;
+}
+
+/** A question with how to answer it. What does not fit goes ahead in messages of its own; the last one is what people react to. */
+function request(prompt: string, fallback: string, ask: Ask, markup: MarkupOptions): Shown[] {
+  const how = ask.kind === "approval" ? approvalLines(ask.options, ask.id) : inputLines(ask.fields);
+  const body = how.map(inertText).join("\n");
+  const html = `<p>${how.map((line) => escapeHtml(inertText(line))).join("<br>")}</p>`;
+  const room = Math.max(8_000, MAX_CONTENT_BYTES - 2 * Buffer.byteLength(JSON.stringify({ body, html, ask })));
+  const pieces = toMatrixPieces(prompt, markup, room);
+  const last = pieces.at(-1);
+  const ahead = pieces.slice(0, -1).map((text): Shown => ({ msgtype: "m.notice", text, fallback: text.body }));
+  const text = {
+    body: last === undefined ? body : `${last.body}\n\n${body}`,
+    html: last === undefined ? html : `${last.html}${html}`,
+    mentions: last?.mentions ?? [],
+  };
+  return [...ahead, { msgtype: "m.notice", text, fallback, ask }];
+}
+
+function approvalLines(options: Extract<Ask, { kind: "approval" }>["options"], id: string): string[] {
+  const commands = options.map((option, index) => {
+    const first = (effect: string): boolean => options.find((one) => one.effect === effect) === option;
+    if (option.effect === "allow" && first("allow")) return "!approve";
+    return option.effect === "deny" && first("deny") ? "!deny" : `!choose ${index + 1}`;
+  });
+  return [
+    ...options.map((option, index) => `${option.sign} ${option.label} (${commands[index]})`),
+    `React with a sign, answer this message with a command, or write for example ${withCode(commands[0] ?? "!approve", id)}`,
+  ];
+}
+
+function withCode(command: string, id: string): string {
+  const [verb = "", ...rest] = command.split(" ");
+  return [verb, askCode(id), ...rest].join(" ");
+}
+
+function inputLines(fields: readonly AskField[]): string[] {
+  const [only] = fields;
+  const how =
+    only !== undefined && fields.length === 1
+      ? "Answer this message with the value."
+      : `Answer this message with one line for each, such as "${only?.label ?? "name"}: …"`;
+  return [...fields.map((field) => `• ${field.label}${choices(field)}`), how];
+}
+
+function choices(field: AskField): string {
+  if (field.kind === "boolean") return " (yes or no)";
+  return field.options.length === 0 ? "" : ` (${field.options.map((option) => option.label).join(", ")})`;
+}
+
+/** Packs what belongs together into as few events as their size allows, in order. */
+class PostPacker {
+  readonly #posts: RenderedPost[] = [];
+  #open: Shown[] = [];
+
+  add(shown: Shown): void {
+    const alone = shown.ask !== undefined || shown.msgtype === "m.notice";
+    const chars = this.#open.reduce((sum, one) => sum + one.text.body.length, 0);
+    const bytes = this.#open.reduce((sum, one) => sum + contentBytes(one.text), 0);
+    const full = chars + shown.text.body.length > SPLIT_CHARS || bytes + contentBytes(shown.text) > MAX_CONTENT_BYTES;
+    if (alone || full || this.#open[0]?.msgtype === "m.notice") this.#flush();
+    this.#open.push(shown);
+    if (alone) this.#flush();
+  }
+
+  file(part: Extract<ReplyPart, { type: "artifact" }>, fallback: string): void {
+    this.#flush();
+    const { name, mediaType, base64 } = part;
+    const body: PostBody = { kind: "upload", name, mediaType, base64, body: inertText(fallback) };
+    this.#posts.push({ body: postBodyToJson(body), fallbackText: fallback });
+  }
+
+  finish(): readonly RenderedPost[] {
+    this.#flush();
+    return this.#posts;
+  }
+
+  #flush(): void {
+    const open = this.#open;
+    const [first] = open;
+    if (first === undefined) return;
+    this.#open = [];
+    const body: PostBody = {
+      kind: "message",
+      msgtype: first.msgtype,
+      body: open.map((one) => one.text.body).join("\n\n") || "(no text)",
+      html: open.map((one) => one.text.html).join(""),
+      mentions: [...new Set(open.flatMap((one) => one.text.mentions))],
+      ...(first.ask === undefined ? {} : { ask: first.ask }),
+    };
+    const fallbackText =
+      open
+        .map((one) => one.fallback)
+        .filter(Boolean)
+        .join("\n") || "(no text)";
+    this.#posts.push({ body: postBodyToJson(body), fallbackText });
+  }
+}

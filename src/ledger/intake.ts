@@ -10,7 +10,6 @@ export interface IntakeRow {
   readonly conv: string;
   readonly channel: string;
   readonly thread: string | null;
-  readonly path: unknown;
   readonly kind: string;
   readonly dedupe: string;
   readonly porder: string;
@@ -22,7 +21,7 @@ export interface IntakeRow {
   readonly hold_ms: number;
 }
 
-/** The newest version of one message that a batch brings; at most one row per message. */
+/** The newest version of one message that a batch brings; at most one row per message. Its sender and content are those of its event's envelope. */
 export interface MessageRow {
   readonly event: string;
   readonly org: string;
@@ -30,8 +29,6 @@ export interface MessageRow {
   readonly conv: string;
   readonly channel: string;
   readonly message: string;
-  readonly sender: unknown;
-  readonly content: unknown;
   readonly text: string;
   readonly porder: string;
   readonly revision: number;
@@ -72,7 +69,7 @@ const INTAKE = {
   text: `
 with input as materialized (
   select * from jsonb_to_recordset($1::jsonb) as x(
-    id text, org text, inst text, platform text, conv text, channel text, thread text, path jsonb, kind text, dedupe text,
+    id text, org text, inst text, platform text, conv text, channel text, thread text, kind text, dedupe text,
     porder text, envelope jsonb, occurred timestamptz, state text, reason text, hold_ms int)
 ), want as materialized (
   select x.*, c.id is not null as known, c.lease_epoch as seen_epoch, c.routed_order as seen_order
@@ -90,7 +87,7 @@ with input as materialized (
     for update skip locked) c
 ), made as (
   insert into conversations (id, organization_id, installation_id, platform, channel_id, thread_id, path, routed_order)
-  select i.conv, i.org, i.inst, i.platform, i.channel, i.thread, i.path, i.porder from want w join input i on i.id = w.event where not w.known order by i.conv
+  select i.conv, i.org, i.inst, i.platform, i.channel, i.thread, i.envelope->'conversation', i.porder from want w join input i on i.id = w.event where not w.known order by i.conv
   on conflict (id) do nothing returning id
 ), express as materialized (
   select w.* from want w where w.event in (select event from rested) or (not w.known and w.conv in (select id from made))
@@ -105,7 +102,7 @@ with input as materialized (
   returning id, conversation_id, state, not_before
 ), conv as (
   insert into conversations (id, organization_id, installation_id, platform, channel_id, thread_id, path, due_at, rings)
-  select distinct on (i.conv) i.conv, i.org, i.inst, i.platform, i.channel, i.thread, i.path, f.not_before, 1
+  select distinct on (i.conv) i.conv, i.org, i.inst, i.platform, i.channel, i.thread, i.envelope->'conversation', f.not_before, 1
   from input i join fresh f on f.id = i.id where f.state = 'pending'
   order by i.conv, f.not_before
   on conflict (id) do update set due_at = least(coalesce(conversations.due_at, excluded.due_at), excluded.due_at), rings = conversations.rings + 1
@@ -127,11 +124,11 @@ with input as materialized (
   from turn_in t order by t.seq
 ), msg as (
   insert into messages as m (installation_id, channel_id, message_id, organization_id, conversation_id, event_id, sender, content, text, platform_order, revision, occurred_at, deleted_at)
-  select m.inst, m.channel, m.message, m.org, m.conv, m.event, m.sender, m.content, m.text, m.porder, m.revision, m.occurred,
+  select m.inst, m.channel, m.message, m.org, m.conv, m.event, i.envelope->'sender', coalesce(i.envelope->'body'->'content', '[]'::jsonb), m.text, m.porder, m.revision, m.occurred,
          case when m.deleted then now() end
-  from jsonb_to_recordset($2::jsonb) as m(event text, org text, inst text, conv text, channel text, message text, sender jsonb, content jsonb,
-       text text, porder text, revision bigint, occurred timestamptz, deleted boolean)
-  where exists (select 1 from fresh f where f.id = m.event)
+  from jsonb_to_recordset($2::jsonb) as m(event text, org text, inst text, conv text, channel text, message text, text text, porder text, revision bigint,
+       occurred timestamptz, deleted boolean)
+  join fresh f on f.id = m.event join input i on i.id = m.event
   order by m.inst, m.channel, m.message
   on conflict (installation_id, channel_id, message_id) do update set
     content = case when excluded.deleted_at is null then excluded.content else '[]'::jsonb end,

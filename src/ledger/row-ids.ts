@@ -1,4 +1,4 @@
-import { createHash, randomFillSync } from "node:crypto";
+import { hash, randomFillSync } from "node:crypto";
 
 const POOL_BYTES = 4096;
 const RANDOM_BYTES = 10;
@@ -23,5 +23,5 @@ export function createIdSource(): NewId {
 
 /** Guarantees the same conversation id for the same ordering key on every process, without asking the ledger. */
 export function conversationIdOf(orderingKey: string): string {
-  return `c_${createHash("sha256").update(orderingKey).digest("hex").slice(0, 24)}`;
+  return `c_${hash("sha256", orderingKey).slice(0, 24)}`;
 }

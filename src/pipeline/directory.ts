@@ -21,8 +21,8 @@ export interface Directory {
   list(organizationId: string): readonly DirectoryAgent[];
   get(agentId: string): DirectoryAgent | undefined;
   byHandle(organizationId: string, handle: string): DirectoryAgent | undefined;
-  /** How many messages of history each agent wants, over all organizations. */
-  historyLimits(): readonly number[];
+  /** The most messages of history that any agent wants, over all organizations. */
+  longestHistory(): number;
   refresh(): Promise<void>;
   close(): Promise<void>;
 }
@@ -31,6 +31,8 @@ export interface Directory {
 export async function openDirectory(database: Database, onError: (error: unknown) => void): Promise<Directory> {
   let byOrganization = new Map<string, DirectoryAgent[]>();
   let byId = new Map<string, DirectoryAgent>();
+  const none: DirectoryAgent[] = [];
+  let longestHistory = 0;
 
   async function refresh(): Promise<void> {
     const known = byId;
@@ -40,16 +42,17 @@ export async function openDirectory(database: Database, onError: (error: unknown
     });
     byId = new Map(agents.map((agent) => [agent.agentId, agent]));
     byOrganization = Map.groupBy(agents, (agent) => agent.organizationId);
+    longestHistory = Math.max(0, ...agents.map((agent) => agent.definition.historyMessages));
   }
 
   const refreshQuietly = (): void => void refresh().catch(onError);
   const stopListening = await database.listen(AGENTS_CHANGED, refreshQuietly, refreshQuietly);
   await refresh();
   return {
-    list: (organizationId) => byOrganization.get(organizationId) ?? [],
+    list: (organizationId) => byOrganization.get(organizationId) ?? none,
     get: (agentId) => byId.get(agentId),
     byHandle: (organizationId, handle) => byOrganization.get(organizationId)?.find((agent) => agent.handle === handle),
-    historyLimits: () => [...byId.values()].map((agent) => agent.definition.historyMessages),
+    longestHistory: () => longestHistory,
     refresh,
     close: stopListening,
   };

@@ -1,5 +1,5 @@
 import type { ChatAdapter } from "../contracts/adapter.ts";
-import type { AdapterSink, InstallationStore } from "../contracts/adapter-sink.ts";
+import type { AdapterSink, AgentMention, InstallationStore } from "../contracts/adapter-sink.ts";
 import type { AdapterStateStore } from "../contracts/adapter-state.ts";
 import type { Logger } from "../contracts/logger.ts";
 import type { Metrics } from "../contracts/metrics.ts";
@@ -19,7 +19,7 @@ import { createTurnTools } from "./assemble/turn-tools.ts";
 import type { Connectors } from "./connectors.ts";
 import { createDeliverer } from "./deliver/deliverer.ts";
 import { createOutboxLoop } from "./deliver/outbox-loop.ts";
-import type { Directory } from "./directory.ts";
+import type { Directory, DirectoryAgent } from "./directory.ts";
 import { createIngest } from "./ingest/ingest.ts";
 import { fromLoaded, fromPlanned } from "./invoke/runnable-turn.ts";
 import { createTurnRunner } from "./invoke/turn-runner.ts";
@@ -66,12 +66,23 @@ export interface Pipeline {
 const HEARTBEAT_MS = 1_000;
 const FIRST_ATTEMPT = { epoch: 1, attempt: 1 };
 
+/** The same list for the same agents, so that whoever asks for every message can keep what they make of it. */
+function rememberMentions(): (agents: readonly DirectoryAgent[]) => readonly AgentMention[] {
+  const known = new WeakMap<readonly DirectoryAgent[], readonly AgentMention[]>();
+  return (agents) => {
+    const mentions =
+      known.get(agents) ?? agents.map(({ agentId, handle, identity }) => ({ agentId, handle, name: identity.name }));
+    known.set(agents, mentions);
+    return mentions;
+  };
+}
+
 /** Composes the pipeline of one process: ingest → route → assemble → invoke → render → deliver, over the ledger. */
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { database, directory, connectors, logger, metrics, newId, roles, adapters } = options;
   const owner = newId("w");
   const rosters = createRosters(database, directory);
-  const transcripts = createTranscripts(database, () => Math.max(0, ...directory.historyLimits()));
+  const transcripts = createTranscripts(database, () => directory.longestHistory());
   const logError = (error: unknown): void => logger.warn({ err: error }, "a signal between processes was lost");
   const adapter = (platform: string): ChatAdapter => {
     const found = adapters.get(platform);
@@ -281,6 +292,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     }
   }
 
+  const mentionable = rememberMentions();
   const sink: AdapterSink = {
     ingest: (envelope, how) => ingest.ingest(envelope, how),
     ingestMalformed: (event) => ingest.ingestMalformed(event),
@@ -290,8 +302,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     },
     installations: options.installations,
     state: options.adapterState(owner),
-    agents: (organizationId) =>
-      directory.list(organizationId).map(({ agentId, handle, identity }) => ({ agentId, handle, name: identity.name })),
+    agents: (organizationId) => mentionable(directory.list(organizationId)),
     logger,
   };
 

@@ -21,7 +21,8 @@ export interface TranscriptPlace {
 /** A message of a transcript with its place in the conversation's order. */
 export interface TranscriptEntry {
   readonly platformOrder: string;
-  readonly revision: number;
+  /** Its id and revision, as the window names it. */
+  readonly name: string;
   readonly message: TranscriptMessage;
 }
 
@@ -118,10 +119,14 @@ function join(
   limit: number,
 ): readonly TranscriptEntry[] | undefined {
   const entries = [...(window.rows ?? []).map(toEntry), ...before].slice(0, limit);
-  const found = entries.map((entry) => windowEntry(entry.message.messageId, entry.revision)).join("");
+  const found = entries.map((entry) => entry.name).join("");
   return found === (window.entries ?? "") ? entries : undefined;
 }
 
 function toEntry(row: TranscriptRow): TranscriptEntry {
-  return { platformOrder: row.platform_order, revision: row.revision, message: fromRow(row) };
+  return {
+    platformOrder: row.platform_order,
+    name: windowEntry(row.message_id, row.revision),
+    message: fromRow(row),
+  };
 }

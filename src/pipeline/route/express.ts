@@ -117,7 +117,7 @@ function atRest(row: IntakeRow, envelope: Envelope): ClaimedConversation {
     platform: row.platform,
     channel_id: row.channel,
     thread_id: row.thread,
-    path: row.path,
+    path: envelope.conversation,
     lease_epoch: 0,
     rings: 0,
     routed_order: null,

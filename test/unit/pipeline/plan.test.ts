@@ -37,7 +37,7 @@ const directory: Directory = {
   list: () => agents,
   get: (id) => agents.find((one) => one.agentId === id),
   byHandle: (_organization, handle) => agents.find((one) => one.handle === handle),
-  historyLimits: () => [],
+  longestHistory: () => 0,
   refresh: async () => undefined,
   close: async () => undefined,
 };

@@ -11,6 +11,7 @@
  * ```
  */
 export { logIn, type MatrixAccount, type NewAccount } from "./accounts.ts";
+export { EncryptedPerson } from "./encrypted-person.ts";
 export { MatrixApi, type MatrixCall, MatrixRefusal } from "./matrix-api.ts";
 export { MatrixPerson, type NewRoom, type Words } from "./person.ts";
 export { CALLS, type Call, type CallMatch } from "./proxy/call-match.ts";

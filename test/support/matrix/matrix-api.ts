@@ -26,10 +26,13 @@ const TIMEOUT_MS = 30_000;
 export class MatrixApi {
   readonly url: string;
   readonly #token: string | undefined;
+  readonly #actAs: string | undefined;
 
-  constructor(url: string, accessToken?: string) {
+  /** With the token of an application service, `actAs` is the one of its users who acts. */
+  constructor(url: string, accessToken?: string, actAs?: string) {
     this.url = url;
     this.#token = accessToken;
+    this.#actAs = actAs;
   }
 
   /**
@@ -57,6 +60,7 @@ export class MatrixApi {
     const url = new URL(path, this.url);
     for (const [name, value] of Object.entries(call.query ?? {}))
       if (value !== undefined) url.searchParams.set(name, String(value));
+    if (this.#actAs !== undefined) url.searchParams.set("user_id", this.#actAs);
     const body = call.bytes ?? (call.body === undefined ? undefined : JSON.stringify(call.body));
     return fetch(url, {
       method,

@@ -40,11 +40,12 @@ export class MatrixPerson {
   readonly api: MatrixApi;
   readonly url: string;
 
-  constructor(url: string, account: MatrixAccount) {
+  /** `puppet`: the account is one of an application service, whose token it has. */
+  constructor(url: string, account: MatrixAccount, { puppet = false }: { readonly puppet?: boolean } = {}) {
     this.url = url;
     this.account = account;
     this.userId = account.userId;
-    this.api = new MatrixApi(url, account.accessToken);
+    this.api = new MatrixApi(url, account.accessToken, puppet ? account.userId : undefined);
   }
 
   async createRoom(room: NewRoom = {}): Promise<string> {

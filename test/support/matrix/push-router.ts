@@ -48,6 +48,10 @@ export class PushRouter {
     return `http://127.0.0.1:${this.#port}/${service}`;
   }
 
+  urlOf(service: string): string | undefined {
+    return this.#routes.get(service)?.url;
+  }
+
   /** Without a route, pushes are taken and forgotten: the service is none of anybody's business any more. */
   route(service: string, route: Route | undefined): void {
     if (route === undefined) this.#routes.delete(service);

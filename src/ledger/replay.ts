@@ -1,13 +1,25 @@
 import type { SqlRunner } from "./connection/database.ts";
 
-/** Puts a failed turn back into its queue under the same id, for one more round of attempts; false when it cannot run any more. */
+/** True while the question of turn `t` stands and its agents' identity is in the channel: what is replayed is judged by what holds today. */
+const STILL_WANTED = (conversation: string, message: string): string => `not exists (
+    select 1 from conversations c join channels h on h.installation_id = c.installation_id and h.channel_id = c.channel_id
+    where c.id = ${conversation} and (h.archived or h.self_member = false))
+  and not exists (
+    select 1 from conversations c join messages m on m.installation_id = c.installation_id and m.channel_id = c.channel_id
+    where c.id = ${conversation} and m.message_id = ${message} and m.deleted_at is not null)`;
+
+/**
+ * Puts a failed turn back into its queue under the same id, for one more round of attempts; false when it cannot run any more, its question was
+ * deleted, or the installation is no longer in the channel.
+ */
 export async function replayTurn(sql: SqlRunner, turnId: string, timeoutMs: number): Promise<boolean> {
   const rows = await sql.query(
     {
       text: `with back as (
           update turns set state = 'queued', state_reason = 'replayed', outcome = 'answered', owner = null, epoch = epoch + 1, attempt = 1, cancel_requested = null, finished_at = null,
             created_at = now(), not_before = now(), deadline_at = now() + $2 * interval '1 millisecond'
-          where id = $1 and state = 'dead_lettered' returning event_id, reply_conversation_id, id
+          where id = $1 and state = 'dead_lettered' and ${STILL_WANTED("turns.reply_conversation_id", "turns.trigger_message_id")}
+          returning event_id, reply_conversation_id, id
         ), old as (
           update deliveries d set ordinal = -1 - d.ordinal - d.attempt * 1000, idempotency_key = d.idempotency_key || ':replaced:' || d.id,
             state = case when d.state = 'parked' then 'cancelled' else d.state end from back b
@@ -37,14 +49,16 @@ export async function replayEvent(sql: SqlRunner, eventId: string): Promise<bool
   return rows.length > 0;
 }
 
-/** Makes a rejected or parked delivery due again under its own key. A parked one is looked for on the platform first, never sent blindly. */
+/** Makes a rejected or parked delivery due again under its own key, as `replayTurn`. A parked one is looked for on the platform first, never sent blindly. */
 export async function replayDelivery(sql: SqlRunner, deliveryId: string): Promise<boolean> {
   const rows = await sql.query(
     {
       text: `with back as (
           update deliveries set state = case when state = 'parked' then 'unknown' else 'pending' end, owner = null, not_before = now(), absences = 0,
             first_attempt_at = case when state = 'parked' then now() - interval '1 minute' else null end, attempt = 0, code = null, reason = 'replayed'
-          where id = $1 and state in ('rejected', 'parked') returning conversation_id, turn_id
+          where id = $1 and state in ('rejected', 'parked')
+            and ${STILL_WANTED("deliveries.conversation_id", "(select t.trigger_message_id from turns t where t.id = deliveries.turn_id)")}
+          returning conversation_id, turn_id
         ), turn as (
           update turns t set state = 'delivering', finished_at = null from back b
           where t.id = b.turn_id and t.finished_at is not null

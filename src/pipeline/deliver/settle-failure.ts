@@ -10,6 +10,9 @@ export const UNKNOWN_TTL_MS = 600_000;
 /** Pause before the first read-back of an unknown outcome, in ms: a request that timed out here may still be landing there. */
 export const FIRST_READ_BACK_MS = 1_500;
 
+/** Pause while the platform no longer takes the installation's token, in ms: soon enough after it was connected again. */
+export const UNAUTHORIZED_WAIT_MS = 15_000;
+
 /** Decides what a failed attempt means for its delivery; pure. Unknown is never sent again, only looked for. */
 export function settleFailure(
   delivery: Pick<SendingDelivery, "id" | "epoch" | "attempt" | "message_id" | "first_attempt_at">,
@@ -36,8 +39,10 @@ export function settleFailure(
   if (error.delivery === "unknown" && !isEdit) return row("unknown", FIRST_READ_BACK_MS);
   // Our own mark was too old: nothing was sent, and the row is simply marked anew.
   if (error.code === "LEASE_LOST") return row("pending", 100);
-  if (error.row.retry === "never" && error.delivery !== "unknown") return row("rejected");
+  const waitsForToken = error.code === "PLATFORM_UNAUTHORIZED";
+  if (error.row.retry === "never" && error.delivery !== "unknown" && !waitsForToken) return row("rejected");
   if (ageMs > DELIVERY_TTL_MS) return row("rejected");
+  if (waitsForToken) return row("pending", UNAUTHORIZED_WAIT_MS);
   return row("pending", error.retryAfterMs ?? backoffMs(delivery.attempt));
 }
 

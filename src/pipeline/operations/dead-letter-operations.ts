@@ -3,6 +3,7 @@ import { ParleyError } from "../../errors/parley-error.ts";
 import type { Database, SqlRunner } from "../../ledger/connection/database.ts";
 import { findDeadLetter, listDeadLetters, resolveDeadLetter } from "../../ledger/dead-letters.ts";
 import { replayDelivery, replayEvent, replayTurn } from "../../ledger/replay.ts";
+import { isUniqueViolation } from "../../ledger/sql-states.ts";
 import type { Directory } from "../directory.ts";
 
 const DEFAULT_LIMIT = 100;
@@ -55,13 +56,21 @@ export function createDeadLetterOperations(options: {
         });
       }
       // One transaction: a letter that counts as replayed while nothing runs would be lost.
-      await database.transaction(async (tx) => {
-        await resolve(tx, organizationId, id, "replayed");
-        if (await again(tx, letter)) return;
-        throw new ParleyError("CONFLICT", {
-          detail: "the work has moved on since: it was answered, cancelled or replayed",
+      await database
+        .transaction(async (tx) => {
+          await resolve(tx, organizationId, id, "replayed");
+          if (await again(tx, letter)) return;
+          throw new ParleyError("CONFLICT", {
+            detail:
+              "the work has moved on since: it was answered, cancelled or replayed, its message was deleted, or the channel was left",
+          });
+        })
+        .catch((error: unknown) => {
+          if (!isUniqueViolation(error)) throw error;
+          throw new ParleyError("CONFLICT", {
+            detail: "the agent is at work in that conversation; replay it afterwards",
+          });
         });
-      });
       options.wake();
       return await existing(organizationId, id);
     },

@@ -101,7 +101,8 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
     return await batcher.add(item);
   }
 
-  function rowsOf(turn: RunnableTurn, end: TurnEnd): EndItem {
+  function rowsOf(turn: RunnableTurn, given: TurnEnd): EndItem {
+    const end = { ...given, parts: given.parts.map((part) => whereItCanGo(part, otherHandles(turn))) };
     const posts = options.adapter(turn.platform).render(end.parts, {
       identity: turn.agent.identity,
       conversation: turn.replyPath,
@@ -184,6 +185,13 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
     },
     settle: () => batcher.settle(),
   };
+}
+
+/** A handover to nobody is said to be one, so that people do not wait for an answer that cannot come. */
+function whereItCanGo(part: ReplyPart, others: ReadonlySet<string>): ReplyPart {
+  if (part.type !== "handoff" || others.has(part.agent)) return part;
+  const message = `There is no agent @${part.agent} here to hand over to.`;
+  return { type: "error", code: "NOT_FOUND", message, retryable: false };
 }
 
 /** The reply as the ledger keeps it for explanations; the bytes of artifacts are in the outbox alone. */

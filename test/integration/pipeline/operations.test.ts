@@ -46,6 +46,16 @@ beforeAll(async () => {
         }),
       },
     },
+    {
+      handle: "usher",
+      name: "Usher",
+      connector: {
+        kind: "function",
+        run: defineAgent(async function* () {
+          yield { type: "handoff", agent: "nobody" };
+        }),
+      },
+    },
   ]);
   token = (JSON.parse(readFileSync(join(parley.dataFolder, "operator.json"), "utf8")) as { token: string }).token;
 });
@@ -117,6 +127,35 @@ it("replays a dead letter once, under the same turn", async () => {
     [letter?.turnId],
   );
   expect(turn).toEqual({ state: "answered", count: 1 });
+});
+
+it("does not replay what a person has taken back since", async () => {
+  broken = true;
+  const ts = post(parley.ask("flaky", "forget this"));
+  await until(() => answers(ts).length === 1);
+  parley.slack.people.deleteAs(parley.user, parley.channel, ts);
+  await until(
+    async () =>
+      (
+        await parley.ledger.query({ text: "select 1 from messages where message_id = $1 and deleted_at is not null" }, [
+          ts,
+        ])
+      ).length === 1,
+  );
+  const { body } = await api<{ deadLetters: { id: string; turnId: string }[] }>("GET", "/api/dead-letters");
+  const replay = await api<{ error: { detail: string } }>(
+    "POST",
+    `/api/dead-letters/${body.deadLetters[0]?.id}/replay`,
+  );
+  broken = false;
+  expect(replay).toMatchObject({ status: 409, body: { error: { detail: expect.stringContaining("deleted") } } });
+  expect(answers(ts)).toHaveLength(1);
+});
+
+it("says when there is nobody to hand over to", async () => {
+  const ts = post(parley.ask("usher", "who knows?"));
+  await until(() => answers(ts).length === 1);
+  expect(answers(ts)[0]).toContain("There is no agent @nobody here");
 });
 
 it("posts a text as an agent once, however often the request is repeated", async () => {

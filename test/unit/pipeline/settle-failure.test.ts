@@ -31,6 +31,17 @@ describe("settleFailure", () => {
     });
   });
 
+  it("keeps a post until the installation's token is good again, but not longer than anybody waits for it", () => {
+    const refused = new ParleyError("PLATFORM_UNAUTHORIZED");
+    expect(settleFailure(delivery, refused, at)).toMatchObject({
+      state: "pending",
+      wait_ms: 15_000,
+      dead_letter: null,
+    });
+    const old = { ...delivery, first_attempt_at: new Date(now - DELIVERY_TTL_MS - 1) };
+    expect(settleFailure(old, refused, at)).toMatchObject({ state: "rejected", dead_letter: "x" });
+  });
+
   it("gives up on a post that could not be sent for half an hour", () => {
     const old = { ...delivery, first_attempt_at: new Date(now - DELIVERY_TTL_MS - 1) };
     expect(settleFailure(old, new ParleyError("PLATFORM_UNAVAILABLE"), at)).toMatchObject({

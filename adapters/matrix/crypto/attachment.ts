@@ -19,7 +19,7 @@ export type EncryptedFile = z.infer<typeof EncryptedFile> & {
 /** An attachment as it is uploaded, and what its event says about it once the address is known. */
 export interface SealedAttachment {
   readonly bytes: Uint8Array;
-  file(url: string): EncryptedFile;
+  readonly file: (url: string) => EncryptedFile;
 }
 
 /** Encrypts a file under a key of its own, AES-256 in counter mode: the homeserver sees neither its content nor its kind. */

@@ -1,0 +1,22 @@
+import type { FaultProxy, MatrixPerson, RoomLog } from "../../../support/matrix/index.ts";
+import type { Deliveries } from "./matrix-deliveries.ts";
+import type { MatrixStage, Service } from "./matrix-stage.ts";
+
+export const ORGANIZATION = "acme";
+
+/** One rig's part of the homeserver. */
+export interface MatrixSide {
+  readonly stage: MatrixStage;
+  readonly proxy: FaultProxy;
+  readonly installationId: string;
+  /** Undefined in the mode of a bot account. */
+  readonly service: Service | undefined;
+  /** The account that posts in the rig's conversations: the bot's, or the puppet of the suite's agent. */
+  readonly speaker: MatrixPerson;
+  readonly asker: MatrixPerson;
+  readonly bystander: MatrixPerson;
+  readonly deliveries: Deliveries;
+  /** What the asker sees. */
+  readonly log: RoomLog;
+  isRunning(): boolean;
+}

@@ -110,6 +110,13 @@ export const ENVIRONMENT: readonly Variable[] = [
     kind: "integer",
   }),
   variable(
+    "PARLEY_RETENTION_DAYS",
+    "retention.days",
+    "90",
+    "Age in days from which finished work and its messages are removed from the ledger; 0 keeps everything",
+    { kind: "integer" },
+  ),
+  variable(
     "PARLEY_ALLOW_PRIVATE_AGENTS",
     "allowPrivateAgentAddresses",
     "off",

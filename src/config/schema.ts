@@ -137,6 +137,22 @@ const Pipeline = z.strictObject({
   ),
 });
 
+/** An older event than this may still be delivered again (Slack's dead letters and replays), and its dedupe key goes with it. */
+const LEAST_RETENTION_DAYS = 7;
+const DEFAULT_RETENTION_DAYS = 90;
+const retentionMessage = `must be 0, which keeps everything, or a whole number from ${LEAST_RETENTION_DAYS} to 36500`;
+
+const Retention = z.strictObject({
+  days: z
+    .int({ error: retentionMessage })
+    .max(36_500, retentionMessage)
+    .refine((days) => days === 0 || days >= LEAST_RETENTION_DAYS, retentionMessage)
+    .default(DEFAULT_RETENTION_DAYS)
+    .describe(
+      `age in days from which finished work, its decisions and the messages of that time are removed from the ledger, 0 for never; default ${DEFAULT_RETENTION_DAYS}`,
+    ),
+});
+
 const Limits = z.strictObject({
   bodyBytes: whole(1_024, 104_857_600, 1_048_576, "largest body of an API request, in bytes"),
   uploadBytes: whole(1_024, 1_073_741_824, 26_214_400, "largest file a person may upload in the web room, in bytes"),
@@ -189,6 +205,7 @@ export const ConfigSchema = z.strictObject({
   agents: z.array(AgentDefinition).max(1_000).default([]).describe("the agents of this deployment"),
   pipeline: Pipeline.prefault({}),
   limits: Limits.prefault({}),
+  retention: Retention.prefault({}),
 });
 
 /** What `parley.config.ts` may export. */

@@ -259,6 +259,16 @@ describe("settings that belong together", () => {
     ]);
   });
 
+  test("what is kept is kept for 90 days, for ever, or for longer than a platform delivers again", async () => {
+    expect((await load()).retention.days).toBe(90);
+    expect((await load({ PARLEY_RETENTION_DAYS: "0" })).retention.days).toBe(0);
+    expect((await load({ PARLEY_RETENTION_DAYS: "7" })).retention.days).toBe(7);
+    for (const days of ["6", "-1", "1.5"])
+      expect((await faultsOf({ PARLEY_RETENTION_DAYS: days })).map((fault) => fault.path)).toEqual([
+        "PARLEY_RETENTION_DAYS",
+      ]);
+  });
+
   test("an agent on this machine is refused with the setting that allows it", async () => {
     file(
       'export default { agents: [{ handle: "helper", name: "Helper", connector: { kind: "webhook", url: "http://127.0.0.1:9000/" } }] };',

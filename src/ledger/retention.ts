@@ -1,0 +1,189 @@
+import type { SqlRunner } from "./connection/database.ts";
+import { retryDeadlocks } from "./sql-states.ts";
+
+/** What one page of a table came to. `next` is where the following page begins; undefined after the last one. */
+export interface RemovedPage<Position> {
+  readonly removed: RemovedRows;
+  readonly next: Position | undefined;
+}
+
+/** Rows that were removed, by what they are. */
+export interface RemovedRows {
+  readonly events: number;
+  readonly turns: number;
+  readonly deliveries: number;
+  readonly messages: number;
+  readonly deadLetters: number;
+  readonly journal: number;
+}
+
+export const NOTHING_REMOVED: RemovedRows = {
+  events: 0,
+  turns: 0,
+  deliveries: 0,
+  messages: 0,
+  deadLetters: 0,
+  journal: 0,
+};
+
+/** Deliveries that somebody still has to look at. */
+const OPEN_DELIVERY = "('pending', 'sending', 'open', 'unknown')";
+const CUTOFF = "now() - $1::double precision * interval '1 day'";
+
+interface EventPage {
+  readonly last_id: string | null;
+  readonly seen: number;
+  readonly recent: boolean | null;
+  readonly events: number;
+  readonly turns: number;
+  readonly deliveries: number;
+  readonly journal: number;
+}
+
+/**
+ * Removes the finished events of one page with all that hangs on them: decisions, turns, deliveries, journal, late replies.
+ *
+ * An event stays while a turn or write of it is open or younger than `days`, and while an open dead letter names it: a replay needs it.
+ * Ids of events sort by time, so pages go from the oldest on, and the walk ends where the young ones begin.
+ */
+export async function removeOldEvents(
+  sql: SqlRunner,
+  days: number,
+  afterId: string,
+  limit: number,
+): Promise<RemovedPage<string>> {
+  const rows = await retryDeadlocks(() =>
+    sql.query<EventPage>(
+      {
+        name: "remove_old_events",
+        text: `with page as (
+          select id, received_at from events where id > $2 order by id limit $3
+        ), old as (
+          select e.id from events e join page p on p.id = e.id
+          where e.finished_at < ${CUTOFF} and e.open_turns = 0
+            and not exists (select 1 from turns t where t.event_id = e.id and (t.finished_at is null or t.finished_at >= ${CUTOFF}))
+            and not exists (select 1 from turns t join deliveries d on d.turn_id = t.id where t.event_id = e.id and d.state in ${OPEN_DELIVERY})
+            and not exists (select 1 from dead_letters l where l.state = 'open' and l.event_id = e.id)
+            and not exists (select 1 from turns t join dead_letters l on l.turn_id = t.id where t.event_id = e.id and l.state = 'open')
+          for update of e skip locked
+        ), gone_turns as (
+          delete from turns where event_id in (select id from old) returning id
+        ), gone_deliveries as (
+          delete from deliveries where turn_id in (select id from gone_turns) returning 1
+        ), gone_replies as (
+          delete from deferred_replies where turn_id in (select id from gone_turns)
+        ), gone_journal as (
+          delete from journal where event_id in (select id from old) or turn_id in (select id from gone_turns) returning 1
+        ), gone_events as (
+          delete from events where id in (select id from old) returning 1
+        )
+        select (select max(id) from page) as last_id, (select count(*)::int from page) as seen,
+          (select max(received_at) >= ${CUTOFF} from page) as recent,
+          (select count(*)::int from gone_events) as events, (select count(*)::int from gone_turns) as turns,
+          (select count(*)::int from gone_deliveries) as deliveries, (select count(*)::int from gone_journal) as journal`,
+      },
+      [days, afterId, limit],
+    ),
+  );
+  const [page] = rows;
+  if (page === undefined) return { removed: NOTHING_REMOVED, next: undefined };
+  const { events, turns, deliveries, journal } = page;
+  const ends = page.seen < limit || page.recent === true || page.last_id === null;
+  return {
+    removed: { ...NOTHING_REMOVED, events, turns, deliveries, journal },
+    next: ends ? undefined : (page.last_id ?? undefined),
+  };
+}
+
+/** Place of a message: installation, channel, message. */
+export type MessagePlace = readonly [installationId: string, channelId: string, messageId: string];
+
+/** Removes the old messages of one page; one whose event or turn is kept stays with it. */
+export async function removeOldMessages(
+  sql: SqlRunner,
+  days: number,
+  after: MessagePlace,
+  limit: number,
+): Promise<RemovedPage<MessagePlace>> {
+  const rows = await retryDeadlocks(() =>
+    sql.query<{ inst: string; channel: string; message: string; seen: number; gone: number }>(
+      {
+        name: "remove_old_messages",
+        text: `with page as (
+          select installation_id, channel_id, message_id from messages
+          where (installation_id, channel_id, message_id) > ($2, $3, $4) order by installation_id, channel_id, message_id limit $5
+        ), gone as (
+          delete from messages m using page p
+          where m.installation_id = p.installation_id and m.channel_id = p.channel_id and m.message_id = p.message_id and m.occurred_at < ${CUTOFF}
+            and not exists (select 1 from events e where e.id = m.event_id) and not exists (select 1 from turns t where t.id = m.turn_id)
+          returning 1
+        )
+        select installation_id as inst, channel_id as channel, message_id as message, (select count(*)::int from page) as seen, (select count(*)::int from gone) as gone
+        from page order by installation_id desc, channel_id desc, message_id desc limit 1`,
+      },
+      [days, ...after, limit],
+    ),
+  );
+  const [last] = rows;
+  if (last === undefined) return { removed: NOTHING_REMOVED, next: undefined };
+  return {
+    removed: { ...NOTHING_REMOVED, messages: last.gone },
+    next: last.seen < limit ? undefined : [last.inst, last.channel, last.message],
+  };
+}
+
+/** Removes the old writes of one page that belong to no turn: sent by an operator, or an answer to a command. */
+export async function removeOldSends(
+  sql: SqlRunner,
+  days: number,
+  afterId: string,
+  limit: number,
+): Promise<RemovedPage<string>> {
+  const rows = await retryDeadlocks(() =>
+    sql.query<{ last_id: string | null; seen: number; gone: number }>(
+      {
+        name: "remove_old_sends",
+        text: `with page as (
+          select id from deliveries where id > $2 order by id limit $3
+        ), gone as (
+          delete from deliveries d using page p where d.id = p.id and d.turn_id is null and d.created_at < ${CUTOFF} and d.state not in ${OPEN_DELIVERY}
+            and not exists (select 1 from dead_letters l where l.delivery_id = d.id and l.state = 'open')
+          returning 1
+        )
+        select (select max(id) from page) as last_id, (select count(*)::int from page) as seen, (select count(*)::int from gone) as gone`,
+      },
+      [days, afterId, limit],
+    ),
+  );
+  const [page] = rows;
+  return {
+    removed: { ...NOTHING_REMOVED, deliveries: page?.gone ?? 0 },
+    next: page === undefined || page.seen < limit ? undefined : (page.last_id ?? undefined),
+  };
+}
+
+/** Removes dead letters that were replayed or discarded long ago, and journal rows whose event and turn are gone; open letters wait for a person however old. */
+export async function removeOldLeftovers(sql: SqlRunner, days: number, limit: number): Promise<RemovedPage<true>> {
+  const [letters, journal] = await retryDeadlocks(async () => [
+    await sql.query(
+      {
+        name: "remove_old_letters",
+        text: `delete from dead_letters where id in (
+          select id from dead_letters where state <> 'open' and coalesce(resolved_at, created_at) < ${CUTOFF} order by id limit $2) returning id`,
+      },
+      [days, limit],
+    ),
+    await sql.query(
+      {
+        name: "remove_old_journal",
+        text: `delete from journal where id in (
+          select j.id from journal j where j.at < ${CUTOFF}
+            and not exists (select 1 from events e where e.id = j.event_id) and not exists (select 1 from turns t where t.id = j.turn_id)
+          order by j.id limit $2) returning id`,
+      },
+      [days, limit],
+    ),
+  ]);
+  const removed = { ...NOTHING_REMOVED, deadLetters: letters?.length ?? 0, journal: journal?.length ?? 0 };
+  return { removed, next: removed.deadLetters === limit || removed.journal === limit ? true : undefined };
+}

@@ -33,9 +33,10 @@ describe.each(BACKENDS)("retention on %s", (backend) => {
   const insert = (table: string, row: Readonly<Record<string, unknown>>): Promise<unknown[]> => {
     const names = Object.keys(row);
     const values = names.map((_name, index) => `$${index + 1}`);
-    return database.query({ text: `insert into ${table} (${names.join(", ")}) values (${values.join(", ")})` }, [
-      ...Object.values(row),
-    ]);
+    return database.query(
+      { text: `insert into ${table} (${names.join(", ")}) values (${values.join(", ")})` },
+      Object.values(row),
+    );
   };
   const count = async (table: string): Promise<number> => {
     const [row] = await database.query<{ n: number }>({ text: `select count(*)::int as n from ${table}` });

@@ -32,8 +32,10 @@ export const MatrixConfig = z.strictObject({
     .default("parley_"),
   /** The bot account takes part in encrypted rooms. Default false: such rooms are not read and not written to. */
   encryption: z.boolean().default(false),
-  /** Signs the bot's device; made at the first start when there is none. */
+  /** Opens the account's secret storage, or makes it, so that the bot's device is signed by its owner. Needed for encryption. */
   recoveryKey: text.optional(),
+  /** What the device's keys are encrypted with in the ledger. Default the recovery key; set it to the old one when that changes. */
+  storeKey: text.optional(),
   /** Whose invitations are followed. Default: everybody on the account's own server. */
   inviters: z.array(Who).max(1_000).optional(),
   /** Other invitations are declined; false leaves them pending. Default true. */

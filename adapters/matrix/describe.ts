@@ -47,7 +47,11 @@ async function describeBot(
       encryption: config.encryption,
       ...(deviceId === undefined ? {} : { deviceId }),
     },
-    secrets: { accessToken, ...(config.recoveryKey === undefined ? {} : { recoveryKey: config.recoveryKey }) },
+    secrets: {
+      accessToken,
+      ...(config.recoveryKey === undefined ? {} : { recoveryKey: config.recoveryKey }),
+      ...(config.storeKey === undefined ? {} : { storeKey: config.storeKey }),
+    },
   };
 }
 

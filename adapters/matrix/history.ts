@@ -50,7 +50,7 @@ async function opened(account: Account, roomId: string, events: readonly Raw[]):
   for (const event of events) {
     if (event["type"] !== "m.room.encrypted") plain.push(event);
     else {
-      const readable = await account.crypto?.open(roomId, event, { context: true });
+      const readable = await account.crypto?.read(roomId, event);
       if (readable !== undefined) plain.push(readable);
     }
   }

@@ -180,6 +180,7 @@ export class SyncLoop {
       deviceId,
       accessToken: account.token,
       recoveryKey: record.secrets["recoveryKey"] ?? config.recoveryKey,
+      storeKey: record.secrets["storeKey"] ?? config.storeKey,
       state: account.sink.state,
       lease,
       logger: account.sink.logger,

@@ -4,7 +4,7 @@ import type { Content } from "./content.ts";
 import { sealAttachment } from "./crypto/attachment.ts";
 import { parseMxc } from "./matrix-ids.ts";
 import type { PostBody } from "./post-body.ts";
-import type { Place } from "./write-event.ts";
+import { isEncrypted, type Place } from "./write-event.ts";
 
 const UPLOAD_TIMEOUT_MS = 60_000;
 const MSGTYPES = [
@@ -23,7 +23,8 @@ export async function uploadFile(
 ): Promise<Content> {
   const { account, roomId, asUser } = place;
   const bytes = Buffer.from(file.base64, "base64");
-  const sealed = (await account.crypto?.encrypted(roomId)) === true ? sealAttachment(bytes) : undefined;
+  // Asked before the upload: the homeserver itself must not see a file that is meant for an encrypted room.
+  const sealed = (await isEncrypted(account, roomId)) ? sealAttachment(bytes) : undefined;
   const mxc = await upload(place, sealed?.bytes ?? bytes, sealed === undefined ? file : undefined, asUser, signal);
   const msgtype = SHOWN.test(file.mediaType)
     ? MSGTYPES.find(([prefix]) => file.mediaType.startsWith(prefix))?.[1]

@@ -50,16 +50,29 @@ async function seal(
   type: string,
   content: Content,
 ): Promise<{ type: string; content: Content }> {
-  if (account.crypto !== undefined) {
-    const sealed = await account.crypto.seal(roomId, type, content);
-    if (sealed.type === type) return sealed;
-    // Beside the ciphertext the mark stays readable, so that a delivery is found again without its key.
-    const mark = content[DELIVERY_KEY];
-    return {
-      type: sealed.type,
-      content: mark === undefined ? sealed.content : { ...sealed.content, [DELIVERY_KEY]: mark },
-    };
+  const { crypto } = account;
+  if (crypto === undefined) {
+    await requirePlain(account, roomId);
+    return { type, content };
   }
+  const sealed = await crypto.seal(roomId, type, content);
+  if (sealed.type === type) return sealed;
+  // Beside the ciphertext the mark stays readable, so that a delivery is found again without its key.
+  const mark = content[DELIVERY_KEY];
+  return {
+    type: sealed.type,
+    content: mark === undefined ? sealed.content : { ...sealed.content, [DELIVERY_KEY]: mark },
+  };
+}
+
+/** Whether what goes to the room has to be encrypted. Rejects, `not_sent`, when that cannot be found out, or cannot be done here. */
+export async function isEncrypted(account: Account, roomId: string): Promise<boolean> {
+  if (account.crypto !== undefined) return account.crypto.encrypted(roomId);
+  await requirePlain(account, roomId);
+  return false;
+}
+
+async function requirePlain(account: Account, roomId: string): Promise<void> {
   const state = await account.rooms.ensure(roomId);
   if (account.encrypts)
     throw new ParleyError("PLATFORM_UNAVAILABLE", {
@@ -75,5 +88,4 @@ async function seal(
       detail: "the room's state cannot be read: it may be encrypted",
       delivery: "not_sent",
     });
-  return { type, content };
 }

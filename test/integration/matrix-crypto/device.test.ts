@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { openCryptoDevice } from "../../../adapters/matrix/crypto/client-device.ts";
 import { createRecoveryKey } from "../../../adapters/matrix/crypto/client-recovery-key.ts";
-import { openCrypto } from "../../../adapters/matrix/crypto/open-crypto.ts";
 import type { AccountCrypto, CryptoOptions } from "../../../adapters/matrix/crypto-port.ts";
 import type { AdapterLease, AdapterStateStore } from "../../../src/contracts/adapter-state.ts";
 import {
@@ -46,7 +46,7 @@ async function open(
   const { userId, deviceId, accessToken } = account;
   const state = differs.state ?? storeOf("one");
   const lease = differs.lease ?? (await leased(state, installationId, account));
-  const crypto = await openCrypto({
+  const crypto = await openCryptoDevice({
     installationId,
     homeserverUrl: proxy.url,
     userId,

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { openCrypto } from "../../../adapters/matrix/crypto/open-crypto.ts";
+import { openCryptoDevice } from "../../../adapters/matrix/crypto/client-device.ts";
 import type { AccountCrypto } from "../../../adapters/matrix/crypto-port.ts";
 import type { Raw } from "../../../adapters/matrix/raw.ts";
 import type { AdapterLease } from "../../../src/contracts/adapter-state.ts";
@@ -204,7 +204,7 @@ async function start(): Promise<void> {
     lease = await state.lease(INSTALLATION, `device ${deviceId}`);
     if (lease === undefined) await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  crypto = await openCrypto({
+  crypto = await openCryptoDevice({
     installationId: INSTALLATION,
     homeserverUrl: url,
     userId,

@@ -29,11 +29,6 @@ export interface RemoteDiscord {
   close(): Promise<void>;
 }
 
-/** Talks to a stand-in that runs elsewhere on this machine. */
-export function connectDiscordStandIn(url: string): RemoteDiscord {
-  return clientOf(url, async () => undefined);
-}
-
 /** Starts `main.ts` as a process of its own and resolves when it listens; it ends with `close()` or with this process. */
 export async function spawnDiscordStandIn(
   options: StandInOptions = {},

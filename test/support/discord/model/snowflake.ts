@@ -19,11 +19,6 @@ export class Snowflakes {
   }
 }
 
-/** Wall time in ms that an id stands for. */
-export function snowflakeMs(id: string): number {
-  return Number((BigInt(id) >> 22n) + EPOCH_MS);
-}
-
 /** Negative when the first id is the older one. */
 export function compareSnowflakes(one: string, other: string): number {
   return one.length - other.length || (one < other ? -1 : one > other ? 1 : 0);

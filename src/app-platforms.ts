@@ -1,11 +1,12 @@
 import { createSlackAdapter } from "../adapters/slack/index.ts";
 import { createWebAdapter, type WebAdapter, type WebRoomAgent, webRenderer } from "../adapters/web/index.ts";
+import { isAssistantConfigured } from "../agents/assistant/index.ts";
 import type { Config } from "./config/config.ts";
 import { deriveKey } from "./config/secret-key.ts";
 import type { ChatAdapter } from "./contracts/adapter.ts";
 import type { WebRoomStore } from "./contracts/web-room-store.ts";
 import { grantIn } from "./pipeline/agent-grant.ts";
-import type { Directory } from "./pipeline/directory.ts";
+import type { Directory, DirectoryAgent } from "./pipeline/directory.ts";
 
 /** What the adapters of a process stand on. */
 interface PlatformPorts {
@@ -20,6 +21,13 @@ export function createAdapters(
   config: Config,
   { store, directory, port }: PlatformPorts,
 ): { adapters: ReadonlyMap<string, ChatAdapter>; isOwner: WebAdapter["isOwner"] } {
+  const { openai, anthropic } = config.models;
+  const hasModel = isAssistantConfigured({
+    openai: { apiKey: openai.apiKey?.reveal(), baseUrl: openai.baseUrl, model: openai.model },
+    anthropic: { apiKey: anthropic.apiKey?.reveal(), baseUrl: anthropic.baseUrl, model: anthropic.model },
+  });
+  const lacksModel = (agent: DirectoryAgent): boolean =>
+    !hasModel && agent.row.source === "builtin" && agent.handle === "assistant";
   const agentsOf = (
     organizationId: string,
     room?: { roomId: string; name: string | null; kind: "public" | "private" | "direct" },
@@ -29,7 +37,11 @@ export function createAdapters(
       .filter(
         (agent) => room === undefined || grantIn(agent, { id: room.roomId, name: room.name, kind: room.kind }).member,
       )
-      .map((agent) => ({ ...agent.identity, description: agent.definition.description, status: agent.status }));
+      .map((agent) => ({
+        ...agent.identity,
+        description: agent.definition.description,
+        status: agent.status === "active" && lacksModel(agent) ? "not_set_up" : agent.status,
+      }));
   const web = createWebAdapter(
     {
       organizationId: config.organizationId,

@@ -10,7 +10,8 @@ import type { SocketHub } from "./socket-hub.ts";
 /** An agent as the room shows it. */
 export interface WebRoomAgent extends AgentIdentity {
   readonly description: string;
-  readonly status: "active" | "paused";
+  /** `not_set_up`: it would say so instead of answering. */
+  readonly status: "active" | "paused" | "not_set_up";
 }
 
 export interface WebAdapterDependencies {

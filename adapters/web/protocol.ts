@@ -121,7 +121,8 @@ export const WebAgent = z.object({
   description: z.string(),
   color: z.string(),
   avatarUrl: z.string().optional(),
-  status: z.enum(["active", "paused"]),
+  /** `not_set_up`: there is the agent, and it lacks what it needs to answer (a model). */
+  status: z.enum(["active", "paused", "not_set_up"]),
 });
 export type WebAgent = z.infer<typeof WebAgent>;
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { accessibilityFaults, launchBrowser, openVisitor, type Visitor } from "./browser.ts";
@@ -53,6 +54,9 @@ describe("signing in", () => {
     const roster = page.getByRole("navigation", { name: "Rooms and members" });
     await roster.getByRole("button", { name: /@guide/ }).waitFor();
     await roster.getByRole("button", { name: /@scripted/ }).waitFor();
+    const assistant = roster.getByRole("button", { name: /@assistant · not set up/ });
+    await assistant.waitFor();
+    expect(await assistant.locator(".presence-online").count()).toBe(0);
     await roster.getByText("(you)").waitFor();
   });
 
@@ -117,7 +121,7 @@ describe("talking with an agent", () => {
     await fold.locator("summary").click();
     await fold.getByText("12 hits").waitFor();
     await log(page).getByRole("heading", { name: "Findings" }).waitFor();
-    await log(page).getByRole("button", { name: "Copy" }).waitFor();
+    await log(page).getByRole("button", { name: "Copy", exact: true }).waitFor();
     await log(page).getByText("<script>document.title = 'owned'</script>").waitFor();
     await log(page).getByRole("listitem").filter({ hasText: "completed: Read the logs" }).waitFor();
     const [download] = await Promise.all([
@@ -180,6 +184,45 @@ describe("one's own messages", () => {
     const thread = page.getByRole("log", { name: "Messages in this thread" });
     await thread.getByRole("article").filter({ hasText: "a reply" }).waitFor();
     await root.getByRole("button", { name: /1 reply/ }).waitFor();
+  });
+
+  it("stay in sight when they bring a picture, also one that comes late", async () => {
+    const { page } = owner;
+    const large = await page.screenshot({ fullPage: false });
+    await page.route("**/api/web/uploads/*", async (route) => {
+      await delay(600);
+      await route.continue();
+    });
+    for (const name of ["first", "second"]) {
+      await page.locator("#message-box + .composer-tools input[type=file]").setInputFiles({
+        name: `${name}.png`,
+        mimeType: "image/png",
+        buffer: large,
+      });
+      await page
+        .getByRole("list", { name: "Files to send" })
+        .getByText(/\d k?B$/i)
+        .waitFor();
+      await say(page, `the ${name} picture`);
+      await expect
+        .poll(() => page.getByRole("img", { name: `${name}.png` }).evaluate((image) => image.clientHeight))
+        .toBeGreaterThan(100);
+      await expect
+        .poll(() => log(page).evaluate((box) => Math.round(box.scrollHeight - box.scrollTop - box.clientHeight)))
+        .toBeLessThanOrEqual(2);
+    }
+    await page.unroute("**/api/web/uploads/*");
+  });
+
+  it("give their id away for parley explain", async () => {
+    const { page, context } = owner;
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    const post = message(page, "the second picture");
+    await post.hover();
+    await post.getByRole("button", { name: "Copy message id" }).click();
+    await page.getByText("shows what became of the message").waitFor();
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    expect(copied).toBe(await post.getAttribute("data-post-id"));
   });
 
   it("carry files", async () => {

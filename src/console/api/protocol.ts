@@ -23,7 +23,7 @@ export interface WebAgent {
   readonly description: string;
   readonly color: string;
   readonly avatarUrl?: string | undefined;
-  readonly status: "active" | "paused";
+  readonly status: "active" | "paused" | "not_set_up";
 }
 
 export interface WebCommand {

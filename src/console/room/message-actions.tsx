@@ -9,7 +9,7 @@ import { EmojiPicker } from "./emoji-picker.tsx";
 /** What can be done with a message; only what this person may do is offered. */
 export function MessageActions(props: { post: WebPost; inThread: boolean; active: boolean; onEdit: () => void }) {
   const { post, inThread, active } = props;
-  const { posts, rooms } = useController();
+  const { posts, rooms, store } = useController();
   const me = useMe();
   const mayPost = useMayPost(post.roomId);
   const [picking, setPicking] = useState(false);
@@ -49,6 +49,12 @@ export function MessageActions(props: { post: WebPost; inThread: boolean; active
           }}
         />
       )}
+      <ActionButton
+        icon="copy"
+        label="Copy message id"
+        tabIndex={tabIndex}
+        onClick={() => void copyMessageId(post.id).then((text) => store.dispatch({ type: "notice", kind: "ok", text }))}
+      />
       {own && <ActionButton icon="pencil" label="Edit" tabIndex={tabIndex} onClick={props.onEdit} />}
       {mayDelete && <ActionButton icon="trash" label="Delete" tabIndex={tabIndex} onClick={() => setDeleting(true)} />}
       {deleting && <DeleteDialog post={post} onClose={() => setDeleting(false)} />}
@@ -76,6 +82,17 @@ function ActionButton(props: {
       <Icon name={props.icon} />
     </button>
   );
+}
+
+/** What `parley explain` takes. Resolves with what to tell the person; where the page has no clipboard, with the id to copy by hand. */
+async function copyMessageId(postId: string): Promise<string> {
+  const command = `parley explain ${postId}`;
+  try {
+    await navigator.clipboard.writeText(postId);
+    return `Copied. "${command}" shows what became of the message.`;
+  } catch {
+    return `"${command}" shows what became of the message.`;
+  }
 }
 
 /** Replying means writing: the person who asked for the thread gets its message box. */

@@ -12,6 +12,12 @@ export interface ScrollPlace {
   readonly toEnd: () => void;
 }
 
+function goToEnd(box: HTMLDivElement, endTop: RefObject<number>): void {
+  box.scrollTop = box.scrollHeight;
+  // As the browser took it: no further than there is content, and in whole pixels of the screen.
+  endTop.current = Math.floor(box.scrollTop) - 1;
+}
+
 /**
  * Keeps the place of reading while content grows above, below or within.
  *
@@ -21,6 +27,8 @@ export function useScrollPlace(onNearStart: () => void): ScrollPlace {
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const place = useRef<{ row: Element; top: number } | "end">("end");
+  /** Where this hook put the panel last while it held the end; above it is where only a person goes. */
+  const endTop = useRef(0);
   const [atEnd, setAtEnd] = useState(true);
   const nearStart = useEffectEvent(onNearStart);
 
@@ -28,7 +36,7 @@ export function useScrollPlace(onNearStart: () => void): ScrollPlace {
     place.current = "end";
     setAtEnd(true);
     const box = scroller.current;
-    if (box) box.scrollTop = box.scrollHeight;
+    if (box) goToEnd(box, endTop);
   }, []);
 
   useEffect(() => {
@@ -37,6 +45,11 @@ export function useScrollPlace(onNearStart: () => void): ScrollPlace {
     if (!box || !inner) return;
 
     const remember = () => {
+      // A picture that got its size between the scroll and this event has moved the end, not the reader.
+      if (place.current === "end" && box.scrollTop >= endTop.current) {
+        goToEnd(box, endTop);
+        return;
+      }
       const end = box.scrollHeight - box.scrollTop - box.clientHeight < AT_END_PX;
       setAtEnd(end);
       const edge = box.getBoundingClientRect().top;
@@ -44,11 +57,12 @@ export function useScrollPlace(onNearStart: () => void): ScrollPlace {
       const rows = end ? [] : [...inner.children].filter((child) => child.tagName === "ARTICLE");
       const row = rows.find((child) => child.getBoundingClientRect().bottom > edge);
       place.current = row ? { row, top: row.getBoundingClientRect().top - edge } : "end";
+      if (place.current === "end") endTop.current = box.scrollTop;
       if (box.scrollTop < NEAR_START_PX) nearStart();
     };
     const restore = () => {
       const held = place.current;
-      if (held === "end" || !held.row.isConnected) box.scrollTop = box.scrollHeight;
+      if (held === "end" || !held.row.isConnected) goToEnd(box, endTop);
       else box.scrollTop += held.row.getBoundingClientRect().top - box.getBoundingClientRect().top - held.top;
       // A first page that does not fill the panel cannot be scrolled, so nobody else would ask for more.
       if (box.scrollTop < NEAR_START_PX) nearStart();

@@ -1,6 +1,6 @@
 import type { WebAgent } from "../api/protocol.ts";
 import { useConsole, useController } from "../state/context.tsx";
-import { Avatar, agentFace } from "../ui/avatar.tsx";
+import { Avatar, agentFace, agentStateNote } from "../ui/avatar.tsx";
 
 /** An agent of the roster: choosing it opens a direct conversation with it. */
 export function AgentItem({ agent, roomId }: { agent: WebAgent; roomId: string }) {
@@ -12,7 +12,11 @@ export function AgentItem({ agent, roomId }: { agent: WebAgent; roomId: string }
     <button
       type="button"
       className="roster-item"
-      title={agent.description || `Write to ${agent.name} directly`}
+      title={
+        agent.status === "not_set_up"
+          ? `${agent.name} is not set up yet: it needs a model, which whoever runs Parley names in its settings`
+          : agent.description || `Write to ${agent.name} directly`
+      }
       onClick={() => void rooms.openDirect({ agent: agent.handle })}
     >
       <Avatar of={agentFace(agent)} small presence={agent.status === "active" ? "online" : "away"} />
@@ -22,7 +26,7 @@ export function AgentItem({ agent, roomId }: { agent: WebAgent; roomId: string }
         </span>
         <span className="member-handle">
           @{agent.handle}
-          {agent.status === "paused" && " · paused"}
+          {agentStateNote(agent.status)}
         </span>
       </span>
       {working && <span className="member-working">working</span>}

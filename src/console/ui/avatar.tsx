@@ -15,6 +15,17 @@ export function agentFace(agent: Pick<WebAgent, "agentId" | "name" | "color" | "
   return { kind: "agent", id: agent.agentId, name: agent.name, color: agent.color, avatarUrl: agent.avatarUrl };
 }
 
+const STATE_NOTES: Readonly<Record<WebAgent["status"], string>> = {
+  active: "",
+  paused: " · paused",
+  not_set_up: " · not set up",
+};
+
+/** What stands behind an agent's handle when it would not answer. */
+export function agentStateNote(status: WebAgent["status"]): string {
+  return STATE_NOTES[status];
+}
+
 /** The two custom properties that carry a member's colour; set through the CSSOM, which a strict content policy allows. */
 export function memberColors(of: AvatarOf): CSSProperties {
   const color = isHexColor(of.color) ? of.color : stableColor(of.id, of.kind === "agent" ? "agent" : "person");

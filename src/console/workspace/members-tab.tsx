@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { useConsole, useController, useMe } from "../state/context.tsx";
 import { useRoomMembers } from "../state/use-room-members.ts";
-import { Avatar, agentFace } from "../ui/avatar.tsx";
+import { Avatar, agentFace, agentStateNote } from "../ui/avatar.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { AddMemberDialog } from "./add-member-dialog.tsx";
 
@@ -28,7 +28,7 @@ export function MembersTab({ roomId }: { roomId: string }) {
                 </span>
                 <span className="member-handle">
                   @{agent.handle}
-                  {agent.status === "paused" && " · paused"}
+                  {agentStateNote(agent.status)}
                 </span>
                 {agent.description && <span className="member-about">{agent.description}</span>}
               </span>

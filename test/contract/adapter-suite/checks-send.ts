@@ -218,6 +218,14 @@ export const sendChecks: readonly AdapterCheck[] = [
           assert.notEqual(message.plainText.trim(), "", `the platform holds no plain text for ${part.type}`);
         }
       }
+    },
+  },
+  {
+    id: "AD-SEND-07",
+    title: "the plain text that an agent gives is the platform's",
+    needs: ["plain_text"],
+    async run(rig) {
+      const target = await rig.conversation();
       const own = partsOf([{ type: "text", markdown: "**bold**", fallbackText: marker() }]);
       const post = postFor(rig.adapter, target, own);
       assert.equal(post.fallbackText, partToText(own[0] ?? { type: "text", markdown: "" }));

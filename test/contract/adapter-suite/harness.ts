@@ -167,9 +167,9 @@ export interface Afterwards {
 
 /**
  * What not every platform has. `position`: the adapter itself keeps how far it has read. `chosen_ids`: whoever delivers events
- * chooses their ids.
+ * chooses their ids. `plain_text`: a message can carry another text for notifications than it shows.
  */
-export type Ability = "other_bot" | "rate_limit" | "position" | "chosen_ids";
+export type Ability = "other_bot" | "rate_limit" | "position" | "chosen_ids" | "plain_text";
 
 export interface Skip {
   readonly id: string;

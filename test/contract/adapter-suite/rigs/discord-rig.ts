@@ -98,7 +98,10 @@ export function discordHarness(options: DiscordHarnessOptions): AdapterHarness {
       "tool call",
       "tool result",
     ],
-    impossible: { chosen_ids: "every id is a snowflake, and anything else is malformed" },
+    impossible: {
+      chosen_ids: "every id is a snowflake, and anything else is malformed",
+      plain_text: "notifications and screen readers get what the message shows; there is no field for another text",
+    },
     skips: [
       {
         id: "AD-AUTH-01",

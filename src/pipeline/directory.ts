@@ -33,10 +33,18 @@ export async function openDirectory(database: Database, onError: (error: unknown
   let byId = new Map<string, DirectoryAgent>();
   const none: DirectoryAgent[] = [];
   let longestHistory = 0;
+  let begun = 0;
+  let applied = 0;
 
   async function refresh(): Promise<void> {
+    begun += 1;
+    const mine = begun;
+    const rows = await listAgents(database);
+    // Of two looks at once the one that began later knows more, whichever comes back last.
+    if (mine < applied) return;
+    applied = mine;
     const known = byId;
-    const agents = (await listAgents(database)).map((row) => {
+    const agents = rows.map((row) => {
       const same = known.get(row.id);
       return same !== undefined && same.row.revision === row.revision ? same : toDirectoryAgent(row);
     });

@@ -41,12 +41,25 @@ export class Activity {
   show(target: Target, identity: AgentIdentity, line: string): Promise<void> {
     const { channel, thread } = target.conversation;
     const key = `${conversationKey(target.installationId, channel.id, thread?.id)} ${identity.agentId}`;
-    return this.#order.run(key, () => this.#show(key, target, identity, line)).catch(() => undefined);
+    return this.#order.run(key, () => this.#bounded(key, target, identity, line)).catch(() => undefined);
   }
 
-  async #show(key: string, target: Target, identity: AgentIdentity, line: string): Promise<void> {
+  async #bounded(key: string, target: Target, identity: AgentIdentity, line: string): Promise<void> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), TIMEOUT_MS);
+    try {
+      await this.#show(key, target, { identity, line, signal: late.signal });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #show(
+    key: string,
+    target: Target,
+    { identity, line, signal }: { identity: AgentIdentity; line: string; signal: AbortSignal },
+  ): Promise<void> {
     const shown = this.#shown.get(key);
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
     if (line === "") {
       this.#shown.delete(key);
       if (shown !== undefined) await this.#outbound.delete(target, shown.messageId, signal);

@@ -57,6 +57,7 @@ export class Gateway {
         sink,
         onDispatch: (dispatch: ReceivedDispatch) => ingress.dispatch(dispatch),
         onUnreadable: (reason, frame, done) => ingress.unreadable(reason, frame, done),
+        paced: config.pacing,
         isCatchingUp,
       });
       this.#runners.push(runner);
@@ -109,15 +110,15 @@ export class Gateway {
 
   async #settled(): Promise<void> {
     const { ending, ingress } = this.#tools;
-    const waiting = AbortSignal.any([ending, AbortSignal.timeout(SETTLE_MS)]);
+    const untilMs = performance.now() + SETTLE_MS;
     const connected = Promise.all(this.#runners.map((runner) => runner.settled()));
     let done = false;
     void connected.then(() => {
       done = true;
     });
     // READY announces the guilds; their channels come one by one behind it.
-    while (!waiting.aborted && (!done || ingress.expectedGuilds > 0))
-      await abortableSleep(POLL_MS, waiting).catch(() => undefined);
+    while (!ending.aborted && performance.now() < untilMs && (!done || ingress.expectedGuilds > 0))
+      await abortableSleep(POLL_MS, ending).catch(() => undefined);
   }
 }
 

@@ -2,7 +2,7 @@ import type { Guild } from "./guild.ts";
 import { isThreadType } from "./guild.ts";
 import { type InboundContext, ignored, type Place, type Translation } from "./inbound-context.ts";
 import { translateChannel, translateThread, translateVisibility } from "./inbound-guild.ts";
-import { asId, asIds, asList, asRecord, type Raw } from "./raw.ts";
+import { asId, asList, asRecord, type Raw } from "./raw.ts";
 import { visibleChannels } from "./visibility.ts";
 import { differenceOf } from "./visible-channels.ts";
 
@@ -126,15 +126,6 @@ function memberChanged(type: string, data: Raw, guild: Guild, context: InboundCo
   const after = visibleChannels(guild, memberId, nowMs);
   if (type === "GUILD_MEMBER_UPDATE" && !known) return [ignored("member noted")];
   const change = differenceOf(before, after);
-  const gained = type === "GUILD_MEMBER_ADD" ? arrivals(guild, change.gained) : change.gained;
-  const changes = translateVisibility({ memberId, gained, lost: change.lost }, context);
+  const changes = translateVisibility({ memberId, ...change }, context);
   return changes.length > 0 ? changes : [ignored("member noted")];
-}
-
-/** Somebody new is told of where the guild itself greets them, else in its first channel: elsewhere they show by speaking. */
-function arrivals(guild: Guild, visible: readonly string[]): readonly string[] {
-  const [first] = asIds(visible);
-  const greeting = guild.systemChannelId;
-  if (greeting !== undefined && visible.includes(greeting)) return [greeting];
-  return first === undefined ? [] : [first];
 }

@@ -50,8 +50,6 @@ export class Guild {
   readonly id: string;
   name: string;
   ownerId: string | undefined;
-  /** Where the guild greets who joins. */
-  systemChannelId: string | undefined;
   readonly roles = new Map<string, RoleFacts>();
   readonly channels = new Map<string, ChannelFacts>();
   readonly threads = new Map<string, ThreadFacts>();
@@ -80,7 +78,6 @@ export class Guild {
   loadHead(guild: Raw): void {
     this.name = asString(guild["name"])?.slice(0, 256) ?? this.name;
     this.ownerId = asId(guild["owner_id"]) ?? this.ownerId;
-    this.systemChannelId = asId(guild["system_channel_id"]) ?? this.systemChannelId;
     const roles = asList(guild["roles"]);
     if (roles.length === 0) return;
     this.roles.clear();

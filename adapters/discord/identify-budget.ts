@@ -10,13 +10,13 @@ const DAY_MS = 24 * HOUR_MS;
 const SPACING_MS = 5_000;
 
 /** When the next identify may be sent after those at `times`, in ms from now; 0 for now. Pure. */
-export function identifyWaitMs(times: readonly number[], nowMs: number): number {
+export function identifyWaitMs(times: readonly number[], nowMs: number, spacingMs: number = SPACING_MS): number {
   const past = times.filter((at) => at <= nowMs).toSorted((a, b) => b - a);
   const until = (count: number, windowMs: number): number => {
     const nth = past[count - 1];
     return nth === undefined ? 0 : nth + windowMs - nowMs;
   };
-  return Math.max(0, until(1, SPACING_MS), until(MAX_PER_HOUR, HOUR_MS), until(MAX_PER_DAY, DAY_MS));
+  return Math.max(0, until(1, spacingMs), until(MAX_PER_HOUR, HOUR_MS), until(MAX_PER_DAY, DAY_MS));
 }
 
 /** Counts the identifies of one shard over restarts: each is written down before it is sent. */
@@ -24,16 +24,18 @@ export class IdentifyBudget {
   readonly #state: AdapterStateStore;
   readonly #installationId: string;
   readonly #key: string;
+  readonly #spacingMs: number;
   #times: number[] | undefined;
 
-  constructor(state: AdapterStateStore, installationId: string, shardId: number) {
+  constructor(state: AdapterStateStore, installationId: string, shard: { id: number; paced: boolean }) {
     this.#state = state;
     this.#installationId = installationId;
-    this.#key = `identify:${shardId}`;
+    this.#key = `identify:${shard.id}`;
+    this.#spacingMs = shard.paced ? SPACING_MS : 0;
   }
 
   async waitMs(nowMs: number): Promise<number> {
-    return identifyWaitMs(await this.#read(), nowMs);
+    return identifyWaitMs(await this.#read(), nowMs, this.#spacingMs);
   }
 
   /** Writes an identify down; only then it may be sent. Rejects with LEDGER_UNAVAILABLE. */

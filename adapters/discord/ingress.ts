@@ -104,10 +104,12 @@ export class Ingress {
     space.lastEventAtMs = Date.now();
     if (!(await this.#prepare(space, data))) return;
     if (type === "INTERACTION_CREATE") return this.#interaction(dispatch, space);
+    const translations = this.#guarded(() => this.#translate(dispatch, space));
     this.#finish(
       dispatch,
       space,
-      this.#guarded(() => this.#translate(dispatch, space)),
+      translations,
+      translations.some(isAboutSelf) ? () => this.#keepVisible(space) : undefined,
     );
   }
 
@@ -215,7 +217,7 @@ export class Ingress {
   }
 
   async #guildCreated(dispatch: ReceivedDispatch, guildId: string | undefined): Promise<void> {
-    const { guilds, catchUp, sink } = this.#tools;
+    const { guilds, catchUp } = this.#tools;
     const { data } = dispatch;
     if (guildId === undefined) return this.#finish(dispatch, undefined, [malformed("guild without an id")]);
     if (data["unavailable"] === true) {
@@ -237,9 +239,7 @@ export class Ingress {
     // Held now, before later events of this guild are looked at: they must not move a cursor over the gap.
     catchUp.guild(space, new Set(seen.known ? seen.gained : []));
     this.#finish(dispatch, space, changes.length > 0 ? changes : [ignored("a guild as it was")], async () => {
-      await visible
-        .keep(guild, botUserId)
-        .catch((error: unknown) => sink.logger.warn({ err: error }, "what the bot sees could not be kept"));
+      await this.#keepVisible(space);
       this.#announced.delete(guildId);
     });
   }
@@ -312,6 +312,20 @@ export class Ingress {
     return visible;
   }
 
+  /** What the bot could see when it was last heard of; a failure only means that it is told again. */
+  async #keepVisible(space: Space): Promise<void> {
+    const { guilds, sink } = this.#tools;
+    if (space.guild === undefined) return;
+    try {
+      await this.#visibleOf(space).keep(space.guild, guilds.bot.botUserId);
+    } catch (error) {
+      sink.logger.warn(
+        { installationId: space.record.installationId, err: error },
+        "what the bot sees could not be kept",
+      );
+    }
+  }
+
   #noteExcerpt(message: Raw): void {
     const id = asId(message["id"]);
     const words = asString(message["content"])
@@ -339,4 +353,12 @@ function messageOf(data: Raw): { readonly channelId: string; readonly messageId:
   const channelId = asId(data["channel_id"]);
   const messageId = asId(data["id"]);
   return channelId === undefined || messageId === undefined ? undefined : { channelId, messageId };
+}
+
+/** The bot came to see a channel or ceased to, or a channel that it may have seen is gone. */
+function isAboutSelf(translation: Translation): boolean {
+  if (translation.outcome !== "envelope") return false;
+  const { kind, body } = translation.envelope;
+  if (kind === "member_joined" || kind === "member_left") return body.self === true;
+  return kind === "channel_archived";
 }

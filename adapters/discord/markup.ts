@@ -1,4 +1,5 @@
 import { splitMarkdown } from "../shared/markdown-split.ts";
+import { tableAsCode } from "../shared/markdown-table.ts";
 import {
   childrenOf,
   type MarkdownNode,
@@ -6,7 +7,6 @@ import {
   parseMarkdown,
   walkMarkdown,
 } from "../shared/markdown-tree.ts";
-import { alignedTable } from "./markup-table.ts";
 import { codeBlock, codeSpan, escapeText, linkText, type MarkupOptions } from "./markup-text.ts";
 
 export type { MarkupOptions } from "./markup-text.ts";
@@ -91,7 +91,8 @@ class Writer {
       case "list":
         return this.#list(node, depth);
       case "table":
-        return codeBlock(alignedTable(node, (cell) => this.#words(cell)));
+        // Its own fence may be longer than Discord reads.
+        return codeBlock(tableAsCode(node).split("\n").slice(1, -1).join("\n"));
       case "thematicBreak":
         return RULE;
       case "definition":

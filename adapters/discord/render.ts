@@ -95,7 +95,7 @@ function shownOf(section: ReplySection, options: MarkupOptions): Shown[] {
 
 /** Pieces of a split text are their own fallback: the whole text under each of them would read as said several times. */
 function prose(markdown: string, fallback: string, options: MarkupOptions): Shown[] {
-  const pieces = toDiscordPieces(markdown, options, MAX_TEXT_CHARS);
+  const pieces = toDiscordPieces(markdown, options, MAX_TEXT_CHARS - 1);
   return pieces.map((piece) => ({ component: textDisplay(piece), fallback: pieces.length === 1 ? fallback : piece }));
 }
 
@@ -110,7 +110,7 @@ function lines(all: readonly string[], fallback: string): Shown[] {
     chars = 0;
   };
   for (const line of all.map((one) => plainLine(one, MAX_LINE_CHARS))) {
-    if (chars + line.length + 1 > MAX_TEXT_CHARS) flush();
+    if (chars + line.length + 1 >= MAX_TEXT_CHARS) flush();
     open.push(cutSafely(line, MAX_TEXT_CHARS));
     chars += line.length + 1;
   }
@@ -131,9 +131,11 @@ function inputRequest(part: Extract<ReplyPart, { type: "input_request" }>, optio
   const words = `Asked for: ${fields}`;
   const form = storedForm(part);
   const row = form === undefined ? undefined : inputRow(part.inputId);
-  const asked = row ?? textDisplay(plainLine(`Please answer here: ${fields}`, MAX_LINE_CHARS));
+  const asked = textDisplay(
+    `-# ${plainLine(row === undefined ? `Please answer here: ${fields}` : words, MAX_LINE_CHARS)}`,
+  );
   const forms = form === undefined || row === undefined ? [] : [form];
-  return together(prose(part.prompt, part.prompt, options), [asked], words, forms);
+  return together(prose(part.prompt, part.prompt, options), row === undefined ? [asked] : [asked, row], words, forms);
 }
 
 /** Words and their buttons in one container, where the words are not too long for that. */
@@ -166,7 +168,8 @@ class PostPacker {
   }
 
   add(shown: Shown): void {
-    const chars = charsOf(shown.component);
+    // Each text begins a line of its own.
+    const chars = charsOf(shown.component) + 1;
     const components = countOf(shown.component);
     if (this.#chars + chars > MAX_TEXT_CHARS || this.#components + components > MAX_COMPONENTS) this.#flush();
     this.#shown.push(shown);

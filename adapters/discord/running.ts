@@ -1,6 +1,7 @@
 import type { InstallationHealth } from "../../src/contracts/adapter.ts";
 import type { AdapterSink } from "../../src/contracts/adapter-sink.ts";
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
+import { abortableSleep } from "../shared/abortable-sleep.ts";
 import { CatchUp } from "./catch-up.ts";
 import { DiscordClient } from "./client.ts";
 import { registerCommands } from "./commands.ts";
@@ -16,6 +17,7 @@ import { Webhooks } from "./webhooks.ts";
 
 /** How long the start waits for Discord's first answer, in ms; afterwards it goes on in the background. */
 const START_WAIT_MS = 10_000;
+const LEDGER_RETRY_MS = 2_000;
 
 /** Everything that exists between `start` and `stop`. */
 export class Running {
@@ -67,7 +69,7 @@ export class Running {
   /** Rejects only when the ledger cannot be read; what Discord does not let happen is said by `health`. */
   async start(): Promise<void> {
     await this.guilds.start();
-    this.#connecting = this.#connect().catch((thrown: unknown) => {
+    this.#connecting = this.#connectPatiently().catch((thrown: unknown) => {
       if (this.#ending.signal.aborted) return;
       const error = toParleyError(thrown);
       this.#fault ??= { state: "failed", detail: error.detail ?? error.code };
@@ -103,6 +105,21 @@ export class Running {
     const rows = this.guilds.list().map((space) => healthOf(space, connection));
     if (rows.length > 0 || this.#fault === undefined) return rows;
     return [{ installationId: "discord:token", name: "guilds of the configured bot token", ...this.#fault }];
+  }
+
+  /** Without the ledger nothing can be taken: it is waited for. */
+  async #connectPatiently(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#connect();
+      } catch (thrown) {
+        const error = toParleyError(thrown);
+        if (error.code !== "LEDGER_UNAVAILABLE" || this.#ending.signal.aborted) throw error;
+        this.#fault = { state: "connecting", detail: error.detail ?? error.code };
+        this.sink.logger.warn({ code: error.code }, "discord waits for the ledger");
+        await abortableSleep(LEDGER_RETRY_MS, this.#ending.signal);
+      }
+    }
   }
 
   async #connect(): Promise<void> {

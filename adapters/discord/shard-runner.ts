@@ -40,6 +40,8 @@ export interface ShardRunnerOptions {
   /** The installation that the session is kept with: that of the application. */
   readonly installationId: string;
   readonly sink: AdapterSink;
+  /** Keep to Discord's 5 s between identifies; the budget per hour and day is kept in any case. */
+  readonly paced: boolean;
   /** Takes the events in the order in which they came. */
   readonly onDispatch: (dispatch: ReceivedDispatch) => void;
   readonly onUnreadable: (reason: string, frame: string, done: () => void) => void;
@@ -67,7 +69,10 @@ export class ShardRunner {
   constructor(options: ShardRunnerOptions) {
     this.#options = options;
     this.#health = { shardId: options.shardId, state: "connecting" };
-    this.#budget = new IdentifyBudget(options.sink.state, options.installationId, options.shardId);
+    this.#budget = new IdentifyBudget(options.sink.state, options.installationId, {
+      id: options.shardId,
+      paced: options.paced,
+    });
   }
 
   start(): void {

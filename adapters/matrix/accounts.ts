@@ -60,7 +60,7 @@ export class Accounts {
   async start(): Promise<void> {
     await this.#connect(0);
     await this.#reload();
-    await Promise.all([...this.#served.values()].map(({ receiver }) => receiver?.started));
+    for (const { receiver } of this.#served.values()) await receiver?.started;
     this.#refreshTimer = setInterval(() => {
       this.#reload().catch((error: unknown) => this.#log("installations could not be read again", error));
     }, REFRESH_MS).unref();
@@ -72,7 +72,7 @@ export class Accounts {
     clearInterval(this.#refreshTimer);
     clearTimeout(this.#tokenTimer);
     await this.#reloading?.catch(() => undefined);
-    await Promise.allSettled([...this.#served.values()].map(({ receiver }) => receiver?.stop()));
+    await Promise.allSettled([...this.#served.values()].map(async ({ receiver }) => receiver?.stop()));
     await Promise.allSettled(this.#ending);
     await this.#connections.close();
   }

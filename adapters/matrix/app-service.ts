@@ -5,7 +5,7 @@ import type { Intake } from "./intake.ts";
 import type { Joins } from "./joins.ts";
 import { asRoomId, asUserId } from "./matrix-ids.ts";
 import type { Puppets } from "./puppets.ts";
-import { asList, asRecord, asString, type Raw } from "./raw.ts";
+import { asRecord, asString, type Raw } from "./raw.ts";
 import { isEntry, isMembershipOf, sinceInvite } from "./timeline.ts";
 
 /** Transactions whose ids are remembered, so that a repeat costs nothing; its events would be known in any case. */

@@ -155,8 +155,10 @@ export class SyncLoop {
 
   #request(since: string | undefined, signal: AbortSignal): Promise<Raw> {
     const { account } = this.#options;
-    // The first answer comes at once, so that a start knows that it works.
-    const timeoutMs = this.#state === "connected" ? account.config.pollTimeoutMs : 0;
+    // Synapse keeps answers to a first request for two minutes and gives them again, with their old position, unless something
+    // about the request differs. Otherwise the first answer comes at once, so that a start knows that it works.
+    const idleMs = since === undefined ? Math.ceil(Math.random() * 1_000) : 0;
+    const timeoutMs = this.#state === "connected" ? account.config.pollTimeoutMs : idleMs;
     const firstFilter = account.encrypts ? FIRST_CRYPTO_FILTER : FIRST_FILTER;
     return account.call({
       method: "GET",

@@ -1,0 +1,187 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { contentToText } from "../../../src/envelope/content.ts";
+import { MatrixPerson, RoomLog, type Synapse, startSynapse } from "../../support/matrix/index.ts";
+import { AGENT, postsOf, type Running, startAdapter, targetOf, text, until } from "./harness.ts";
+
+let synapse: Synapse;
+let alice: MatrixPerson;
+let log: RoomLog;
+const running: Running[] = [];
+
+beforeAll(async () => {
+  synapse = await startSynapse();
+  alice = await person("alice");
+  log = new RoomLog(synapse.url, alice.account.accessToken);
+}, 180_000);
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((one) => one.stop()));
+});
+
+afterAll(async () => {
+  await synapse?.stop();
+});
+
+async function person(name: string): Promise<MatrixPerson> {
+  const localpart = `${name}-${Math.random().toString(36).slice(2, 8)}`;
+  return new MatrixPerson(synapse.url, await synapse.register({ localpart, displayName: name }));
+}
+
+/** A bot account with an adapter on it, in a room with Alice. */
+async function botInRoom(): Promise<{ bot: MatrixPerson; run: Running; room: string }> {
+  const bot = await person("Parley");
+  const run = await startAdapter({ homeserverUrl: synapse.url, accessToken: bot.account.accessToken });
+  running.push(run);
+  const room = await alice.createRoom({ name: "lab" });
+  await alice.invite(room, bot.userId);
+  await run.event("member_joined", ({ body }) => body.self);
+  return { bot, run, room };
+}
+
+describe("a bot account", { timeout: 60_000 }, () => {
+  test("follows an invitation, hears a message, answers in its thread, and marks it as read", async () => {
+    const { bot, run, room } = await botInRoom();
+    const messageId = await alice.say(room, "hello @guide");
+    const heard = await run.event("message_created", ({ body }) => body.messageId === messageId);
+    expect(heard).toMatchObject({
+      conversation: { channel: { id: room, name: "lab", kind: "private", external: false } },
+      sender: { id: alice.userId, kind: "human", name: "alice" },
+      body: { mentions: { agents: ["guide"] } },
+    });
+    const [post] = postsOf(run, targetOf(run, heard, messageId), [text("hi **there** @alice:x.example")]);
+    if (post === undefined) throw new Error("nothing was rendered");
+    const receipt = await run.adapter.send(post);
+    const again = await run.adapter.send(post);
+    expect(again.messageId).toBe(receipt.messageId);
+    const sent = (await log.events(room)).filter(
+      (event) => event.sender === bot.userId && event.type === "m.room.message",
+    );
+    expect(sent).toHaveLength(1);
+    expect(sent[0]).toMatchObject({
+      event_id: receipt.messageId,
+      content: {
+        msgtype: "m.text",
+        formatted_body: expect.stringContaining("<strong>there</strong>"),
+        "m.mentions": {},
+        "m.relates_to": { rel_type: "m.thread", event_id: messageId, is_falling_back: true },
+      },
+    });
+    const found = await run.adapter.reconcile({
+      target: post.target,
+      idempotencyKey: post.idempotencyKey,
+      attemptedSince: new Date(Date.now() - 1_000).toISOString(),
+      identity: AGENT,
+      preview: false,
+      knownMessageIds: [],
+      signal: post.signal,
+    });
+    expect(found).toMatchObject({ found: { messageId: receipt.messageId } });
+  });
+
+  test("answers what was said between the invitation and the join, and keeps the rest for context", async () => {
+    const bot = await person("Parley");
+    const run = await startAdapter({ homeserverUrl: synapse.url, accessToken: bot.account.accessToken });
+    const room = await alice.createRoom({ name: "old" });
+    const before = await alice.say(room, "before");
+    await run.stop();
+    await alice.invite(room, bot.userId);
+    const between = await alice.say(room, "between");
+    const second = await startAdapter(
+      { homeserverUrl: synapse.url, accessToken: bot.account.accessToken },
+      run.sink.lasting,
+    );
+    running.push(second);
+    await second.event("message_created", ({ body }) => body.messageId === between);
+    await second.event("message_created", ({ body }) => body.messageId === before);
+    const contexts = second.taken.flatMap(({ envelope, context }) =>
+      envelope.kind === "message_created" ? [[envelope.body.messageId, context] as const] : [],
+    );
+    expect(new Map(contexts)).toEqual(
+      new Map([
+        [before, true],
+        [between, false],
+      ]),
+    );
+  });
+
+  test("goes on where it was after a restart, also over a limited timeline, and answers nothing from before the first start", async () => {
+    const { bot, run, room } = await botInRoom();
+    const first = await alice.say(room, "one");
+    await run.event("message_created", ({ body }) => body.messageId === first);
+    await run.stop();
+    const missed: string[] = [];
+    for (let index = 0; index < 130; index++) missed.push(await alice.say(room, `missed ${index}`));
+    const second = await startAdapter(
+      { homeserverUrl: synapse.url, accessToken: bot.account.accessToken },
+      run.sink.lasting,
+    );
+    running.push(second);
+    await second.event("message_created", ({ body }) => body.messageId === missed.at(-1));
+    const heard = second.taken.flatMap(({ envelope, context }) =>
+      envelope.kind === "message_created" && !context ? [envelope] : [],
+    );
+    expect(heard.map(({ body }) => body.messageId)).toEqual(missed);
+    const orders = heard.map(({ platformOrder }) => platformOrder);
+    expect(orders.toSorted()).toEqual(orders);
+    await second.stop();
+    const fresh = await startAdapter({ homeserverUrl: synapse.url, accessToken: bot.account.accessToken });
+    running.push(fresh);
+    await fresh.event("message_created");
+    expect(
+      fresh.taken
+        .map(({ context, envelope }) => `${context} ${envelope.kind} ${JSON.stringify(envelope.body).slice(0, 60)}`)
+        .filter((line) => line.startsWith("false")),
+    ).toEqual([]);
+  });
+
+  test("hears edits, deletions, reactions and files", async () => {
+    const { run, room } = await botInRoom();
+    const messageId = await alice.say(room, "first");
+    await alice.edit(room, messageId, "second");
+    const edited = await run.event("message_edited", ({ body }) => body.messageId === messageId);
+    expect(contentToText(edited.body.content)).toBe("second");
+    const reaction = await alice.react(room, messageId, "👍");
+    await run.event("reaction_added", ({ body }) => body.reaction === "👍" && body.messageId === messageId);
+    await alice.redact(room, reaction);
+    await run.event("reaction_removed", ({ body }) => body.messageId === messageId);
+    await alice.redact(room, messageId);
+    await run.event("message_deleted", ({ body }) => body.messageId === messageId);
+    await run.stop();
+  });
+
+  test("takes decisions by reaction and by command", async () => {
+    const { bot, run, room } = await botInRoom();
+    await alice.say(room, "deploy?");
+    const heard = await run.event("message_created", ({ body }) => contentToText(body.content) === "deploy?");
+    const [post] = postsOf(run, targetOf(run, heard), [
+      {
+        type: "approval_request",
+        approvalId: "ap-7",
+        prompt: "Deploy **now**?",
+        options: [
+          { id: "yes", label: "Deploy", effect: "allow" },
+          { id: "no", label: "Stop", effect: "deny" },
+        ],
+      },
+    ]);
+    if (post === undefined) throw new Error("nothing was rendered");
+    const { messageId } = await run.adapter.send(post);
+    await until(
+      async () => {
+        const seeded = (await log.events(room)).filter(
+          (event) => event.type === "m.reaction" && event.sender === bot.userId,
+        );
+        return seeded.length === 2 ? seeded : undefined;
+      },
+      () => "the signs were not put under the request",
+    );
+    await alice.react(room, messageId, "❌");
+    const pressed = await run.event("action_submitted");
+    expect(pressed.body).toMatchObject({ actionId: "ap-7", value: "no", messageId });
+    const notice = (await log.events(room)).find((event) => event.event_id === messageId);
+    const code = /!approve ([0-9a-f]{6})/u.exec(String(notice?.content["body"]))?.[1] ?? "";
+    await alice.say(room, `!approve ${code}`);
+    const commanded = await run.event("action_submitted", ({ body }) => body.value === "yes");
+    expect(commanded.body).toMatchObject({ actionId: "ap-7", messageId });
+  });
+});

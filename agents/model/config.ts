@@ -23,6 +23,8 @@ export const ModelConfig = z.strictObject({
   instructions: z.string().max(50_000).optional(),
   maxOutputTokens: z.number().int().min(1).max(200_000).default(DEFAULT_MAX_OUTPUT_TOKENS),
   maxSteps: z.number().int().min(1).max(50).default(DEFAULT_MAX_STEPS),
+  /** Hand pictures of the conversation to the model. An endpoint that refuses them is asked again without. Default true. */
+  images: z.boolean().default(true),
   maxTurnTokens: z.number().int().min(1_000).max(10_000_000).default(DEFAULT_MAX_TURN_TOKENS),
 });
 export type ModelConfig = z.infer<typeof ModelConfig>;

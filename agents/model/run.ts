@@ -4,6 +4,8 @@ import { abandon } from "../shared/abort.ts";
 import type { GuardedHttp } from "../shared/guarded-http.ts";
 import type { ModelConfig } from "./config.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { modelFailureToError } from "./errors.ts";
+import { type LoadedImage, loadImages, withImages } from "./images.ts";
 import { createLanguageModel } from "./language-model.ts";
 import { type Prompt, toPrompt } from "./prompt.ts";
 import { StreamTranslator } from "./stream-translator.ts";
@@ -21,6 +23,33 @@ export interface ModelRun {
 
 /** Guarantees the raw events of one turn of a model: its loop of steps and tools, within the budgets of steps, tokens and time. */
 export async function* runModel(run: ModelRun): AsyncGenerator<unknown> {
+  const images = run.config.images ? await loadImages(run.request, run.io) : [];
+  if (images.length === 0) {
+    yield* runOnce(run, []);
+    return;
+  }
+  let said = false;
+  try {
+    for await (const event of runOnce(run, images)) {
+      said = true;
+      yield event;
+    }
+  } catch (thrown) {
+    if (said || !refusesImages(thrown)) throw thrown;
+    run.io.logger.info({ images: images.length }, "the model's endpoint takes no pictures; it is asked without them");
+    yield* runOnce(run, []);
+  }
+}
+
+/** Endpoints of models that only read say so in many ways, but always at once and with one of these. */
+const REFUSALS: ReadonlySet<unknown> = new Set([400, 413, 415, 422, 500, 501]);
+
+function refusesImages(thrown: unknown): boolean {
+  const error = modelFailureToError(thrown);
+  return REFUSALS.has(error.facts["httpStatus"]);
+}
+
+async function* runOnce(run: ModelRun, images: readonly LoadedImage[]): AsyncGenerator<unknown> {
   const { config, io, request } = run;
   const prompt = toPrompt(request, config.instructions);
   let step = 0;
@@ -31,7 +60,7 @@ export async function* runModel(run: ModelRun): AsyncGenerator<unknown> {
     const result = streamText({
       model: createLanguageModel({ ...run, signal: io.signal, idempotencyKey: () => `${request.turnId}-step-${step}` }),
       instructions: prompt.instructions,
-      messages: [...prompt.messages],
+      messages: withImages(prompt.messages, images),
       tools: toToolSet(io.tools, io.signal),
       abortSignal: io.signal,
       maxOutputTokens: config.maxOutputTokens,

@@ -2,5 +2,12 @@ import type { TurnIo } from "../../src/contracts/connector.ts";
 
 /** Guarantees the same turn with another signal; written out, since the original may be an object of a class. */
 export function withSignal(io: TurnIo, signal: AbortSignal): TurnIo {
-  return { signal, steering: io.steering, tools: io.tools, logger: io.logger, replyUrl: () => io.replyUrl() };
+  return {
+    signal,
+    steering: io.steering,
+    tools: io.tools,
+    logger: io.logger,
+    replyUrl: () => io.replyUrl(),
+    ...(io.files === undefined ? {} : { files: io.files }),
+  };
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { TurnIo, TurnRequest } from "../../src/contracts/connector.ts";
+import { mediaOf } from "../shared/turn-media.ts";
 import { signContent } from "./signature.ts";
 
 /** Version of the body's shape. */
@@ -13,7 +14,8 @@ export interface SignedRequest {
 /**
  * Guarantees the signed POST of one attempt at a turn: `webhook-id` is the same for every attempt, timestamp and signature are the attempt's own.
  *
- * The body is `{ type: "turn.requested", version, timestamp, reply_url, data }`, with the turn request as `data`.
+ * The body is `{ type: "turn.requested", version, timestamp, reply_url, files, data }`, with the turn request as `data`. `files` tells
+ * where the bytes of each media block are, each address good for one fetch during the turn; absent when there are none.
  */
 export function toSignedRequest(
   request: TurnRequest,
@@ -26,6 +28,7 @@ export function toSignedRequest(
     version: WEBHOOK_VERSION,
     timestamp: new Date(nowMs).toISOString(),
     reply_url: io.replyUrl(),
+    ...filesOf(request, io),
     data: request,
   });
   const id = webhookIdOf(request.turnId);
@@ -41,6 +44,14 @@ export function toSignedRequest(
       "webhook-signature": signContent({ id, timestampSeconds, body }, secrets),
     },
   };
+}
+
+function filesOf(request: TurnRequest, io: TurnIo): { files?: readonly { media_id: string; url: string }[] } {
+  const files = mediaOf(request).flatMap(({ mediaId }) => {
+    const url = io.files?.url(mediaId);
+    return url === undefined ? [] : [{ media_id: mediaId, url }];
+  });
+  return files.length === 0 ? {} : { files };
 }
 
 /** Guarantees one id per turn that is safe in a header and holds no full stop, which separates what is signed. */

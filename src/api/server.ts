@@ -18,6 +18,7 @@ import type { PrometheusMetrics } from "./prometheus-metrics.ts";
 import { watchRefusals } from "./refusals.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
+import { type FileRouteContext, fileRoutes } from "./routes/file-routes.ts";
 import { healthRoutes } from "./routes/health-routes.ts";
 import { messageRoutes } from "./routes/message-routes.ts";
 import { replyRoutes } from "./routes/reply-routes.ts";
@@ -39,6 +40,8 @@ export interface ServerOptions {
   };
   /** The adapters' `mount` functions; each gets a scope of its own; cookies are parsed. */
   readonly mounts?: readonly ((server: FastifyInstance) => Promise<void>)[];
+  /** Fetches the file that a signed address stands for. Default: there are no such addresses. */
+  readonly readFile?: FileRouteContext["readFile"];
   /** Folder of the built page. */
   readonly pageFolder?: string;
   /** True until the platforms are connected for the first time; readiness then says so. Default: false. */
@@ -127,6 +130,7 @@ async function registerApi(server: FastifyInstance, options: ServerOptions): Pro
       await scope.register(deadLetterRoutes, context);
       await scope.register(messageRoutes, context);
       await scope.register(replyRoutes, context);
+      if (options.readFile !== undefined) await scope.register(fileRoutes, { readFile: options.readFile });
       await scope.register(systemRoutes, { ...context, createSignInLink: options.auth.createSignInLink });
     },
     { prefix: "/api" },

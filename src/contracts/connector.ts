@@ -105,7 +105,24 @@ export interface RosterEntry {
   readonly description?: string;
 }
 
+/** A file that somebody posted, as the platform keeps it. */
+export interface TurnFile {
+  readonly bytes: Uint8Array;
+  readonly mediaType: string;
+  readonly name: string;
+}
+
+/** The files of the messages that a turn was given, and no others. */
+export interface TurnFiles {
+  /** Errors: NOT_FOUND for an id that no message of this turn names, PAYLOAD_TOO_LARGE, those of the platform. `maxBytes` defaults to 25 MiB, which is the most. */
+  read(mediaId: string, options?: { readonly maxBytes?: number }): Promise<TurnFile>;
+  /** An address where the file can be fetched once, without a token, while the turn lasts; undefined for an id that no message of this turn names. */
+  url(mediaId: string): string | undefined;
+}
+
 export interface TurnIo {
+  /** Absent where the platform's files cannot be read. */
+  readonly files?: TurnFiles;
   readonly signal: AbortSignal;
   /** Messages that arrived since the turn began, for connectors that steer; ends with the turn. */
   readonly steering: AsyncIterable<TranscriptMessage>;

@@ -170,6 +170,31 @@ describe("deferred replies", () => {
   });
 });
 
+describe("files of a turn", () => {
+  test("need no token but the one in the address, leave as they are, and are never shown in place", async () => {
+    const bytes = Buffer.from([0, 255, 10, 13, 200]);
+    const asked: string[] = [];
+    const files = await startApiServer({
+      readFile: async (token) => {
+        asked.push(token);
+        if (token !== "tok-good") throw new ParleyError("NOT_FOUND");
+        return { bytes, mediaType: "text/html", name: 'a "b"\r\né.html' };
+      },
+    });
+    const answer = await files.request("/api/files/tok-good", { token: null });
+    expect(answer.status).toBe(200);
+    expect(Buffer.from(await answer.arrayBuffer())).toEqual(bytes);
+    expect(answer.headers.get("content-disposition")).toBe("attachment; filename*=UTF-8''a%20%22b%22%0D%0A%C3%A9.html");
+    expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(answer.headers.get("cache-control")).toBe("no-store");
+    expect((await files.request("/api/files/tok-spent", { token: null })).status).toBe(404);
+    expect(asked).toEqual(["tok-good", "tok-spent"]);
+    expect(files.logged.join("")).not.toContain("tok-");
+    await files.close();
+    expect((await api.request("/api/files/tok-good", { token: null })).status).toBe(404);
+  });
+});
+
 describe("failures", () => {
   const failure = async (answer: Response) => ({ status: answer.status, ...(await answer.json()).error });
 

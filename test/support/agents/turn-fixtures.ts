@@ -1,4 +1,10 @@
-import type { RosterEntry, TranscriptMessage, TurnIo, TurnRequest } from "../../../src/contracts/connector.ts";
+import type {
+  RosterEntry,
+  TranscriptMessage,
+  TurnFiles,
+  TurnIo,
+  TurnRequest,
+} from "../../../src/contracts/connector.ts";
 import type { LogFields, Logger } from "../../../src/contracts/logger.ts";
 import type { TurnTool } from "../../../src/contracts/turn-tool.ts";
 
@@ -74,7 +80,7 @@ export interface TestIo extends TurnIo {
 }
 
 /** The surroundings of one turn, with a signal that a test can abort. */
-export function turnIo(options: { tools?: readonly TurnTool[]; replyUrl?: string } = {}): TestIo {
+export function turnIo(options: { tools?: readonly TurnTool[]; replyUrl?: string; files?: TurnFiles } = {}): TestIo {
   const controller = new AbortController();
   const waiting: TranscriptMessage[] = [];
   let wake: (() => void) | undefined;
@@ -95,6 +101,7 @@ export function turnIo(options: { tools?: readonly TurnTool[]; replyUrl?: string
     steering: steering(),
     replyUrl: () => options.replyUrl ?? "http://127.0.0.1:9/reply/token",
     tools: options.tools ?? [],
+    ...(options.files === undefined ? {} : { files: options.files }),
     logger: new RecordingLogger(),
     steer(text) {
       waiting.push(message({ messageId: `steer-${waiting.length}`, text }));

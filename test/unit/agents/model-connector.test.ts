@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { createModelConnector, ModelConfig, type ModelConfigInput } from "../../../agents/model/index.ts";
-import type { AgentConnector } from "../../../src/contracts/connector.ts";
+import type { AgentConnector, TurnFiles } from "../../../src/contracts/connector.ts";
 import type { TurnTool } from "../../../src/contracts/turn-tool.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import { codeOf, collect, summarize, textOf } from "../../support/agents/collect.ts";
@@ -49,7 +49,60 @@ const lookup: TurnTool = {
   execute: async (input) => ({ found: JSON.stringify(input) }),
 };
 
+/** A turn whose trigger carries these pictures, and files that read them. */
+function withPictures(...pictures: readonly { id: string; mediaType: string; bytes: number; announced?: number }[]) {
+  const content = pictures.map(({ id, mediaType, announced }) => ({
+    type: "media" as const,
+    mediaId: id,
+    kind: "image" as const,
+    name: `${id}.png`,
+    mediaType,
+    ...(announced === undefined ? {} : { sizeBytes: announced }),
+  }));
+  const files: TurnFiles = {
+    url: () => undefined,
+    read: async (mediaId, { maxBytes = 0 } = {}) => {
+      const found = pictures.find((picture) => picture.id === mediaId);
+      if (found === undefined) throw new ParleyError("NOT_FOUND");
+      if (found.bytes > maxBytes) throw new ParleyError("PAYLOAD_TOO_LARGE");
+      return { bytes: Buffer.alloc(found.bytes, mediaId), mediaType: found.mediaType, name: `${mediaId}.png` };
+    },
+  };
+  return {
+    request: turnRequest({ trigger: { ...message({ text: "What is on it?" }), content } }),
+    io: turnIo({ files }),
+  };
+}
+
 describe.each(["openai-compatible", "anthropic"] as const)("a model behind %s", (provider) => {
+  it("sees the pictures of the question, within the caps", async () => {
+    answers({ kind: "answer", moves: [{ text: "A cat." }] });
+    const { request, io } = withPictures(
+      { id: "cat", mediaType: "image/png", bytes: 300 },
+      { id: "drawing", mediaType: "image/svg+xml", bytes: 300 },
+      { id: "huge", mediaType: "image/png", bytes: 300, announced: 40_000_000 },
+      { id: "liar", mediaType: "image/png", bytes: 9_000_000 },
+    );
+    const outcome = await collect(connect({ provider }).invoke(request, io));
+    expect(summarize(outcome.events)).toEqual(["text:A cat.", "done:end"]);
+    const sent = server.calls[0]?.rawBody ?? "";
+    expect(sent).toContain(Buffer.alloc(300, "cat").toString("base64"));
+    expect(sent.match(/cat\.png|drawing\.png|huge\.png|liar\.png/gu)).toEqual(["cat.png"]);
+  });
+
+  it("is asked again without them when its endpoint takes no pictures, and never sees any when told so", async () => {
+    const refusal: ModelBehaviour = { kind: "status", status: 400, body: '{"error":{"code":"invalid_request"}}' };
+    answers(refusal, { kind: "answer", moves: [{ text: "I cannot see it." }] });
+    const { request, io } = withPictures({ id: "cat", mediaType: "image/png", bytes: 300 });
+    const outcome = await collect(connect({ provider }).invoke(request, io));
+    expect(summarize(outcome.events)).toEqual(["text:I cannot see it.", "done:end"]);
+    const picture = Buffer.alloc(300, "cat").toString("base64");
+    expect(server.calls.map((call) => call.rawBody.includes(picture))).toEqual([true, false]);
+    const blind = withPictures({ id: "cat", mediaType: "image/png", bytes: 300 });
+    await collect(connect({ provider, images: false }).invoke(blind.request, blind.io));
+    expect(server.calls.at(-1)?.rawBody).not.toContain(picture);
+  });
+
   it("streams its answer and tells its usage", async () => {
     answers({
       kind: "answer",

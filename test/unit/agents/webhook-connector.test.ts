@@ -4,7 +4,7 @@ import { createWebhookConnector, generateWebhookSecret, verifyWebhook } from "..
 import type { AgentConnector } from "../../../src/contracts/connector.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import { codeOf, collect, type Outcome, summarize, textOf } from "../../support/agents/collect.ts";
-import { turnIo, turnRequest } from "../../support/agents/turn-fixtures.ts";
+import { message, turnIo, turnRequest } from "../../support/agents/turn-fixtures.ts";
 import { WebhookAgent, type WebhookBehaviour } from "../../support/agents/webhook-agent.ts";
 
 const SECRET = generateWebhookSecret();
@@ -45,6 +45,30 @@ function detailOf(outcome: Outcome): string {
 }
 
 describe("a turn to a webhook agent", () => {
+  it("tells where the bytes of its files are, each file once, and nothing when there are none", async () => {
+    const block = (mediaId: string) =>
+      ({ type: "media", mediaId, kind: "file", name: "a.txt", mediaType: "text/plain" }) as const;
+    const request = turnRequest({
+      trigger: { ...message({ text: "look" }), content: [block("new"), block("old")] },
+      transcript: [{ ...message({ text: "before" }), content: [block("old"), block("gone")] }],
+    });
+    const files = {
+      url: (mediaId: string) => (mediaId === "gone" ? undefined : `https://parley.example/api/files/${mediaId}`),
+      read: () => Promise.reject(new ParleyError("NOT_FOUND")),
+    };
+    await collect(connector.invoke(request, turnIo({ files })));
+    await collect(connector.invoke(turnRequest(), turnIo({ files })));
+    await collect(connector.invoke(request, turnIo()));
+    expect(agent.calls.map((call) => JSON.parse(call.rawBody).files)).toEqual([
+      [
+        { media_id: "new", url: "https://parley.example/api/files/new" },
+        { media_id: "old", url: "https://parley.example/api/files/old" },
+      ],
+      undefined,
+      undefined,
+    ]);
+  });
+
   it("is one signed POST with the turn and the reply address", async () => {
     const request = turnRequest();
     await collect(connector.invoke(request, turnIo({ replyUrl: "https://parley.example/reply/abc" })));

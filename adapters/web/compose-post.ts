@@ -86,7 +86,8 @@ async function mentionsIn(
 ): Promise<MentionedText> {
   if (!text.includes("@")) return readMentions(text, { agents: [], people: [] });
   const people = (await context.people.list(organizationId)).filter((person) => person.active);
-  const agents = context.sink()?.agents(organizationId) ?? [];
+  // Also while this process starts or stops: what is posted then is stored, and handed on by the next process that runs.
+  const agents = context.agents(organizationId);
   return readMentions(text, { agents: peerAgent === undefined ? agents : [...agents, { handle: peerAgent }], people });
 }
 

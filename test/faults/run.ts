@@ -4,6 +4,7 @@ import type { Outcome, Scenario, StoreKind } from "./scenario.ts";
 import { agentFaults } from "./scenarios/agents.ts";
 import { crashPoints } from "./scenarios/crash-points.ts";
 import { deliveryFaults } from "./scenarios/deliveries.ts";
+import { matrixEncryption } from "./scenarios/matrix-encryption.ts";
 import { platformFaults } from "./scenarios/platform.ts";
 import { socketMode } from "./scenarios/socket-mode.ts";
 import { storesAway } from "./scenarios/stores-away.ts";
@@ -18,6 +19,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...storesAway,
   ...platformFaults,
   ...agentFaults,
+  ...matrixEncryption,
   ...twins,
 ];
 

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { openCryptoDevice } from "../../../adapters/matrix/crypto/client-device.ts";
 import type { AccountCrypto } from "../../../adapters/matrix/crypto-port.ts";
 import type { Raw } from "../../../adapters/matrix/raw.ts";
-import type { AdapterLease } from "../../../src/contracts/adapter-state.ts";
+import type { AdapterLease, AdapterStateStore } from "../../../src/contracts/adapter-state.ts";
 import type { Logger } from "../../../src/contracts/logger.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import { createAdapterStateStore } from "../../../src/ledger/adapter-state.ts";
@@ -38,6 +38,8 @@ export interface BotParameters {
   readonly databaseUrl?: string | undefined;
   readonly dataFolder?: string;
   readonly kill?: { readonly point: KillPoint; readonly passing: number };
+  /** Broken on purpose: rows of the crypto store are said to be durable half a second before they are. */
+  readonly sabotage?: "keys-late";
   /** Keys for this device are held back until `release`. */
   readonly holdKeys?: boolean;
 }
@@ -72,12 +74,24 @@ const database = await openDatabase(
     ? { dataFolder: parameters.dataFolder ?? "" }
     : { dataFolder: "unused", databaseUrl: parameters.databaseUrl },
 );
-const state = createAdapterStateStore({
+const ledger = createAdapterStateStore({
   database,
   box: createSecretBox(createHash("sha256").update("the test's ledger key").digest()),
   owner: `process-${process.pid}`,
   logger,
 });
+const LATE_MS = 500;
+const state: AdapterStateStore =
+  parameters.sabotage === undefined
+    ? ledger
+    : {
+        ...ledger,
+        write: async (installationId, changes, held) => {
+          if (![...changes.keys()].some((key) => key.startsWith("crypto/")))
+            return await ledger.write(installationId, changes, held);
+          setTimeout(() => void ledger.write(installationId, changes, held).catch(() => undefined), LATE_MS);
+        },
+      };
 let crypto: AccountCrypto | undefined;
 let held: unknown[] = [];
 let holding = holdKeys;

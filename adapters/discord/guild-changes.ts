@@ -64,11 +64,11 @@ export function applyChange(type: string, data: Raw, guild: Guild, context: Inbo
 function channelChanged(type: string, data: Raw, guild: Guild, context: InboundContext): readonly Translation[] {
   const id = asId(data["id"]) ?? "";
   if (isThreadType(data["type"])) return [ignored("a thread")];
-  const before = { name: guild.channels.get(id)?.name, place: guild.place(id) };
+  const before = { name: guild.nameTold(id), place: guild.place(id) };
   const kind = type === "CHANNEL_CREATE" ? "created" : type === "CHANNEL_UPDATE" ? "updated" : "deleted";
   const apply = (): void => {
     if (kind === "deleted") guild.channels.delete(id);
-    else guild.putChannel(data);
+    else guild.tellChannel(data);
   };
   const visibility = seenBySelf(
     guild,

@@ -54,6 +54,8 @@ export class Guild {
   readonly channels = new Map<string, ChannelFacts>();
   readonly threads = new Map<string, ThreadFacts>();
   readonly #members: BoundedMap<string, GuildMember>;
+  /** Channels of which the gateway told; what was read from the API may be newer than the events that are still to come. */
+  readonly #told = new Set<string>();
   readonly #permanent = new Map<string, GuildMember>();
   readonly #botUserId: string;
 
@@ -65,12 +67,14 @@ export class Guild {
     this.#members = new BoundedMap({ maxEntries: MAX_MEMBERS, ttlMs: options.memberEvents ? DAY_MS : MEMBER_TTL_MS });
   }
 
-  /** Takes a whole guild, as GUILD_CREATE or the API gives it. */
-  load(guild: Raw): void {
+  /** Takes a whole guild, as GUILD_CREATE (`told`) or the API gives it. */
+  load(guild: Raw, told: boolean): void {
     this.loadHead(guild);
     this.channels.clear();
     this.threads.clear();
+    this.#told.clear();
     for (const channel of asList(guild["channels"])) this.putChannel(asRecord(channel));
+    if (told) for (const id of this.channels.keys()) this.#told.add(id);
     for (const thread of asList(guild["threads"])) this.putThread(asRecord(thread));
     for (const member of asList(guild["members"])) this.putMember(asRecord(member));
   }
@@ -112,6 +116,17 @@ export class Guild {
     };
     this.channels.set(id, facts);
     return facts;
+  }
+
+  /** The name that a channel had by the last event; undefined when none told of it yet. */
+  nameTold(channelId: string): string | undefined {
+    return this.#told.has(channelId) ? this.channels.get(channelId)?.name : undefined;
+  }
+
+  /** Takes a channel as an event tells it. */
+  tellChannel(channel: Raw): void {
+    const facts = this.putChannel(channel);
+    if (facts !== undefined) this.#told.add(facts.id);
   }
 
   putThread(thread: Raw | undefined): ThreadFacts | undefined {

@@ -142,7 +142,7 @@ export class Guilds {
             secrets: {},
           }),
         );
-    space.guild?.load(raw);
+    space.guild?.load(raw, true);
     space.loadedAtMs = Date.now();
     space.unavailable = false;
     await space.cursors.load();
@@ -205,12 +205,8 @@ export class Guilds {
       client.call({ route: ROUTES.activeThreads(guild.id), signal }),
       client.call({ route: ROUTES.guildMember(guild.id, this.bot.botUserId), signal }),
     ]);
-    guild.load({
-      ...asRecord(head),
-      channels: asList(channels),
-      threads: asList(asRecord(threads)?.["threads"]),
-      members: [self],
-    });
+    const whole = { ...asRecord(head), channels: asList(channels), threads: asList(asRecord(threads)?.["threads"]) };
+    guild.load({ ...whole, members: [self] }, false);
     space.loadedAtMs = Date.now();
   }
 

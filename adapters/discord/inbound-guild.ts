@@ -61,7 +61,8 @@ export function translateChannel(
     const base = envelopeBase(context, place, NOBODY, channelId, ["channel_created", channelId]);
     return taken({ ...base, kind: "channel_created", body: { name: name ?? channelId } });
   }
-  if (before.name === undefined || before.name === name) return ignored("change other than of the name");
+  // Without a name before, it may be the new one already: it was read after the change, and the change comes only now.
+  if (before.name === name) return ignored("change other than of the name");
   const key = ["channel_renamed", channelId, context.deliveryKey];
   const base = envelopeBase(context, place, NOBODY, orderNow(context, channelId), key);
   return taken({ ...base, kind: "channel_renamed", body: { name: name ?? channelId } });

@@ -93,7 +93,7 @@ export class Ingress {
 
   /** Resolves when the next event of the guild may be looked at; what is stored meanwhile is tracked by itself. */
   async #take(dispatch: ReceivedDispatch, guildId: string | undefined): Promise<void> {
-    const { type, data } = dispatch;
+    const { type } = dispatch;
     const { guilds } = this.#tools;
     if (type === "READY") return this.#ready(dispatch);
     if (type === "GUILD_CREATE") return this.#guildCreated(dispatch, guildId);
@@ -102,9 +102,10 @@ export class Ingress {
     if (space === undefined)
       return this.#finish(dispatch, undefined, [ignored("no installation of Parley in that guild")]);
     space.lastEventAtMs = Date.now();
-    if (!(await this.#prepare(space, data))) return;
-    if (type === "INTERACTION_CREATE") return this.#interaction(dispatch, space);
-    const translations = this.#guarded(() => this.#translate(dispatch, space));
+    const found = await this.#prepare(space, dispatch);
+    if (found === undefined) return;
+    if (type === "INTERACTION_CREATE") return this.#interaction(dispatch, space, found);
+    const translations = [...found, ...this.#guarded(() => this.#translate(dispatch, space))];
     this.#finish(
       dispatch,
       space,
@@ -113,28 +114,45 @@ export class Ingress {
     );
   }
 
-  /** After a resume nothing is known of the guild: it is read before its first event. False when the adapter ends meanwhile. */
-  async #prepare(space: Space, data: Raw): Promise<boolean> {
-    const { guilds, ending, sink } = this.#tools;
-    for (let attempt = 0; attempt < LOAD_ATTEMPTS; attempt += 1) {
-      try {
-        await guilds.ensureLoaded(space, ending);
-        await space.cursors.load();
-        break;
-      } catch (error) {
-        if (ending.aborted) return false;
-        sink.logger.warn({ installationId: space.record.installationId, err: error }, "a guild could not be read");
-        await abortableSleep(LOAD_RETRY_MS[Math.min(attempt, LOAD_RETRY_MS.length - 1)] ?? 15_000, ending).catch(
-          () => undefined,
-        );
-      }
-    }
+  /**
+   * After a resume nothing is known of the guild: it is read before its first event, and what the bot came to see or ceased to
+   * see meanwhile is said first. Undefined when the adapter ends meanwhile.
+   */
+  async #prepare(space: Space, { data, deliveryKey }: ReceivedDispatch): Promise<readonly Translation[] | undefined> {
+    const { ending } = this.#tools;
+    const unread = space.guild !== undefined && space.loadedAtMs === undefined;
+    await this.#load(space);
+    if (ending.aborted) return undefined;
     for (const { user, member } of usersIn(data)) space.guild?.putMember(member, user);
     const interactor = asRecord(data["member"]);
     if (interactor?.["user"] !== undefined) space.guild?.putMember(interactor);
     const thread = asRecord(data["channel"]) ?? asRecord(data["thread"]);
     if (thread !== undefined && space.guild?.threads.has(String(thread["id"])) === false) space.guild.putThread(thread);
-    return !ending.aborted;
+    return unread && space.loadedAtMs !== undefined ? this.#seenMeanwhile(space, deliveryKey) : [];
+  }
+
+  async #load(space: Space): Promise<void> {
+    const { guilds, ending, sink } = this.#tools;
+    for (let attempt = 0; attempt < LOAD_ATTEMPTS && !ending.aborted; attempt += 1) {
+      try {
+        await guilds.ensureLoaded(space, ending);
+        await space.cursors.load();
+        return;
+      } catch (error) {
+        if (ending.aborted) return;
+        sink.logger.warn({ installationId: space.record.installationId, err: error }, "a guild could not be read");
+        await abortableSleep(pauseAfter(attempt), ending).catch(() => undefined);
+      }
+    }
+  }
+
+  async #seenMeanwhile(space: Space, deliveryKey: string): Promise<readonly Translation[]> {
+    const { guilds } = this.#tools;
+    const { guild } = space;
+    if (guild === undefined) return [];
+    const { botUserId } = guilds.bot;
+    const { gained, lost } = await this.#untilStored(() => this.#visibleOf(space).look(guild, botUserId));
+    return translateVisibility({ memberId: botUserId, gained, lost }, guilds.contextFor(space, deliveryKey));
   }
 
   #translate(dispatch: ReceivedDispatch, space: Space): readonly Translation[] {
@@ -264,7 +282,7 @@ export class Ingress {
     this.#finish(dispatch, space, left.length > 0 ? left : [ignored("the bot left the guild")]);
   }
 
-  #interaction(dispatch: ReceivedDispatch, space: Space): void {
+  #interaction(dispatch: ReceivedDispatch, space: Space, found: readonly Translation[]): void {
     const { guilds, config, responder, intake } = this.#tools;
     const { data } = dispatch;
     const context = guilds.contextFor(space, dispatch.deliveryKey);
@@ -274,23 +292,24 @@ export class Ingress {
     switch (outcome.outcome) {
       case "open_form":
         this.#track(responder.openForm(space.record.installationId, waiting, outcome.inputId));
-        return this.#finish(dispatch, space, [ignored("a form is opened")]);
+        return this.#finish(dispatch, space, [...found, ignored("a form is opened")]);
       case "suggest":
         this.#track(responder.suggest(space.record.organizationId, waiting, outcome.typed));
-        return this.#finish(dispatch, space, [ignored("agents are suggested")]);
+        return this.#finish(dispatch, space, [...found, ignored("agents are suggested")]);
       case "event": {
         const { envelope, acknowledge } = outcome;
         const expected = responder.expect(waiting.token);
         const asker = envelope.sender.name ?? "Somebody";
-        const work = intake.store(envelope).then(async (stored) => {
-          if (!stored) return;
+        const before = found.map((one) => (one.outcome === "envelope" ? intake.store(one.envelope) : true));
+        const work = Promise.all([intake.store(envelope), ...before]).then(async (stored) => {
+          if (stored.includes(false)) return;
           dispatch.done();
           await responder.acknowledge(waiting, acknowledge, asker);
         });
         return this.#track(work.finally(expected.settle));
       }
       default:
-        return this.#finish(dispatch, space, [outcome]);
+        return this.#finish(dispatch, space, [...found, outcome]);
     }
   }
 
@@ -343,10 +362,14 @@ export class Ingress {
         return await work();
       } catch (error) {
         if (attempt === 0) this.#tools.sink.logger.warn({ err: error }, "a guild could not be stored; trying again");
-        await abortableSleep(LOAD_RETRY_MS[Math.min(attempt, LOAD_RETRY_MS.length - 1)] ?? 15_000, this.#tools.ending);
+        await abortableSleep(pauseAfter(attempt), this.#tools.ending);
       }
     }
   }
+}
+
+function pauseAfter(attempt: number): number {
+  return LOAD_RETRY_MS[Math.min(attempt, LOAD_RETRY_MS.length - 1)] ?? 15_000;
 }
 
 function messageOf(data: Raw): { readonly channelId: string; readonly messageId: string } | undefined {

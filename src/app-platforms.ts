@@ -1,3 +1,4 @@
+import { createMatrixAdapter } from "../adapters/matrix/index.ts";
 import { createSlackAdapter } from "../adapters/slack/index.ts";
 import { createWebAdapter, type WebAdapter, type WebRoomAgent, webRenderer } from "../adapters/web/index.ts";
 import { isAssistantConfigured } from "../agents/assistant/index.ts";
@@ -51,7 +52,7 @@ export function createAdapters(
     { store, agents: agentsOf },
   );
   const adapters = new Map<string, ChatAdapter>([[web.platform, port(web)]]);
-  const others = [slackAdapter(config)];
+  const others = [matrixAdapter(config), slackAdapter(config)];
   for (const adapter of others) if (adapter !== undefined) adapters.set(adapter.platform, port(adapter));
   return { adapters, isOwner: (request) => web.isOwner(request) };
 }
@@ -86,11 +87,44 @@ function slackAdapter(config: Config): ChatAdapter | undefined {
   });
 }
 
+function matrixAdapter(config: Config): ChatAdapter | undefined {
+  const { matrix } = config;
+  if (matrix === undefined) return undefined;
+  const { accessToken, encryption, appService, inviters, pacing } = matrix;
+  return createMatrixAdapter({
+    organizationId: config.organizationId,
+    homeserverUrl: matrix.homeserverUrl,
+    receive: config.roles.includes("ingest"),
+    ...(accessToken && { accessToken: accessToken.reveal() }),
+    encryption: encryption.recoveryKey !== undefined,
+    ...(encryption.recoveryKey && { recoveryKey: encryption.recoveryKey.reveal() }),
+    ...(appService.token && { appServiceToken: appService.token.reveal() }),
+    ...(appService.homeserverToken && { homeserverToken: appService.homeserverToken.reveal() }),
+    senderLocalpart: appService.senderLocalpart,
+    puppetPrefix: appService.puppetPrefix,
+    ...(inviters && { inviters: [...inviters] }),
+    declineOthers: matrix.declineOthers,
+    trustedServers: [...matrix.trustedServers],
+    linkHosts: [...matrix.linkHosts],
+    command: matrix.command,
+    showNames: matrix.showNames,
+    ...(pacing !== undefined && { pacing }),
+  });
+}
+
 /** What turns replies into posts, without anything else of a platform. */
 export type PlatformRenderer = Pick<ChatAdapter, "platform" | "render" | "losses">;
 
 /** Creating an adapter does no I/O and uses no credential, so that one of no workspace renders like any other. */
 const RENDERERS: Readonly<Record<string, (linkHosts: readonly string[]) => PlatformRenderer>> = {
+  matrix: (linkHosts) =>
+    createMatrixAdapter({
+      organizationId: "none",
+      homeserverUrl: "http://127.0.0.1",
+      receive: false,
+      accessToken: "none",
+      linkHosts: [...linkHosts],
+    }),
   slack: (linkHosts) =>
     createSlackAdapter({
       organizationId: "none",

@@ -39,6 +39,8 @@ import { DEFAULT_LOOP_LIMITS } from "./pipeline/route/loop-guard.ts";
 import { createDoorbell } from "./queue/create-doorbell.ts";
 import type { Doorbell } from "./queue/queue-port.ts";
 
+export { createMatrixRecoveryKey } from "../adapters/matrix/index.ts";
+export { matrixRegistration, newRegistrationToken } from "../adapters/matrix/registration.ts";
 export { slackManifest } from "../adapters/slack/manifest.ts";
 
 /** What is wrong with an agent of the configuration that its shape does not show, for `loadConfig`. */

@@ -10,6 +10,11 @@ export { createRecoveryKey } from "./crypto/client-recovery-key.ts";
 /** Loaded when an account first needs it: the crypto module is large, and most accounts have no use for it. */
 const openCrypto: OpenCrypto = async (options) => (await import("./crypto/client-device.ts")).openCryptoDevice(options);
 
+/** Makes the recovery key of a bot account that has none yet. */
+export async function createMatrixRecoveryKey(): Promise<string> {
+  return (await import("./crypto/client-recovery-key.ts")).createRecoveryKey();
+}
+
 /**
  * Creates the Matrix adapter; does no I/O.
  *

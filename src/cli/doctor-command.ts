@@ -6,6 +6,7 @@ import { findParley } from "../config/find-parley.ts";
 import { checkModels, checkPage, checkPublicUrl } from "../doctor/address-checks.ts";
 import { type Finding, failed, ok, POWER_CUT, reasonOf, skipped } from "../doctor/finding.ts";
 import { checkFolder } from "../doctor/folder-checks.ts";
+import { checkMatrix } from "../doctor/matrix-checks.ts";
 import { checkSlack } from "../doctor/slack-checks.ts";
 import { loadCheckedConfig } from "./checked-config.ts";
 import { type Client, createClient } from "./client.ts";
@@ -54,10 +55,11 @@ async function examine(config: Config, options: CommonOptions): Promise<Finding[
   // Loaded for this alone: the ledger and the queue take longer to load than any other command takes to run.
   const { checkStores } = await import("../doctor/store-checks.ts");
   const scopes = config.slack === undefined ? [] : await requiredSlackScopes();
-  const [folder, stores, slack, publicUrl, agents] = await Promise.all([
+  const [folder, stores, slack, matrix, publicUrl, agents] = await Promise.all([
     checkFolder(config),
     client === undefined ? checkStores(config) : askForState(client),
     checkSlack(config.slack, scopes),
+    checkMatrix(config.matrix, client !== undefined),
     checkPublicUrl(config, client !== undefined),
     client === undefined
       ? [skipped("agents", "checked while Parley runs", "start Parley and run this again")]
@@ -76,6 +78,7 @@ async function examine(config: Config, options: CommonOptions): Promise<Finding[
     ...stores,
     publicUrl,
     ...slack,
+    ...matrix,
     checkModels(config),
     ...agents,
     checkPage(),

@@ -3,6 +3,7 @@ import { addAgentCommands } from "./agent-commands.ts";
 import { addDeadLetterCommands } from "./dead-letter-commands.ts";
 import { addDoctorCommand } from "./doctor-command.ts";
 import { CommandFailure, EXIT, failureAsJson, toFailure } from "./exit.ts";
+import { addMatrixCommands } from "./matrix-commands.ts";
 import { addMessageCommands } from "./message-commands.ts";
 import { addRenderCommand } from "./render-command.ts";
 import { addSchemaCommand } from "./schema-command.ts";
@@ -24,6 +25,7 @@ export function createProgram(): Command {
   addAgentCommands(program);
   addDeadLetterCommands(program);
   addSlackCommands(program);
+  addMatrixCommands(program);
   addRenderCommand(program);
   addSchemaCommand(program);
   return overrideExit(program);

@@ -22,8 +22,15 @@ export interface SlackConfig {
   readonly pacing: boolean;
 }
 
+/** What was set about Matrix, once it is known to be complete. */
+export interface MatrixConfig extends Omit<ConfigValues["matrix"], "homeserverUrl" | "pacing"> {
+  readonly homeserverUrl: string;
+  /** Undefined: as the kind of account has it. */
+  readonly pacing: boolean | undefined;
+}
+
 /** The configuration as the rest of Parley reads it: complete, checked and frozen. */
-export interface Config extends Omit<ConfigValues, "secretKey" | "slack" | "web"> {
+export interface Config extends Omit<ConfigValues, "secretKey" | "slack" | "matrix" | "web"> {
   /** Absolute path. */
   readonly dataFolder: string;
   readonly secretKey: Secret;
@@ -36,13 +43,15 @@ export interface Config extends Omit<ConfigValues, "secretKey" | "slack" | "web"
   };
   /** Undefined when nothing about Slack was set. */
   readonly slack: SlackConfig | undefined;
+  /** Undefined when nothing about Matrix was set. */
+  readonly matrix: MatrixConfig | undefined;
   /** The configuration file that was read, absolute; undefined when there was none. */
   readonly configFile: string | undefined;
 }
 
 /** Every secret value of a configuration, for the log's scrubber. */
 export function secretValues(config: Config): readonly string[] {
-  const { slack, models } = config;
+  const { slack, matrix, models } = config;
   const secrets = [
     config.secretKey,
     config.operatorToken,
@@ -53,6 +62,10 @@ export function secretValues(config: Config): readonly string[] {
     slack?.signingSecret,
     slack?.oauth?.clientSecret,
     slack?.oauth?.stateSecret,
+    matrix?.accessToken,
+    matrix?.encryption.recoveryKey,
+    matrix?.appService.token,
+    matrix?.appService.homeserverToken,
     models.openai.apiKey,
     models.anthropic.apiKey,
   ];

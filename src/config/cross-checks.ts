@@ -21,6 +21,7 @@ export function crossFaults(values: ConfigValues, label: Labeller): ConfigFault[
   return [
     ...secretFaults(values, label),
     ...slackFaults(values, label),
+    ...matrixFaults(values, label),
     ...ledgerFaults(values, label),
     ...agentFaults(values, label),
   ];
@@ -35,6 +36,10 @@ function secretFaults(values: ConfigValues, label: Labeller): ConfigFault[] {
     { path: "slack.clientSecret", secret: values.slack.clientSecret },
     { path: "slack.botToken", secret: values.slack.botToken, prefix: "xoxb-" },
     { path: "slack.appToken", secret: values.slack.appToken, prefix: "xapp-" },
+    { path: "matrix.accessToken", secret: values.matrix.accessToken },
+    { path: "matrix.encryption.recoveryKey", secret: values.matrix.encryption.recoveryKey },
+    { path: "matrix.appService.token", secret: values.matrix.appService.token, sealing: true },
+    { path: "matrix.appService.homeserverToken", secret: values.matrix.appService.homeserverToken, sealing: true },
   ];
   const faults: ConfigFault[] = [];
   const seen = new Map<string, string>();
@@ -74,6 +79,7 @@ function weakness(value: string, sealing: boolean): string | undefined {
 }
 
 function strengthFix(path: string): string {
+  if (path.startsWith("matrix.")) return 'take new ones: "parley matrix registration"';
   return path === "secretKey" || path === "operatorToken" || path === "slack.stateSecret"
     ? 'take a random one: "openssl rand -base64 32"'
     : "copy the value from the app's settings in Slack";
@@ -113,6 +119,33 @@ function slackFaults({ slack }: ConfigValues, label: Labeller): ConfigFault[] {
       "signingSecret",
       "is missing, and events over HTTP need it",
       "copy it from the app's basic information, or set an app token for Socket Mode",
+    );
+  return faults;
+}
+
+function matrixFaults({ matrix }: ConfigValues, label: Labeller): ConfigFault[] {
+  const { homeserverUrl, accessToken, encryption, appService } = matrix;
+  const faults: ConfigFault[] = [];
+  const missing = (path: string, problem: string, fix: string) =>
+    faults.push({ path: label(`matrix.${path}`), problem: `is missing${problem}`, fix });
+  const { token, homeserverToken } = appService;
+  const account = accessToken ?? token ?? homeserverToken;
+  if (account !== undefined && homeserverUrl === undefined)
+    missing("homeserverUrl", "", "set the address of the homeserver, such as https://matrix.example.org");
+  if (account === undefined && homeserverUrl !== undefined)
+    missing(
+      "accessToken",
+      ", although a homeserver is set",
+      'set a bot account\'s token, or both tokens of an application service: see "parley matrix registration"',
+    );
+  const registered = "set both tokens of the application service's registration";
+  if (token === undefined && homeserverToken !== undefined) missing("appService.token", "", registered);
+  if (token !== undefined && homeserverToken === undefined) missing("appService.homeserverToken", "", registered);
+  if (encryption.recoveryKey !== undefined && accessToken === undefined)
+    missing(
+      "accessToken",
+      ", and a recovery key is of use to a bot account alone",
+      "set the bot account's token, or leave the recovery key out",
     );
   return faults;
 }

@@ -3,7 +3,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseEnv } from "node:util";
 import { type AgentCheck, agentFaults } from "./agent-faults.ts";
-import type { Config, SlackConfig } from "./config.ts";
+import type { Config, MatrixConfig, SlackConfig } from "./config.ts";
 import { crossFaults } from "./cross-checks.ts";
 import { variableOf } from "./environment.ts";
 import { type ConfigFault, configError } from "./fault.ts";
@@ -145,6 +145,7 @@ function complete(values: ConfigValues, cwd: string, configFile: string | undefi
     ...keyOf(values, dataFolder, create),
     web: { ...values.web, port: values.web.port ?? DEFAULT_PORT, portIsDefault: values.web.port === undefined },
     slack: slackOf(values),
+    matrix: matrixOf(values),
     configFile,
   });
 }
@@ -185,4 +186,10 @@ function slackOf({ slack }: ConfigValues): SlackConfig | undefined {
     orderingHoldMs: slack.orderingHoldMs,
     pacing: slack.pacing === "on",
   };
+}
+
+function matrixOf({ matrix }: ConfigValues): MatrixConfig | undefined {
+  const { homeserverUrl, accessToken, appService, pacing } = matrix;
+  if (homeserverUrl === undefined || (accessToken === undefined && appService.token === undefined)) return undefined;
+  return { ...matrix, homeserverUrl, pacing: pacing === undefined ? undefined : pacing === "on" };
 }

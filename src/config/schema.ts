@@ -102,6 +102,71 @@ const Slack = z.strictObject({
     .describe("keep to Slack's published write rates; off only against a stand-in; default on"),
 });
 
+const Matrix = z.strictObject({
+  homeserverUrl: httpUrl
+    .optional()
+    .describe("base address of the homeserver's client API, such as https://matrix.example.org"),
+  accessToken: secret("access token of a bot account"),
+  encryption: z
+    .strictObject({
+      recoveryKey: secret("the bot account's recovery key; set, it takes part in encrypted rooms; default none"),
+    })
+    .prefault({}),
+  appService: z
+    .strictObject({
+      token: secret("as_token of the application service's registration"),
+      homeserverToken: secret("hs_token of the application service's registration"),
+      senderLocalpart: z
+        .string()
+        .regex(/^[a-z0-9._=-]{1,64}$/, "must be 1-64 of a-z, 0-9, ., _, = and -")
+        .default("parley")
+        .describe("name of the application service's own account, before the colon; default parley"),
+      puppetPrefix: z
+        .string()
+        .regex(/^[a-z0-9._=-]{1,64}$/, "must be 1-64 of a-z, 0-9, ., _, = and -")
+        .default("parley_")
+        .describe("what the names of agents' accounts begin with; default parley_"),
+    })
+    .prefault({}),
+  inviters: z
+    .array(
+      z
+        .string()
+        .max(255)
+        .regex(/^(?:\*|@[^\s:]+:\S+|[^\s@*]+)$/, "must be @user:server, a server, or *"),
+    )
+    .max(1_000)
+    .optional()
+    .describe("whose invitations are followed: @user:server, a server, or *; default the account's own server"),
+  declineOthers: z
+    .boolean({ error: "must be true or false" })
+    .default(true)
+    .describe("decline other invitations; false leaves them pending; default true"),
+  trustedServers: z
+    .array(z.string().min(1).max(255))
+    .max(1_000)
+    .default([])
+    .describe("servers whose people are not external, besides the account's own; default none"),
+  linkHosts: z
+    .array(z.string().min(1).max(253))
+    .max(1_000)
+    .default([])
+    .describe("hosts whose links stay clickable in replies, exact or *.example.org, * for all; default none"),
+  command: z
+    .string()
+    .regex(/^![a-z0-9_-]{1,31}$/, "must be an exclamation mark and 1-31 of a-z, 0-9, - and _")
+    .default("!parley")
+    .describe("what commands begin with; default !parley"),
+  showNames: z
+    .boolean({ error: "must be true or false" })
+    .default(true)
+    .describe("posts of a bot account begin with the agent's name; default true"),
+  pacing: z
+    .enum(["on", "off"], { error: 'must be "on" or "off"' })
+    .optional()
+    .describe("keep to Synapse's limits for ordinary accounts; default on for bots, off for application services"),
+});
+
 const Models = z.strictObject({
   openai: z
     .strictObject({
@@ -201,6 +266,7 @@ export const ConfigSchema = z.strictObject({
     .describe("let webhook agents live on loopback and private addresses; default false"),
   web: Web.prefault({}),
   slack: Slack.prefault({}),
+  matrix: Matrix.prefault({}),
   models: Models.prefault({}),
   agents: z.array(AgentDefinition).max(1_000).default([]).describe("the agents of this deployment"),
   pipeline: Pipeline.prefault({}),

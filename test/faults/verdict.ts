@@ -66,8 +66,9 @@ async function closedLedger(run: {
 }): Promise<LedgerAudit> {
   const where = { databaseUrl: run.servers.databaseUrl, dataFolder: run.scene.folder.dataFolder };
   if (run.store === "pglite") {
-    // The last receipt follows the last answer; the folder can be read once its process has let it go.
+    // The last receipt follows the last answer, by seconds where it had to be read back; the folder can be read once its process has let it go.
     await delay(1_000);
+    await Promise.all(run.processes.filter((one) => one.endedAt() === undefined).map(untilIdle));
     await Promise.all(run.processes.map((one) => one.stop()));
     return await auditLedger(where);
   }
@@ -77,6 +78,21 @@ async function closedLedger(run: {
     const open = audit.openDeliveries + audit.openTurns + audit.openEvents;
     if (open === 0 || performance.now() > deadline) return audit;
     await delay(500);
+  }
+}
+
+/** Resolves when the process says that it has nothing to do, or after ten seconds. */
+async function untilIdle({ url }: ParleyProcess): Promise<void> {
+  const deadline = performance.now() + LEDGER_WITHIN_MS;
+  while (performance.now() < deadline) {
+    const metrics = await fetch(`${url}/metrics`).then(
+      (answer) => answer.text(),
+      () => "",
+    );
+    const work = [...metrics.matchAll(/^parley_work\{kind="(\w+)"\} (\d+)$/gm)];
+    const open = work.filter(([, kind, count]) => kind !== "open_dead_letters" && count !== "0");
+    if (work.length > 0 && open.length === 0) return;
+    await delay(250);
   }
 }
 

@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { EnvelopeInput } from "../../../src/envelope/envelope.ts";
 import type { AdapterCheck } from "./checks.ts";
 import type { Inbound } from "./harness.ts";
-import { envelopeOf, isAbout, messageIdOf, QUIET_MS, staysOpen, until } from "./probe.ts";
+import { envelopeOf, isAbout, QUIET_MS, staysOpen, until } from "./probe.ts";
 
 export const intakeChecks: readonly AdapterCheck[] = [
   {
@@ -67,15 +67,16 @@ export const intakeChecks: readonly AdapterCheck[] = [
       for (const kind of harness.redelivered) {
         const before = rig.sink.taken.length;
         const inbound = await rig.inboundTwice(kind);
-        const deliveries = (): readonly EnvelopeInput[] =>
-          rig.sink.taken.slice(before).filter((one) => one.kind === kind && isAbout(one, inbound));
-        await until(() => deliveries().length >= 2, `${kind} was not handed in again`);
-        const seen = new Set(deliveries().map((one) => one.dedupeKey));
-        assert.equal(seen.size, 1, `${kind} came again under another dedupeKey`);
+        // Not every platform says when something happened: an event is known again by its key alone.
+        const deliveries = (): readonly (readonly EnvelopeInput[])[] => {
+          const about = rig.sink.taken.slice(before).filter((one) => one.kind === kind && isAbout(one, inbound));
+          return [...Map.groupBy(about, (one) => one.dedupeKey).values()].filter((same) => same.length >= 2);
+        };
+        await until(() => deliveries().length > 0, `${kind} was not handed in again under the same dedupeKey`);
       }
       for (const envelope of rig.sink.taken) {
-        const { kind, conversation, occurredAt } = envelope;
-        const event = JSON.stringify([kind, conversation.channel.id, messageIdOf(envelope), occurredAt]);
+        const { kind, conversation, body } = envelope;
+        const event = JSON.stringify([kind, conversation.channel.id, body]);
         const known = keys.get(envelope.dedupeKey);
         assert.ok(known === undefined || known === event, `two events share ${envelope.dedupeKey}`);
         keys.set(envelope.dedupeKey, event);

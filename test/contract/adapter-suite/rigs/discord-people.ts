@@ -146,7 +146,11 @@ export class DiscordPeople {
     const inbound = await this.inbound(kind, { target });
     await inbound.answer;
     await current().stop();
-    for (const [index, id] of keptBy.entries()) await sink.state.write(id, before[index] ?? new Map());
+    for (const [index, id] of keptBy.entries()) {
+      const now = await sink.state.read(id, "");
+      const added = [...now.keys()].map((key): [string, null] => [key, null]);
+      await sink.state.write(id, new Map<string, Uint8Array | null>([...added, ...(before[index] ?? [])]));
+    }
     await succeed(sink);
     return inbound;
   }

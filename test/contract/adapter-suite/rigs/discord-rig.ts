@@ -5,6 +5,7 @@ import type { ChatAdapter, Target } from "../../../../src/contracts/adapter.ts";
 import type { EventKind } from "../../../../src/envelope/envelope.ts";
 import { createDiscordStandIn, type DiscordStandIn, type SmallServer } from "../../../support/discord/index.ts";
 import type { AdapterHarness, AdapterRig, Breaker, FailureMode, MutantTools } from "../harness.ts";
+import { RATE_LIMIT_PAUSE_MS } from "../harness.ts";
 import { type RecordingSink, recordingSink } from "../recording-sink.ts";
 import { DiscordMadeUp } from "./discord-made-up.ts";
 import { discordOracle } from "./discord-oracle.ts";
@@ -40,8 +41,11 @@ const KINDS: readonly EventKind[] = [
   "action_submitted",
   "session_stopped",
 ];
-/** Discord waits 3 s for these and does not come back: the person sees that it failed. */
-const ONCE: readonly EventKind[] = ["command_invoked", "action_submitted", "session_stopped"];
+/**
+ * Discord waits 3 s for interactions and does not come back: the person sees that it failed. CHANNEL_UPDATE says what is and not what
+ * was: to a process that finds the new name there already it is no renaming.
+ */
+const ONCE: readonly EventKind[] = ["command_invoked", "action_submitted", "session_stopped", "channel_renamed"];
 
 const KEYS: AdapterHarness["keys"] = {
   message_created: '["{installation}","message","{channel}","{message}"]',
@@ -268,7 +272,7 @@ async function fail(side: DiscordSide, mode: FailureMode, target: Target): Promi
       await pause(50);
       return;
     case "rate_limited":
-      return strike({ kind: "rate_limited", retryAfterMs: 1_000 });
+      return strike({ kind: "rate_limited", retryAfterMs: RATE_LIMIT_PAUSE_MS });
     case "refused_token":
       discord.conditions.resetToken(server.app.applicationId);
       return;

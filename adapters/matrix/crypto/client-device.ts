@@ -195,7 +195,7 @@ export async function openCryptoDevice(options: CryptoOptions): Promise<AccountC
   const { userId, deviceId, installationId, state, lease, logger, recoveryKey } = options;
   if (recoveryKey === undefined)
     throw new ParleyError("CREDENTIAL_MISSING", {
-      detail: `encrypted rooms need matrix.recoveryKey; "parley matrix recovery-key" makes one for a new account`,
+      detail: `encrypted rooms need matrix.encryption.recoveryKey; "parley matrix recovery-key" makes one for a new account`,
     });
   const failure = new Failure();
   const ended = (error: unknown): void => {

@@ -111,7 +111,7 @@ async function openSecretStorage({ machine, secrets, userId }: IdentityOptions):
     if (await secrets.storage.checkKey(secrets.privateKey, found[1])) return;
     throw refused(
       userId,
-      "matrix.recoveryKey does not open the account's secret storage; give the account's own recovery key",
+      "matrix.encryption.recoveryKey does not open the account's secret storage; give the account's own recovery key",
     );
   }
   if (!(await holdsIdentity(machine)) && (await machine.crypto.userHasCrossSigningKeys(userId, true)))

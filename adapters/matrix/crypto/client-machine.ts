@@ -51,7 +51,7 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
     const words = error instanceof Error ? error.message : String(error);
     if (!/decrypt|cipher|unpickl/iu.test(words)) throw error;
     throw new ParleyError("CONFIG_INVALID", {
-      detail: `the crypto store of ${userId} on device ${deviceId} cannot be opened: it was made with another key. Give the key that was set when this device was first used (matrix.storeKey, else matrix.recoveryKey), or log in as a new device`,
+      detail: `the crypto store of ${userId} on device ${deviceId} cannot be opened: it was made with another key. Give the recovery key that was set when this device was first used, or log in as a new device`,
       cause: error,
     });
   });

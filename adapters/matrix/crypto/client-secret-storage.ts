@@ -73,7 +73,7 @@ function decodedKey(recoveryKey: string): Uint8Array<ArrayBuffer> {
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : "unreadable";
     throw new ParleyError("CONFIG_INVALID", {
-      detail: `matrix.recoveryKey is no Matrix recovery key (${reason}); make one by "parley matrix recovery-key"`,
+      detail: `matrix.encryption.recoveryKey is no Matrix recovery key (${reason}); make one by "parley matrix recovery-key"`,
       cause,
     });
   }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { createRecoveryKey } from "../../../adapters/matrix/index.ts";
+import { createRecoveryKey } from "../../../adapters/matrix/crypto/client-recovery-key.ts";
 import { contentToText } from "../../../src/envelope/content.ts";
 import {
   CALLS,

@@ -4,7 +4,7 @@ import { embeddedDataFolder } from "../../support/embedded/data-folder.ts";
 import { startSynapse } from "../../support/matrix/index.ts";
 import { killRun } from "../../support/matrix-crypto/kill-run.ts";
 
-// `npm run test:faults -- matrix-encryption` kills at more moments, and more often.
+// `npm run test:faults -- --only matrix-encryption` kills at more moments, and more often.
 test("kills after a send, after keys came and at random lose nothing, repeat nothing and leave all readable", {
   timeout: 120_000,
 }, async () => {

@@ -122,10 +122,10 @@ describe("what is not right", { timeout: 60_000 }, () => {
     );
     const other = createRecoveryKey();
     await expect(stage.startBot({ recoveryKey: other, storeKey: stage.recoveryKey })).rejects.toThrow(
-      /^CONFIG_INVALID: .+ matrix\.recoveryKey does not open the account's secret storage/u,
+      /^CONFIG_INVALID: .+ matrix\.encryption\.recoveryKey does not open the account's secret storage/u,
     );
     await expect(stage.startBot({ recoveryKey: "EsTc 1234" })).rejects.toThrow(
-      /^CONFIG_INVALID: matrix\.recoveryKey is no Matrix recovery key/u,
+      /^CONFIG_INVALID: matrix\.encryption\.recoveryKey is no Matrix recovery key/u,
     );
     await expect(stage.startBot(await stage.otherLedger())).rejects.toThrow(
       /^CONFIG_INVALID: .+ was used before, with keys that are not in this ledger/u,

@@ -28,6 +28,14 @@ function refuseOddPatterns({ subscriptions }: AgentDefinition): void {
   if (faults.length > 0) throw new ParleyError("REQUEST_INVALID", { detail: faults.join("; ") });
 }
 
+/** Throws REQUEST_INVALID for a definition with NUL or half a character somewhere, which the ledger could not keep. */
+function refuseOddCharacters(definition: AgentDefinition): void {
+  // JSON writes both as escapes, and a backslash of the text itself as two.
+  const escaped = JSON.stringify(definition).replaceAll("\\\\", "");
+  if (/\\u(0000|d[89a-f])/i.test(escaped))
+    throw new ParleyError("REQUEST_INVALID", { detail: "the definition holds NUL or half a character" });
+}
+
 /** Agents: listing, adding, removing, pausing, resuming and checking. */
 export const agentRoutes: FastifyPluginAsyncZod<AgentRouteContext> = async (
   server,
@@ -64,6 +72,7 @@ export const agentRoutes: FastifyPluginAsyncZod<AgentRouteContext> = async (
     async (request, reply) => {
       refusePrivateAddress(request.body, allowPrivateAgentAddresses);
       refuseOddPatterns(request.body);
+      refuseOddCharacters(request.body);
       const { agent, secret } = await operations.agents.add(organizationId, request.body).catch(blameRequest);
       return reply.code(201).send({ agent, ...(secret === undefined ? {} : { secret }) });
     },

@@ -256,6 +256,21 @@ describe("failures", () => {
     },
   );
 
+  test.each([
+    { name: "a\u0000b" },
+    { description: "half \ud800" },
+    { connector: { kind: "webhook", url: "https://x.example/", secret: "\udc00" } },
+  ])("a definition that no ledger can keep is refused: %j", async (more) => {
+    const json = { ...WEBHOOK, ...more };
+    expect((await api.request("/api/agents", { method: "POST", json })).status).toBe(400);
+    expect(api.operations.calls).toEqual([]);
+  });
+
+  test("a definition may speak of such characters", async () => {
+    const json = { ...WEBHOOK, description: "knows \\u0000 and \\ud800" };
+    expect((await api.request("/api/agents", { method: "POST", json })).status).toBe(201);
+  });
+
   test("stopping a conversation that cannot be one is no success", async () => {
     const json = { conversationId: "nowhere" };
     expect(await failure(await api.request("/api/stop", { method: "POST", json }))).toMatchObject({

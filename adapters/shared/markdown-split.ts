@@ -130,14 +130,24 @@ function splitList(
 ): Piece[] {
   const base = rangeOf(list).start - (text.length - (rangeOf(list).end - rangeOf(list).start));
   const items = childrenOf(list);
-  return items.flatMap((item, index) => {
+  const pieces: Piece[] = [];
+  let beforeWasCut = false;
+  items.forEach((item, index) => {
     const range = rangeOf(item);
     const before = index === 0 ? range.start : rangeOf(items[index - 1] ?? item).end;
     const written = text.slice(index === 0 ? 0 : range.start - base, range.end - base);
     const itemText = list.ordered ? numbered(written, (list.start ?? 1) + index) : written;
-    const glue = text.slice(before - base, range.start - base).replace(/[ \t]+$/u, "") || "\n";
-    return itemText.length <= maxChars ? [{ glue, text: itemText }] : splitItem(itemText, maxChars, depth);
+    const blank = text.slice(before - base, range.start - base).replace(/[ \t]+$/u, "") || "\n";
+    // The rest of an item that was cut is a paragraph, which the next item would only go on.
+    const glue = beforeWasCut ? "\n\n" : blank;
+    beforeWasCut = itemText.length > maxChars;
+    if (!beforeWasCut) pieces.push({ glue, text: itemText });
+    else
+      pieces.push(
+        ...splitItem(itemText, maxChars, depth).map((piece, place) => (place === 0 ? { ...piece, glue } : piece)),
+      );
   });
+  return pieces;
 }
 
 /** An item that begins a post must say its number: `1. 1. 1.` counts on its own only within one list. */
@@ -172,12 +182,12 @@ function splitTable(text: string, maxChars: number): Piece[] {
 
 function splitQuote(text: string, maxChars: number, depth: number): Piece[] {
   const inner = text.replace(/^ {0,3}> ?/gmu, "");
-  // A quote mark and a blank are added to every line; an empty line is one code unit, so three times is the worst case.
-  const room = Math.max(1, Math.floor(maxChars / 3));
-  return packed(piecesOf(inner, room, depth + 1), room).map((part) => ({
-    glue: "\n",
-    text: part.replace(/^/gmu, "> "),
-  }));
+  const parts = (room: number): string[] =>
+    packed(piecesOf(inner, room, depth + 1), room).map((part) => part.replace(/^/gmu, "> "));
+  // A quote mark and a blank are added to every line: little for prose, and three times as much for empty lines.
+  const quoted = parts(Math.max(1, Math.floor(maxChars * 0.8)));
+  const fits = quoted.every((part) => part.length <= maxChars);
+  return (fits ? quoted : parts(Math.max(1, Math.floor(maxChars / 3)))).map((part) => ({ glue: "\n", text: part }));
 }
 
 /** Paragraphs and headings: cut at blanks outside links, code and emphasis, else at any blank, else anywhere but inside a character. */

@@ -11,13 +11,13 @@ const MAX_CLUSTER_CHARS = 64;
 export function cutPlace(text: string, maxChars: number): number {
   if (text.length <= maxChars) return text.length;
   const limit = Math.max(1, maxChars);
-  const from = safeStart(text, Math.max(0, limit - MAX_CLUSTER_CHARS));
-  let last = 0;
+  const from = clusterStart(text, limit);
+  let last = from;
   for (const { index } of graphemes.segment(text.slice(from, limit + MAX_CLUSTER_CHARS))) {
     if (from + index > limit) break;
     last = from + index;
   }
-  if (last > from) return last;
+  if (last > 0 && limit - last <= MAX_CLUSTER_CHARS) return last;
   return isLowSurrogate(text, limit) && limit > 1 ? limit - 1 : limit;
 }
 
@@ -33,8 +33,13 @@ export function cutPieces(text: string, maxChars: number): string[] {
   return [...pieces, text.slice(from)];
 }
 
-function safeStart(text: string, at: number): number {
-  return isLowSurrogate(text, at) ? at + 1 : at;
+/** A plain letter or blank before the limit always begins a character; without one (flags in a row) the text has to be read from its beginning. */
+function clusterStart(text: string, limit: number): number {
+  for (let at = limit - 1; at > 0; at--) {
+    const code = text.charCodeAt(at);
+    if (code >= 0x20 && code < 0x7f) return at;
+  }
+  return 0;
 }
 
 function isLowSurrogate(text: string, at: number): boolean {

@@ -1,3 +1,4 @@
+import { createDiscordAdapter } from "../adapters/discord/index.ts";
 import { createMatrixAdapter } from "../adapters/matrix/index.ts";
 import { createSlackAdapter } from "../adapters/slack/index.ts";
 import { createWebAdapter, type WebAdapter, type WebRoomAgent, webRenderer } from "../adapters/web/index.ts";
@@ -52,7 +53,7 @@ export function createAdapters(
     { store, agents: agentsOf },
   );
   const adapters = new Map<string, ChatAdapter>([[web.platform, port(web)]]);
-  const others = [matrixAdapter(config), slackAdapter(config)];
+  const others = [discordAdapter(config), matrixAdapter(config), slackAdapter(config)];
   for (const adapter of others) if (adapter !== undefined) adapters.set(adapter.platform, port(adapter));
   return { adapters, isOwner: (request) => web.isOwner(request) };
 }
@@ -87,6 +88,22 @@ function slackAdapter(config: Config): ChatAdapter | undefined {
   });
 }
 
+function discordAdapter(config: Config): ChatAdapter | undefined {
+  const { discord } = config;
+  if (discord === undefined) return undefined;
+  const { botToken, gatewayUrl, shardCount, shardIds, ...settings } = discord;
+  return createDiscordAdapter({
+    ...settings,
+    organizationId: config.organizationId,
+    receive: config.roles.includes("ingest"),
+    botToken: botToken.reveal(),
+    deliverySecret: deriveKey(config.secretKey, "discord delivery marks").toString("base64url"),
+    ...(gatewayUrl && { gatewayUrl }),
+    ...(shardCount && { shardCount }),
+    ...(shardIds && { shardIds }),
+  });
+}
+
 function matrixAdapter(config: Config): ChatAdapter | undefined {
   const { matrix } = config;
   if (matrix === undefined) return undefined;
@@ -117,6 +134,8 @@ export type PlatformRenderer = Pick<ChatAdapter, "platform" | "render" | "losses
 
 /** Creating an adapter does no I/O and uses no credential, so that one of no workspace renders like any other. */
 const RENDERERS: Readonly<Record<string, (linkHosts: readonly string[]) => PlatformRenderer>> = {
+  discord: (linkHosts) =>
+    createDiscordAdapter({ organizationId: "none", receive: false, botToken: "none", linkHosts: [...linkHosts] }),
   matrix: (linkHosts) =>
     createMatrixAdapter({
       organizationId: "none",

@@ -4,6 +4,7 @@ import type { Config } from "../config/config.ts";
 import { configFaults } from "../config/fault.ts";
 import { findParley } from "../config/find-parley.ts";
 import { checkModels, checkPage, checkPublicUrl } from "../doctor/address-checks.ts";
+import { checkDiscord } from "../doctor/discord-checks.ts";
 import { type Finding, failed, ok, POWER_CUT, reasonOf, skipped } from "../doctor/finding.ts";
 import { checkFolder } from "../doctor/folder-checks.ts";
 import { checkMatrix } from "../doctor/matrix-checks.ts";
@@ -55,10 +56,11 @@ async function examine(config: Config, options: CommonOptions): Promise<Finding[
   // Loaded for this alone: the ledger and the queue take longer to load than any other command takes to run.
   const { checkStores } = await import("../doctor/store-checks.ts");
   const scopes = config.slack === undefined ? [] : await requiredSlackScopes();
-  const [folder, stores, slack, matrix, publicUrl, agents] = await Promise.all([
+  const [folder, stores, slack, discord, matrix, publicUrl, agents] = await Promise.all([
     checkFolder(config),
     client === undefined ? checkStores(config) : askForState(client),
     checkSlack(config.slack, scopes),
+    checkDiscord(config.discord),
     checkMatrix(config.matrix, client !== undefined),
     checkPublicUrl(config, client !== undefined),
     client === undefined
@@ -78,6 +80,7 @@ async function examine(config: Config, options: CommonOptions): Promise<Finding[
     ...stores,
     publicUrl,
     ...slack,
+    ...discord,
     ...matrix,
     checkModels(config),
     ...agents,

@@ -22,6 +22,12 @@ export interface SlackConfig {
   readonly pacing: boolean;
 }
 
+/** What was set about Discord, once it is known to be complete. */
+export interface DiscordConfig extends Omit<ConfigValues["discord"], "botToken" | "pacing"> {
+  readonly botToken: Secret;
+  readonly pacing: boolean;
+}
+
 /** What was set about Matrix, once it is known to be complete. */
 export interface MatrixConfig extends Omit<ConfigValues["matrix"], "homeserverUrl" | "pacing"> {
   readonly homeserverUrl: string;
@@ -30,7 +36,7 @@ export interface MatrixConfig extends Omit<ConfigValues["matrix"], "homeserverUr
 }
 
 /** The configuration as the rest of Parley reads it: complete, checked and frozen. */
-export interface Config extends Omit<ConfigValues, "secretKey" | "slack" | "matrix" | "web"> {
+export interface Config extends Omit<ConfigValues, "secretKey" | "slack" | "discord" | "matrix" | "web"> {
   /** Absolute path. */
   readonly dataFolder: string;
   readonly secretKey: Secret;
@@ -43,6 +49,8 @@ export interface Config extends Omit<ConfigValues, "secretKey" | "slack" | "matr
   };
   /** Undefined when nothing about Slack was set. */
   readonly slack: SlackConfig | undefined;
+  /** Undefined when no bot token of Discord was set. */
+  readonly discord: DiscordConfig | undefined;
   /** Undefined when nothing about Matrix was set. */
   readonly matrix: MatrixConfig | undefined;
   /** The configuration file that was read, absolute; undefined when there was none. */
@@ -51,7 +59,7 @@ export interface Config extends Omit<ConfigValues, "secretKey" | "slack" | "matr
 
 /** Every secret value of a configuration, for the log's scrubber. */
 export function secretValues(config: Config): readonly string[] {
-  const { slack, matrix, models } = config;
+  const { slack, discord, matrix, models } = config;
   const secrets = [
     config.secretKey,
     config.operatorToken,
@@ -62,6 +70,7 @@ export function secretValues(config: Config): readonly string[] {
     slack?.signingSecret,
     slack?.oauth?.clientSecret,
     slack?.oauth?.stateSecret,
+    discord?.botToken,
     matrix?.accessToken,
     matrix?.encryption.recoveryKey,
     matrix?.appService.token,

@@ -21,6 +21,7 @@ export function crossFaults(values: ConfigValues, label: Labeller): ConfigFault[
   return [
     ...secretFaults(values, label),
     ...slackFaults(values, label),
+    ...discordFaults(values, label),
     ...matrixFaults(values, label),
     ...ledgerFaults(values, label),
     ...agentFaults(values, label),
@@ -36,6 +37,7 @@ function secretFaults(values: ConfigValues, label: Labeller): ConfigFault[] {
     { path: "slack.clientSecret", secret: values.slack.clientSecret },
     { path: "slack.botToken", secret: values.slack.botToken, prefix: "xoxb-" },
     { path: "slack.appToken", secret: values.slack.appToken, prefix: "xapp-" },
+    { path: "discord.botToken", secret: values.discord.botToken },
     { path: "matrix.accessToken", secret: values.matrix.accessToken },
     { path: "matrix.encryption.recoveryKey", secret: values.matrix.encryption.recoveryKey },
     { path: "matrix.appService.token", secret: values.matrix.appService.token, sealing: true },
@@ -79,6 +81,7 @@ function weakness(value: string, sealing: boolean): string | undefined {
 }
 
 function strengthFix(path: string): string {
+  if (path.startsWith("discord.")) return "copy the bot's token from the developer portal";
   if (path.startsWith("matrix.")) return 'take new ones: "parley matrix registration"';
   return path === "secretKey" || path === "operatorToken" || path === "slack.stateSecret"
     ? 'take a random one: "openssl rand -base64 32"'
@@ -121,6 +124,17 @@ function slackFaults({ slack }: ConfigValues, label: Labeller): ConfigFault[] {
       "copy it from the app's basic information, or set an app token for Socket Mode",
     );
   return faults;
+}
+
+function discordFaults({ discord }: ConfigValues, label: Labeller): ConfigFault[] {
+  const { shardIds, shardCount } = discord;
+  if (shardIds === undefined) return [];
+  const fix = "set shardCount to the number of all shards, and each id below it";
+  if (shardCount === undefined) return [{ path: label("discord.shardIds"), problem: "is set without shardCount", fix }];
+  const beyond = shardIds.find((id) => id >= shardCount);
+  return beyond === undefined
+    ? []
+    : [{ path: label("discord.shardIds"), problem: `names shard ${beyond} of ${shardCount}`, fix }];
 }
 
 function matrixFaults({ matrix }: ConfigValues, label: Labeller): ConfigFault[] {

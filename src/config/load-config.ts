@@ -3,7 +3,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseEnv } from "node:util";
 import { type AgentCheck, agentFaults } from "./agent-faults.ts";
-import type { Config, MatrixConfig, SlackConfig } from "./config.ts";
+import type { Config, DiscordConfig, MatrixConfig, SlackConfig } from "./config.ts";
 import { crossFaults } from "./cross-checks.ts";
 import { variableOf } from "./environment.ts";
 import { type ConfigFault, configError } from "./fault.ts";
@@ -145,6 +145,7 @@ function complete(values: ConfigValues, cwd: string, configFile: string | undefi
     ...keyOf(values, dataFolder, create),
     web: { ...values.web, port: values.web.port ?? DEFAULT_PORT, portIsDefault: values.web.port === undefined },
     slack: slackOf(values),
+    discord: discordOf(values),
     matrix: matrixOf(values),
     configFile,
   });
@@ -186,6 +187,11 @@ function slackOf({ slack }: ConfigValues): SlackConfig | undefined {
     orderingHoldMs: slack.orderingHoldMs,
     pacing: slack.pacing === "on",
   };
+}
+
+function discordOf({ discord }: ConfigValues): DiscordConfig | undefined {
+  const { botToken, pacing } = discord;
+  return botToken === undefined ? undefined : { ...discord, botToken, pacing: pacing === "on" };
 }
 
 function matrixOf({ matrix }: ConfigValues): MatrixConfig | undefined {

@@ -9,6 +9,8 @@ export type Role = z.infer<typeof Role>;
 export const DEFAULT_PORT = 3700;
 export const DEFAULT_HOST = "127.0.0.1";
 export const DEFAULT_DATA_FOLDER = "./data";
+export const DEFAULT_DISCORD_API_URL = "https://discord.com/api/v10";
+export const DEFAULT_DISCORD_CDN_HOSTS = ["cdn.discordapp.com", "media.discordapp.net"] as const;
 export const DEFAULT_SLACK_API_URL = "https://slack.com/api/";
 
 const secret = (description: string) =>
@@ -100,6 +102,64 @@ const Slack = z.strictObject({
     .enum(["on", "off"], { error: 'must be "on" or "off"' })
     .default("on")
     .describe("keep to Slack's published write rates; off only against a stand-in; default on"),
+});
+
+const Discord = z.strictObject({
+  botToken: secret("token of the bot, from the developer portal"),
+  messages: z
+    .enum(["all", "mentions"], { error: 'must be "all" or "mentions"' })
+    .default("all")
+    .describe("what is heard: all needs the Message Content intent, mentions does not; default all"),
+  memberEvents: z
+    .boolean({ error: "must be true or false" })
+    .default(false)
+    .describe("hear at once who joins, leaves and changes roles; needs the Server Members intent; default false"),
+  apiUrl: httpUrl
+    .default(DEFAULT_DISCORD_API_URL)
+    .describe(`base address of the REST API with its version; default ${DEFAULT_DISCORD_API_URL}`),
+  gatewayUrl: z
+    .url({ protocol: /^wss?$/, error: "must be a ws or wss address" })
+    .max(2048)
+    .optional()
+    .describe("address of the gateway (a proxy, a compatible server); default what Discord names"),
+  cdnHosts: z
+    .array(z.string().min(1).max(253))
+    .min(1)
+    .max(20)
+    .default([...DEFAULT_DISCORD_CDN_HOSTS])
+    .describe(`hosts that files are fetched from; default ${DEFAULT_DISCORD_CDN_HOSTS.join(" and ")}`),
+  shardCount: z
+    .int({ error: "must be a whole number from 1 to 1000" })
+    .min(1, "must be a whole number from 1 to 1000")
+    .max(1_000, "must be a whole number from 1 to 1000")
+    .optional()
+    .describe("gateway sessions that the guilds are spread over, 1 to 1000; default what Discord advises"),
+  shardIds: z
+    .array(z.int().min(0).max(999))
+    .min(1)
+    .max(1_000)
+    .optional()
+    .describe("the shards of this process; default all that no other process runs"),
+  linkHosts: z
+    .array(z.string().min(1).max(253))
+    .max(1_000)
+    .default([])
+    .describe("hosts whose links stay clickable in replies, exact or *.example.org, * for all; default none"),
+  answersInThread: z
+    .boolean({ error: "must be true or false" })
+    .default(true)
+    .describe("answers to a message in a channel open a thread under it; default true"),
+  command: z
+    .string()
+    .regex(/^[a-z0-9_-]{1,32}$/, "must be 1-32 of a-z, 0-9, - and _")
+    .default("parley")
+    .describe("name of the slash command; default parley"),
+  backfillMaxAgeMs: whole(0, 2_592_000_000, 172_800_000, "how far back missed messages are read, in ms"),
+  backfillMaxMessages: whole(0, 100_000, 10_000, "most missed messages that are read per channel or thread"),
+  pacing: z
+    .enum(["on", "off"], { error: 'must be "on" or "off"' })
+    .default("on")
+    .describe("keep to a pace below Discord's limits; off only against a stand-in; default on"),
 });
 
 const Matrix = z.strictObject({
@@ -266,6 +326,7 @@ export const ConfigSchema = z.strictObject({
     .describe("let webhook agents live on loopback and private addresses; default false"),
   web: Web.prefault({}),
   slack: Slack.prefault({}),
+  discord: Discord.prefault({}),
   matrix: Matrix.prefault({}),
   models: Models.prefault({}),
   agents: z.array(AgentDefinition).max(1_000).default([]).describe("the agents of this deployment"),

@@ -32,7 +32,7 @@ export const restartChecks: readonly AdapterCheck[] = [
       await rig.adapter.stop();
       for (const commits of DEATHS) {
         await sayIn(targets);
-        const sink = recordingSink(rig.sink.state);
+        const sink = recordingSink(rig.sink.lasting);
         sinks.push(sink);
         sink.dieAfter(commits);
         const starting = succeed(sink);
@@ -45,7 +45,7 @@ export const restartChecks: readonly AdapterCheck[] = [
           () => undefined,
         );
       }
-      const last = recordingSink(rig.sink.state);
+      const last = recordingSink(rig.sink.lasting);
       sinks.push(last);
       await succeed(last);
       await allTaken(sinks, said);
@@ -64,7 +64,7 @@ export const restartChecks: readonly AdapterCheck[] = [
       await rig.adapter.stop();
       const missed: string[] = [];
       for (let count = 0; count < 5; count++) missed.push(await say(target));
-      const sink = recordingSink(rig.sink.state);
+      const sink = recordingSink(rig.sink.lasting);
       await succeed(sink);
       await allTaken([sink], missed);
       const taken = sink.taken.filter(
@@ -95,7 +95,7 @@ export const restartChecks: readonly AdapterCheck[] = [
       const unheard = await say(left);
       const heard = await say(kept);
       const before = reads(left);
-      const sink = recordingSink(rig.sink.state);
+      const sink = recordingSink(rig.sink.lasting);
       await succeed(sink);
       await allTaken([sink], [heard]);
       assert.ok(

@@ -37,8 +37,8 @@ export const FAILURES = {
 export type FailureMode = keyof typeof FAILURES;
 export type FeatureName = keyof AdapterFeatures;
 
-/** The pause that a rate limit of the harness names, in ms. */
-export const RATE_LIMIT_PAUSE_MS = 1_000;
+/** The pause that a rate limit of the harness names, in ms; a write elsewhere has to be far quicker, on a busy machine too. */
+export const RATE_LIMIT_PAUSE_MS = 2_000;
 
 /** What became of one delivery of the platform to the adapter. */
 export type Answer = "acknowledged" | "refused";

@@ -25,7 +25,8 @@ export const LOSS_SAMPLES = {
   "tool call": (words) => ({
     type: "tool_call",
     toolCallId: "t1",
-    name: words(),
+    // Where there is a title, it stands for the name.
+    name: "search",
     title: words(),
     input: words(),
   }),

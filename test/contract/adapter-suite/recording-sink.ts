@@ -18,7 +18,8 @@ export interface RecordingSink extends AdapterSink {
   readonly logged: readonly unknown[];
   /** Calls of any kind, for checks that want none. */
   calls(): number;
-  readonly state: RecordedState;
+  /** What is stored, as another process finds it. */
+  readonly stored: RecordedState;
   /** From now on `ingest` waits until `release`. */
   hold(): void;
   release(): void;
@@ -27,6 +28,8 @@ export interface RecordingSink extends AdapterSink {
   /** After so many further commits (of events, of state) the process counts as dead: nothing that it does is kept any more. */
   dieAfter(commits: number): void;
   isDead(): boolean;
+  /** What outlives the process: the state as the next one finds it. */
+  readonly lasting: RecordedState;
 }
 
 /** A sink that keeps what it gets; it parses nothing, so that the checks see what the adapter really said. */
@@ -80,6 +83,7 @@ export function recordingSink(lasting: RecordedState = recordedState()): Recordi
       commitsLeft = commits;
     },
     isDead: () => commitsLeft <= 0,
+    lasting,
     agents: () => AGENTS,
     ingest: async (envelope) => {
       offered.push(envelope);
@@ -104,6 +108,7 @@ export function recordingSink(lasting: RecordedState = recordedState()): Recordi
       ignoredEvents.push(event);
     },
     installations: recordedInstallations(),
+    stored: lasting,
     state: {
       ...lasting,
       read: async (...which) => {

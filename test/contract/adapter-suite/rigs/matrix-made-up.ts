@@ -21,6 +21,8 @@ export class MatrixMadeUp {
   async unknownEvents(): Promise<readonly MadeUp[]> {
     const roomId = await this.#room();
     const { asker, deliveries } = this.#side;
+    const known = await asker.say(roomId, "something to relate to");
+    await deliveries.answerOf(known);
     const sent = (name: string, type: string, content: object): MadeUp => ({
       name,
       send: async () => await deliveries.answerOf(await asker.send(roomId, type, content)),
@@ -29,7 +31,7 @@ export class MatrixMadeUp {
       sent("an event type of the future", "org.example.hologram", { shown: true }),
       sent("a call", "m.call.invite", { call_id: "c1", version: "1", lifetime: 60_000, party_id: "p1" }),
       sent("a reaction that annotates nothing", "m.reaction", {
-        "m.relates_to": { rel_type: "org.example.hologram", event_id: `$${randomUUID()}`, key: "x" },
+        "m.relates_to": { rel_type: "org.example.hologram", event_id: known, key: "x" },
       }),
       {
         name: "a state of the future",
@@ -39,38 +41,40 @@ export class MatrixMadeUp {
     ];
   }
 
-  /** The first are as people's clients may send them, the others as no homeserver does. */
+  /** Synapse itself refuses such events of its own people; those of other homeservers it hands on. */
   async malformedEvents(): Promise<readonly MadeUp[]> {
     const roomId = await this.#room();
     const { asker, deliveries } = this.#side;
-    const sent = (name: string, type: string, content: object): MadeUp => ({
-      name,
-      send: async () => await deliveries.answerOf(await asker.send(roomId, type, content)),
-    });
-    const injected = (name: string, event: unknown): MadeUp => ({
-      name,
-      send: () => deliveries.inject(roomId, event),
-    });
     const known = await asker.say(roomId, "something to relate to");
     await deliveries.answerOf(known);
+    const injected = (name: string, event: unknown): MadeUp => ({ name, send: () => deliveries.inject(roomId, event) });
+    const message = (name: string, content: unknown): MadeUp => injected(name, this.#event({ content }));
     return [
-      sent("a message without a body", "m.room.message", { msgtype: "m.text" }),
-      sent("a message with a body that is a number", "m.room.message", { msgtype: "m.text", body: 7 }),
-      sent("a reaction without a sign", "m.reaction", {
-        "m.relates_to": { rel_type: "m.annotation", event_id: known },
-      }),
-      sent("an edit without new words", "m.room.message", {
+      message("a message without a body", { msgtype: "m.text" }),
+      message("a message without a type", { body: "words" }),
+      message("a message with a body that is a number", { msgtype: "m.text", body: 7 }),
+      message("an edit without new words", {
         msgtype: "m.text",
         body: "* x",
         "m.relates_to": { rel_type: "m.replace", event_id: known },
       }),
+      message("an event with a content that is a text", "words"),
+      message("an event without content", undefined),
+      injected(
+        "a reaction without a sign",
+        this.#event({
+          type: "m.reaction",
+          content: { "m.relates_to": { rel_type: "m.annotation", event_id: known } },
+        }),
+      ),
+      injected("a redaction of nothing", this.#event({ type: "m.room.redaction", content: {} })),
+      injected("a membership of nobody", this.#event({ type: "m.room.member", content: { membership: "join" } })),
       injected("an event that is a number", Math.random()),
       injected("an event that is a list", [randomUUID()]),
       injected("an event without a type", this.#event({ type: undefined })),
       injected("an event without an id", this.#event({ event_id: undefined })),
       injected("an event with an id that is a list", this.#event({ event_id: [1] })),
       injected("an event of nobody", this.#event({ sender: undefined })),
-      injected("an event with a content that is a text", this.#event({ content: "words" })),
     ];
   }
 

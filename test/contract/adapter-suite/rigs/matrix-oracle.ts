@@ -23,28 +23,30 @@ export function matrixOracle(side: MatrixSide): PlatformOracle {
   };
   const said = (event: RoomEvent): boolean =>
     event.type === "m.room.message" && event.sender === speaker.userId && !isRedacted(event);
+  const messages = async (target: Target): Promise<readonly ShownMessage[]> => {
+    const roomId = target.conversation.channel.id;
+    const [events, highlights] = [await log.events(roomId), await highlightsOf(roomId)];
+    const own = events.filter(said);
+    const edits = own.filter((event) => relationOf(event).rel_type === "m.replace");
+    return await Promise.all(
+      own
+        .filter((event) => !edits.includes(event) && threadOf(event) === target.conversation.thread?.id)
+        .map(async (event) => {
+          const changes = edits.filter((edit) => relationOf(edit).event_id === event.event_id);
+          return await shownMessage(log, event, changes, highlights);
+        }),
+    );
+  };
   return {
-    messages: async (target) => {
-      const roomId = target.conversation.channel.id;
-      const [events, highlights] = [await log.events(roomId), await highlightsOf(roomId)];
-      const own = events.filter(said);
-      const edits = own.filter((event) => relationOf(event).rel_type === "m.replace");
-      return await Promise.all(
-        own
-          .filter((event) => !edits.includes(event) && threadOf(event) === target.conversation.thread?.id)
-          .map(async (event) => {
-            const changes = edits.filter((edit) => relationOf(edit).event_id === event.event_id);
-            return await shownMessage(log, event, changes, highlights);
-          }),
-      );
-    },
+    messages,
     reactions: async (target, messageId) =>
       (await log.events(target.conversation.channel.id)).flatMap((event) => {
         const { event_id: about, key = "" } = relationOf(event);
         const counts = event.type === "m.reaction" && event.sender === speaker.userId && !isRedacted(event);
         return counts && about === messageId ? [key] : [];
       }),
-    status: async (target) => await statusIn(side, target),
+    // A status is a notice of its own until the answer takes its place.
+    status: async (target) => (await messages(target)).at(-1)?.content,
     privateAnswers: () => Promise.reject(new Error("in Matrix nothing is shown to one person alone")),
     earlyWrites: () => proxy.log.early().length,
   };
@@ -67,12 +69,6 @@ async function shownMessage(
     unfurled: previewedLinks(newest as object),
     ...(content.url === undefined ? {} : { file: await log.media(content.url) }),
   };
-}
-
-/** The line that is being worked on, which is a notice of its own, or else that somebody types. */
-async function statusIn({ log, speaker }: MatrixSide, target: Target): Promise<string | undefined> {
-  const isTyping = (await log.typing(target.conversation.channel.id)).includes(speaker.userId);
-  return isTyping ? "" : undefined;
 }
 
 function threadOf(event: RoomEvent): string | undefined {

@@ -34,9 +34,11 @@ export function readableText(html: string): string {
   return textOf(unified().use(rehypeParse, { fragment: true }).parse(html), undefined).trim();
 }
 
-function textOf(node: Node, parent: Node | undefined): string {
-  if (node.type === "text") return node.value ?? "";
-  const inner = (node.children ?? []).map((child) => textOf(child, node)).join("");
+function textOf(node: Node, parent: Node | undefined, asWritten = false): string {
+  // Line ends between blocks are how the HTML is written, and nothing that is shown.
+  if (node.type === "text")
+    return !asWritten && node.value?.trim() === "" ? node.value.replaceAll("\n", "") : (node.value ?? "");
+  const inner = (node.children ?? []).map((child) => textOf(child, node, asWritten || node.tagName === "pre")).join("");
   switch (node.tagName) {
     case "br":
     case "hr":

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { type FastifyInstance, fastify } from "fastify";
 import type { MatrixAdapterConfig } from "../../../../adapters/matrix/index.ts";
 import type { ChatAdapter, Target } from "../../../../src/contracts/adapter.ts";
@@ -15,7 +16,7 @@ import { type MatrixSide, ORGANIZATION } from "./matrix-side.ts";
 import { type MatrixStage, puppetOf, startMatrixStage } from "./matrix-stage.ts";
 
 const DAWDLE_MS = 40;
-const CALL_TIMEOUT_MS = 1_500;
+const CALL_TIMEOUT_MS = 5_000;
 
 export interface MatrixHarnessOptions {
   readonly create: (config: MatrixAdapterConfig) => ChatAdapter;
@@ -49,7 +50,7 @@ const KEYS: AdapterHarness["keys"] = {
   channel_renamed: '["{installation}","renamed","*"]',
   channel_archived: '["{installation}","archived","*"]',
   command_invoked: '["{installation}","command","*"]',
-  action_submitted: '["{installation}","action","*"]',
+  action_submitted: '["{installation}","reaction","*"]',
 };
 
 const PUSH_SKIPS: readonly Skip[] = [
@@ -328,7 +329,10 @@ async function fail(side: MatrixSide, mode: FailureMode, target: Target): Promis
     void proxy.strike({ ...fault, match: { path: CALLS.send, roomId } } as Fault); // one fault with its match
   switch (mode) {
     case "unreachable":
-      return await proxy.goOffline();
+      await proxy.goOffline();
+      // The adapter's idle connections have to notice.
+      await pause(50);
+      return;
     case "rate_limited":
       return strike({ kind: "rate_limited", retryAfterMs: RATE_LIMIT_PAUSE_MS } as Fault);
     case "refused_token":

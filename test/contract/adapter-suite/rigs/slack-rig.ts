@@ -6,6 +6,7 @@ import type { ChatAdapter, Target } from "../../../../src/contracts/adapter.ts";
 import type { EventKind } from "../../../../src/envelope/envelope.ts";
 import { createSlackStandIn, type SlackStandIn, type SmallWorkspace } from "../../../support/slack/index.ts";
 import type { AdapterHarness, AdapterRig, Breaker, FailureMode, MutantTools } from "../harness.ts";
+import { RATE_LIMIT_PAUSE_MS } from "../harness.ts";
 import { type RecordingSink, recordingSink } from "../recording-sink.ts";
 import { SlackMadeUp } from "./slack-made-up.ts";
 import { slackOracle } from "./slack-oracle.ts";
@@ -225,7 +226,7 @@ async function fail(side: SlackSide, mode: FailureMode, target: Target): Promise
       await pause(50);
       return;
     case "rate_limited":
-      return strike({ kind: "rate_limited", retryAfterSeconds: 1 });
+      return strike({ kind: "rate_limited", retryAfterSeconds: RATE_LIMIT_PAUSE_MS / 1_000 });
     case "refused_token":
       return slack.gestures.revokeTokens(workspace.team.id);
     case "forbidden":

@@ -1,14 +1,17 @@
 import { AssertionError } from "node:assert";
 import { readFile } from "node:fs/promises";
 import { afterAll, describe, expect, it } from "vitest";
+import { createDiscordAdapter } from "../../adapters/discord/index.ts";
 import { createSlackAdapter } from "../../adapters/slack/index.ts";
 import { createWebAdapter } from "../../adapters/web/index.ts";
 import { ADAPTER_CHECKS } from "./adapter-suite/all-checks.ts";
 import type { AdapterHarness, Breaker } from "./adapter-suite/harness.ts";
+import { discordHarness } from "./adapter-suite/rigs/discord-rig.ts";
 import { slackHarness } from "./adapter-suite/rigs/slack-rig.ts";
 import { webHarness } from "./adapter-suite/rigs/web-rig.ts";
 import { checksFor, runCheck } from "./adapter-suite/suite.ts";
 import { ADAPTER_MUTANTS } from "./mutants/adapters/index.ts";
+import type { AdapterMutant } from "./mutants/adapters/mutant.ts";
 
 const CHECK_IDS = [...new Set(ADAPTER_CHECKS.map((check) => check.id))].sort();
 
@@ -24,6 +27,16 @@ async function complaintOf(harness: AdapterHarness, id: string): Promise<string 
     }
   }
   return undefined;
+}
+
+/** The suite has something against each of these mutants, on a platform whose rigs share nothing. */
+function failEach(mutants: readonly AdapterMutant[], harnessFor: (breaker: Breaker) => AdapterHarness): void {
+  for (const { name, breaks, breaker } of mutants) {
+    const concurrent = !ADAPTER_CHECKS.some((check) => check.id === breaks && check.alone === true);
+    it(`${name}, on ${breaks}`, { timeout: 60_000, concurrent }, async () => {
+      expect(await complaintOf(harnessFor(breaker), breaks)).toEqual(expect.any(String));
+    });
+  }
 }
 
 describe("the adapter suite", () => {
@@ -42,6 +55,7 @@ describe("the adapter suite", () => {
     slackHarness({ create: createSlackAdapter, transport: "http" }),
     slackHarness({ create: createSlackAdapter, transport: "socket" }),
     webHarness({ create: createWebAdapter, backend: "pglite" }),
+    discordHarness({ create: createDiscordAdapter }),
   ])("puts $name to every obligation but those that it skips, with reason and link", (harness) => {
     const put = new Set(checksFor(harness).map((check) => check.id));
     const skipped = harness.skips.map((skip) => skip.id);
@@ -54,13 +68,17 @@ describe("the adapter suite", () => {
 });
 
 describe("on Slack, the adapter suite fails an adapter that", () => {
-  for (const { name, breaks, breaker } of ADAPTER_MUTANTS.filter((mutant) => mutant.notOnSlack !== true)) {
-    const concurrent = !ADAPTER_CHECKS.some((check) => check.id === breaks && check.alone === true);
-    it(`${name}, on ${breaks}`, { timeout: 60_000, concurrent }, async () => {
-      const harness = slackHarness({ create: createSlackAdapter, transport: "http", breaker });
-      expect(await complaintOf(harness, breaks)).toEqual(expect.any(String));
-    });
-  }
+  failEach(
+    ADAPTER_MUTANTS.filter((mutant) => mutant.notOnSlack !== true && mutant.onDiscordAlone !== true),
+    (breaker) => slackHarness({ create: createSlackAdapter, transport: "http", breaker }),
+  );
+});
+
+describe("on Discord, the adapter suite fails an adapter that", () => {
+  failEach(
+    ADAPTER_MUTANTS.filter((mutant) => mutant.onSlackAlone !== true || mutant.onDiscordToo === true),
+    (breaker) => discordHarness({ create: createDiscordAdapter, breaker }),
+  );
 });
 
 describe("in the web room, the adapter suite fails an adapter that", () => {
@@ -73,7 +91,7 @@ describe("in the web room, the adapter suite fails an adapter that", () => {
   });
   afterAll(() => harness.close());
 
-  it.each(ADAPTER_MUTANTS.filter((mutant) => mutant.onSlackAlone !== true))(
+  it.each(ADAPTER_MUTANTS.filter((mutant) => mutant.onSlackAlone !== true && mutant.onDiscordAlone !== true))(
     "$name, on $breaks",
     { timeout: 60_000 },
     async ({ breaker, breaks }) => {

@@ -93,6 +93,7 @@ export const inboundMutants: readonly AdapterMutant[] = [
     name: "drops what it is told of members",
     breaks: "AD-PARSE-01",
     onSlackAlone: true,
+    onDiscordToo: true,
     breaker: (real) =>
       withSink(real, (sink) => ({
         ingest: (envelope) =>
@@ -121,6 +122,7 @@ export const inboundMutants: readonly AdapterMutant[] = [
     name: "ignores events without a reason",
     breaks: "AD-PARSE-02",
     onSlackAlone: true,
+    onDiscordToo: true,
     breaker: (real) => withSink(real, (sink) => ({ ignored: (event) => sink.ignored({ ...event, reason: "" }) })),
   },
   {
@@ -156,6 +158,7 @@ export const inboundMutants: readonly AdapterMutant[] = [
     name: "takes other bots for people",
     breaks: "AD-PARSE-04",
     onSlackAlone: true,
+    onDiscordToo: true,
     breaker: (real) =>
       withEnvelope(real, (envelope) =>
         envelope.sender.kind === "bot" && envelope.sender.self !== true
@@ -180,6 +183,7 @@ export const inboundMutants: readonly AdapterMutant[] = [
     name: "names the edit instead of the message that it changes",
     breaks: "AD-PARSE-05",
     onSlackAlone: true,
+    onDiscordToo: true,
     breaker: (real) =>
       withEnvelope(real, (envelope) =>
         envelope.kind === "message_deleted" ? { ...envelope, body: { messageId: envelope.platformOrder } } : envelope,

@@ -1,3 +1,4 @@
+import { discordMutants } from "./discord-mutants.ts";
 import { inboundMutants } from "./inbound-mutants.ts";
 import { lifeMutants } from "./life-mutants.ts";
 import type { AdapterMutant } from "./mutant.ts";
@@ -9,4 +10,5 @@ export const ADAPTER_MUTANTS: readonly AdapterMutant[] = [
   ...restartMutants,
   ...inboundMutants,
   ...outboundMutants,
+  ...discordMutants,
 ];

@@ -15,6 +15,7 @@ export const lifeMutants: readonly AdapterMutant[] = [
     name: "calls the platform as soon as it is made",
     breaks: "AD-LIFE-01",
     onSlackAlone: true,
+    onDiscordToo: true,
     breaker: (real, { writeDirectly }) => {
       // The platform refuses; that it was asked is the fault.
       writeDirectly(NOWHERE, "hello").catch(() => undefined);
@@ -62,6 +63,7 @@ export const lifeMutants: readonly AdapterMutant[] = [
     name: "does not close anything when it is stopped",
     breaks: "AD-LIFE-03",
     onSlackAlone: true,
+    onDiscordToo: true,
     breaker: (real) => variantOf(real, { stop: async () => undefined }),
   },
   {

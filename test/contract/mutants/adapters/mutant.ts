@@ -9,6 +9,10 @@ export interface AdapterMutant {
   readonly breaks: string;
   /** True when it breaks what Slack's adapter alone does (its wire format, its limits, other bots), or is soon noticed there alone. */
   readonly onSlackAlone?: true;
+  /** True when, besides Slack's, Discord's adapter does it too. */
+  readonly onDiscordToo?: true;
+  /** True when it breaks what Discord's adapter alone does. */
+  readonly onDiscordAlone?: true;
   /** True when it breaks what Slack's adapter does not have to do. */
   readonly notOnSlack?: true;
   readonly breaker: Breaker;

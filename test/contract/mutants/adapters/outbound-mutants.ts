@@ -30,6 +30,7 @@ export const outboundMutants: readonly AdapterMutant[] = [
     name: "sends again by itself when there was no answer",
     breaks: "AD-SEND-03",
     onSlackAlone: true,
+    onDiscordToo: true,
     breaker: (real) =>
       withSend(real, async (post, send) => {
         try {
@@ -57,6 +58,7 @@ export const outboundMutants: readonly AdapterMutant[] = [
     name: "finds nothing again in the platform's record",
     breaks: "AD-SEND-03",
     onSlackAlone: true,
+    onDiscordToo: true,
     breaker: (real) => variantOf(real, { reconcile: async () => ({ absent: true }) }),
   },
   {
@@ -176,6 +178,7 @@ export const outboundMutants: readonly AdapterMutant[] = [
     name: "does not wait as long as it was asked to",
     breaks: "AD-ERR-02",
     onSlackAlone: true,
+    onDiscordToo: true,
     breaker: (real, { writeDirectly }) => {
       let limited = false;
       return withSend(real, async (post, send) => {

@@ -10,7 +10,7 @@ export const restartMutants: readonly AdapterMutant[] = [
       withSink(real, (sink) => ({
         ingest: async (envelope) => {
           // The event is on its way; that it arrives is nobody's business any more.
-          pause(30)
+          pause(400)
             .then(() => sink.ingest(envelope))
             .catch(() => undefined);
           return { eventId: "soon", duplicate: false };

@@ -188,13 +188,13 @@ export class Gateway {
   /**
    * What became of a dispatch: the client says by heartbeats, for which it is asked (op 1), how far it has come.
    *
-   * `acknowledged` once it names this dispatch or a later one; `refused` once it has lost the connection without having done so, or
-   * when `isFailed` says so and a heartbeat that was asked for afterwards still names an earlier one.
+   * `acknowledged` once it names this dispatch or a later one; `refused` once it has lost the connection without having done so, when
+   * `isFailed` says so and a heartbeat that was asked for afterwards still names an earlier one, and after `timeoutMs`.
    */
   async answerTo(
     dispatch: DispatchRecord,
     isFailed: () => boolean,
-    timeoutMs = 10_000,
+    timeoutMs = 8_000,
   ): Promise<"acknowledged" | "refused"> {
     const deadlineMs = performance.now() + timeoutMs;
     const session = this.#sessions.get(dispatch.sessionId);
@@ -211,7 +211,7 @@ export class Gateway {
         await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
       if (failed && session.position < dispatch.seq) return "refused";
     }
-    throw new Error(`the app did not say what became of ${dispatch.type}`);
+    return "refused";
   }
 
   /** Asks clients to reconnect and resume (op 7). */

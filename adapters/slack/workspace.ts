@@ -47,6 +47,8 @@ export class Workspace {
   lastEventAtMs: number | undefined;
   /** Why Slack refused the token; set with the first refusal, before the ledger knows, so that no further call uses it. */
   refused: string | undefined;
+  /** Its token reached its end and another one is being asked for: calls wait instead of failing for good. */
+  awaitsToken = false;
   /** Cleared when Slack says that the workspace did not grant chat:write.customize. */
   canCustomize: boolean;
   /** Cleared when Slack says that streams do not exist here (GovSlack). */
@@ -172,6 +174,11 @@ export class Workspace {
 
   #requireActive(): void {
     if (this.isUsable) return;
+    if (this.awaitsToken && this.record.status === "active")
+      throw new ParleyError("PLATFORM_UNAVAILABLE", {
+        detail: "the token reached its end and is being refreshed",
+        delivery: "not_sent",
+      });
     throw new ParleyError("PLATFORM_UNAUTHORIZED", {
       detail: this.refused ?? `the Slack installation is ${this.record.status}`,
       facts: { installationId: this.installationId },

@@ -82,9 +82,11 @@ export class Workspaces {
   async #lookAgain(): Promise<void> {
     try {
       await this.#reload();
-      for (const workspace of this.list())
-        if (workspace.refused !== undefined && workspace.record.status === "active")
-          await this.#pause(workspace, workspace.refused);
+      for (const workspace of this.list()) {
+        if (workspace.refused === undefined || workspace.record.status !== "active") continue;
+        if (workspace.awaitsToken) await this.#rotation.refresh(workspace);
+        else await this.#pause(workspace, workspace.refused);
+      }
       await this.#rotation.refreshDue(this.list());
     } catch (error) {
       this.#log("installations could not be read again", error);
@@ -225,7 +227,10 @@ export class Workspaces {
       workspace.lastEventAtMs = known.lastEventAtMs;
       // Installed again with the same token: Slack may have brought it back to life.
       const again = known.record.status !== "active" && record.status === "active";
-      if (known.token === workspace.token && !again) workspace.refused = known.refused;
+      if (known.token === workspace.token && !again) {
+        workspace.refused = known.refused;
+        workspace.awaitsToken = known.awaitsToken;
+      }
     }
     if (record.status === "removed") {
       this.#byInstallation.delete(record.installationId);
@@ -262,9 +267,10 @@ export class Workspaces {
     };
     try {
       await this.#reload();
-      if (!replaced() && slackErrorName(fault) === "token_expired" && endsWithin(workspace, Number.POSITIVE_INFINITY))
-        await this.#rotation.refresh(workspace);
-      if (replaced()) return true;
+      workspace.awaitsToken ||=
+        slackErrorName(fault) === "token_expired" && endsWithin(workspace, Number.POSITIVE_INFINITY);
+      if (!replaced() && workspace.awaitsToken) await this.#rotation.refresh(workspace);
+      if (replaced() || workspace.awaitsToken) return true;
       await this.#pause(workspace, fault.detail ?? fault.code);
     } catch (error) {
       this.#log("slack refused the token, and the installation could not be paused yet", error);

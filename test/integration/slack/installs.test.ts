@@ -118,6 +118,21 @@ describe("tokens that expire", () => {
     expect(bench.slack.log.posts({ by: "app" })).toHaveLength(6 - failures.length);
   });
 
+  test("that ended unseen keep calls waiting while Slack cannot exchange them, and nothing is paused", async () => {
+    const id = await rotating(43_200);
+    bench.slack.gestures.expireToken(bench.workspace.team.id);
+    bench.slack.faults.add({ kind: "status_before", method: "oauth.v2.access", times: 1 });
+    for (const n of [1, 2, 3])
+      expect(await failureOf(bench.adapter.send(bench.post(`${n}`, { idempotencyKey: `k${n}` })))).toMatchObject({
+        code: "PLATFORM_UNAVAILABLE",
+        delivery: "not_sent",
+      });
+    expect(bench.slack.requests.count("chat.postMessage")).toBe(1);
+    expect(bench.sink.rows.get(id)?.status).toBe("active");
+    await vi.waitUntil(() => bench.adapter.health()[0]?.state === "connected", { timeout: 25_000, interval: 200 });
+    await bench.adapter.send(bench.post("hello"));
+  }, 40_000);
+
   test("that were exchanged while the ledger was away are stored when it is back", async () => {
     const id = await rotating(1_800);
     const first = bench.sink.rows.get(id);

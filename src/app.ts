@@ -7,6 +7,8 @@ import { createGuideAgent } from "../agents/guide/index.ts";
 import { createModelWriter, ModelConfig } from "../agents/model/index.ts";
 import { createConnector, findConnectorFaults, secretFieldsOf } from "../agents/registry.ts";
 import { generateWebhookSecret } from "../agents/webhook/index.ts";
+import { createFileAddresses } from "./access/file-addresses.ts";
+import { createFileReader } from "./access/turn-files.ts";
 import { listen } from "./api/listen.ts";
 import { createOperatorAccess } from "./api/operator-access.ts";
 import { createPrometheusMetrics } from "./api/prometheus-metrics.ts";
@@ -25,6 +27,7 @@ import type { Database } from "./ledger/connection/database.ts";
 import { migrate } from "./ledger/connection/migrate.ts";
 import { openDatabase } from "./ledger/connection/open-database.ts";
 import { createInstallationStore } from "./ledger/installations.ts";
+import { createRetention } from "./ledger/retention-loop.ts";
 import { createIdSource } from "./ledger/row-ids.ts";
 import { createSecretBox } from "./ledger/secret-box.ts";
 import { createWebRoomStore } from "./ledger/web/index.ts";
@@ -101,6 +104,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     ]);
     const box = createSecretBox(deriveKey(config.secretKey, "ledger secrets"));
     const replyTokens = createReplyTokens(deriveKey(config.secretKey, "reply addresses"));
+    const fileAddresses = createFileAddresses(deriveKey(config.secretKey, "file addresses"));
     const bell = await createDoorbell({
       database,
       logger,
@@ -179,6 +183,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       installations: createInstallationStore(database, box, logger),
       adapterState: (owner) => createAdapterStateStore({ database, box, owner, logger }),
       replyUrl: (turnId) => `${state.url}/api/replies/${replyTokens.mint(turnId)}`,
+      files: { addresses: fileAddresses, baseUrl: () => state.url },
       loopLimits: {
         ...DEFAULT_LOOP_LIMITS,
         maxHops: config.pipeline.maxHops,
@@ -203,6 +208,9 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       cancelRunning: pipeline.cancelRunning,
     });
     operationsHolder.operations = operations;
+    const retention = createRetention({ database, days: config.retention.days, logger });
+    closers.push(() => retention.stop());
+    if (roles.worker) retention.start();
 
     const operator = createOperatorAccess({ dataFolder: config.dataFolder, token: config.operatorToken });
     const signInLink = (): Promise<string> =>
@@ -220,6 +228,13 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
             adapter.mount === undefined ? [] : [adapter.mount.bind(adapter)],
           )
         : [],
+      readFile: createFileReader({
+        addresses: fileAddresses,
+        media: (platform) => adapters.get(platform)?.features.media,
+        isTurnOpen: async (turnId) =>
+          (await database.query({ text: "select 1 from turns where id = $1 and finished_at is null" }, [turnId]))
+            .length > 0,
+      }),
       pageFolder: fileURLToPath(new URL("./console/dist", import.meta.url)),
       isStarting: () => !state.started,
       isDraining: () => state.draining,

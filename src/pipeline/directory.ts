@@ -1,3 +1,4 @@
+import { compileLinearPattern, type LinearPattern } from "../access/linear-pattern.ts";
 import type { AgentIdentity } from "../contracts/adapter.ts";
 import type { AgentDefinition } from "../contracts/agent-definition.ts";
 import type { AgentView } from "../contracts/operations.ts";
@@ -11,7 +12,7 @@ export interface DirectoryAgent {
   readonly handle: string;
   readonly status: AgentView["status"];
   readonly definition: AgentDefinition;
-  readonly subscriptions: readonly { readonly expression: RegExp; readonly channels: readonly string[] }[];
+  readonly subscriptions: readonly { readonly expression: LinearPattern; readonly channels: readonly string[] }[];
   readonly identity: AgentIdentity;
   readonly row: AgentRow;
 }
@@ -74,10 +75,14 @@ function toDirectoryAgent(row: AgentRow): DirectoryAgent {
     handle: definition.handle,
     status: row.status,
     definition,
-    subscriptions: definition.subscriptions.map(({ pattern, channels }) => ({
-      expression: new RegExp(pattern, "iu"),
-      channels,
-    })),
+    subscriptions: definition.subscriptions.flatMap(({ pattern, channels }) => {
+      try {
+        return [{ expression: compileLinearPattern(pattern), channels }];
+      } catch {
+        // Stored before patterns were checked as they are now: it hears nothing, and everything else of the agent works.
+        return [];
+      }
+    }),
     identity: {
       agentId: row.id,
       handle: definition.handle,

@@ -1,3 +1,5 @@
+import type { FileAddresses } from "../access/file-addresses.ts";
+import { createTurnFiles } from "../access/turn-files.ts";
 import type { ChatAdapter } from "../contracts/adapter.ts";
 import type { AdapterSink, AgentMention, InstallationStore } from "../contracts/adapter-sink.ts";
 import type { AdapterStateStore } from "../contracts/adapter-state.ts";
@@ -45,6 +47,8 @@ export interface PipelineOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly replyUrl: (turnId: string) => string;
+  /** Signed addresses of files, and where they lead; default: agents get no addresses and no bytes. */
+  readonly files: { readonly addresses: FileAddresses; readonly baseUrl: () => string };
   readonly roles: { readonly ingest: boolean; readonly worker: boolean; readonly delivery: boolean };
   readonly loopLimits: LoopLimits;
   readonly answerAgeMs: number;
@@ -128,8 +132,21 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     ends,
     adapter,
     connector: (agentId) => connectors.of(agentId),
-    tools: (turn) => createTurnTools(database, rosters, turn),
+    tools: (turn, given) => createTurnTools(database, rosters, turn, given),
     replyUrl: options.replyUrl,
+    files(turn, request, signal) {
+      const media = adapters.get(request.conversation.platform)?.features.media;
+      if (media === undefined) return undefined;
+      const { addresses, baseUrl } = options.files;
+      return createTurnFiles({
+        request,
+        installationId: turn.installationId,
+        media,
+        addresses,
+        baseUrl: baseUrl(),
+        signal,
+      });
+    },
     maxConcurrentTurns: options.maxConcurrentTurns,
     onEnd: () => drain.slotFreed(),
   });

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { TurnFiles, TurnRequest } from "../../contracts/connector.ts";
 import type { JsonValue } from "../../contracts/json.ts";
 import type { TurnTool } from "../../contracts/turn-tool.ts";
 import type { SqlRunner } from "../../ledger/connection/database.ts";
@@ -11,11 +12,21 @@ const ReadInput = z.strictObject({
   before: z.string().max(128).optional(),
 });
 
+const FileInput = z.strictObject({ name: z.string().min(1).max(512) });
+const MAX_FILE_TEXT_CHARS = 100_000;
+
 const NoInput = z.strictObject({});
 
-/** The tools of one turn: they read the conversation the turn is in, and nothing else whatever their input says. */
-export function createTurnTools(sql: SqlRunner, rosters: Rosters, turn: RunnableTurn): readonly TurnTool[] {
+/** The tools of one turn: they read the conversation the turn is in and the files of its messages, and nothing else whatever their input says. */
+export function createTurnTools(
+  sql: SqlRunner,
+  rosters: Rosters,
+  turn: RunnableTurn,
+  given: { readonly request: TurnRequest; readonly files: TurnFiles | undefined },
+): readonly TurnTool[] {
+  const { request, files } = given;
   return [
+    ...(files === undefined ? [] : [readFileTool(request, files)]),
     {
       name: "read_conversation",
       description:
@@ -55,4 +66,32 @@ export function createTurnTools(sql: SqlRunner, rosters: Rosters, turn: Runnable
       },
     },
   ];
+}
+
+function readFileTool(request: TurnRequest, files: TurnFiles): TurnTool {
+  return {
+    name: "read_file",
+    description: "Reads a text file that a message of this conversation shows, by its name.",
+    input: FileInput,
+    async execute(input) {
+      const { name } = FileInput.parse(input);
+      const blocks = [request.trigger, ...request.transcript.toReversed()].flatMap((message) => message.content);
+      const block = blocks.find((one) => one.type === "media" && (one.name === name || one.mediaId === name));
+      if (block?.type !== "media") return { error: "no message you were given shows a file of that name" };
+      const { bytes, mediaType } = await files.read(block.mediaId);
+      const text = textOf(bytes);
+      if (text === undefined) return { name, mediaType, sizeBytes: bytes.length, error: "it is no text file" };
+      return { name, mediaType, text: text.slice(0, MAX_FILE_TEXT_CHARS), cut: text.length > MAX_FILE_TEXT_CHARS };
+    },
+  };
+}
+
+/** Undefined for bytes that are no text. */
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return text.includes("\u0000") ? undefined : text;
+  } catch {
+    return undefined;
+  }
 }

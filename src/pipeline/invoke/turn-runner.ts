@@ -1,5 +1,5 @@
 import type { ChatAdapter, Target } from "../../contracts/adapter.ts";
-import type { AgentConnector, TranscriptMessage, TurnRequest } from "../../contracts/connector.ts";
+import type { AgentConnector, TranscriptMessage, TurnFiles, TurnRequest } from "../../contracts/connector.ts";
 import type { Logger } from "../../contracts/logger.ts";
 import type { Metrics } from "../../contracts/metrics.ts";
 import type { TurnTool } from "../../contracts/turn-tool.ts";
@@ -50,8 +50,13 @@ export interface TurnRunnerOptions {
   readonly ends: TurnEnds;
   readonly adapter: (platform: string) => ChatAdapter;
   readonly connector: (agentId: string) => AgentConnector;
-  readonly tools: (turn: RunnableTurn) => readonly TurnTool[];
+  readonly tools: (
+    turn: RunnableTurn,
+    given: { readonly request: TurnRequest; readonly files: TurnFiles | undefined },
+  ) => readonly TurnTool[];
   readonly replyUrl: (turnId: string) => string;
+  /** The files of a turn's messages; undefined where the platform's cannot be read. */
+  readonly files: (turn: RunnableTurn, request: TurnRequest, signal: AbortSignal) => TurnFiles | undefined;
   readonly maxConcurrentTurns: number;
   /** Called when a turn has left its slot. */
   readonly onEnd: () => void;
@@ -126,6 +131,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       signal: controller.signal,
     });
     active.preview = turn.hasPreview ? undefined : preview;
+    const files = options.files(turn, request, controller.signal);
     try {
       return await invokeAgent({
         connector,
@@ -135,7 +141,8 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
           signal: controller.signal,
           steering: active.steering.messages,
           replyUrl: () => options.replyUrl(turn.turnId),
-          tools: options.tools(turn),
+          tools: options.tools(turn, { request, files }),
+          ...(files === undefined ? {} : { files }),
           logger,
         },
         deadlineMs: Math.max(1, turn.deadlineAt.getTime() - Date.now()),

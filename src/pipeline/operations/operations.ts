@@ -100,6 +100,11 @@ export function createOperations(options: OperationsOptions): Operations {
       return { deliveryIds };
     },
     async stop({ organizationId, conversationId, requestedBy }) {
+      const known = await database.query(
+        { name: "conversation_exists", text: "select 1 from conversations where id = $1 and organization_id = $2" },
+        [conversationId, organizationId],
+      );
+      if (known.length === 0) throw new ParleyError("NOT_FOUND", { detail: "there is no such conversation" });
       const ids = await stopConversation(
         database,
         organizationId,

@@ -22,10 +22,17 @@ export function answerCommand(
     }
     default:
       return [
+        // Adapters hand what is no command in as a call for help, with what was typed.
+        ...(envelope.body.text === "" ? [] : [`There is no command \`${plainWord(envelope.body.text)}\`.`]),
         "`ask @agent your question`: asks an agent",
         "`agents`: lists the agents",
         "`stop`: stops the agents at work here",
         "`help`: shows this",
       ].join("\n");
   }
+}
+
+/** The first word of what was typed, short and without what would end the code span it stands in. */
+function plainWord(text: string): string {
+  return (/^\S+/u.exec(text)?.[0] ?? "").replaceAll("`", "").slice(0, 40);
 }

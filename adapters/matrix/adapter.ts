@@ -21,7 +21,7 @@ import type { MatrixConfig } from "./config.ts";
 import type { OpenCrypto } from "./crypto-port.ts";
 import { matrixFeatures } from "./features.ts";
 import { matrixLosses } from "./gaps.ts";
-import { SPLIT_CHARS } from "./markup.ts";
+import { MAX_TEXT_CHARS } from "./markup.ts";
 import { Outbound } from "./outbound.ts";
 import { EDIT_INTERVAL_MS, FAST_EDIT_INTERVAL_MS } from "./rate-rules.ts";
 import { mountTransactions } from "./receiver-transactions.ts";
@@ -44,7 +44,7 @@ export class MatrixAdapter implements ChatAdapter {
     this.#openCrypto = openCrypto;
     const paced = config.pacing ?? config.appServiceToken === undefined;
     this.limits = {
-      maxTextChars: SPLIT_CHARS,
+      maxTextChars: MAX_TEXT_CHARS,
       minEditIntervalMs: paced ? EDIT_INTERVAL_MS : FAST_EDIT_INTERVAL_MS,
       maxUploadBytes: MAX_ARTIFACT_BYTES,
     };

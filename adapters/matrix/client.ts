@@ -53,7 +53,10 @@ export class HomeserverClient {
       accessToken: options.accessToken,
       useAuthorizationHeader: true,
       onlyData: true,
-      fetchFn: options.connections.fetch,
+      fetchFn: (resource: Parameters<typeof globalThis.fetch>[0], init?: RequestInit) =>
+        options.connections.fetch(resource, init).catch((cause: unknown) => {
+          throw passedThrough(cause);
+        }),
     });
   }
 
@@ -112,14 +115,26 @@ export class HomeserverClient {
     run: (signal: AbortSignal) => Promise<Answer>,
   ): Promise<Answer> {
     if (call.signal?.aborted) throw cancelled();
-    const deadline = AbortSignal.timeout(call.timeoutMs ?? this.#options.timeoutMs);
-    const signal = call.signal === undefined ? deadline : AbortSignal.any([deadline, call.signal]);
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), call.timeoutMs ?? this.#options.timeoutMs);
+    const onAbort = (): void => deadline.abort();
+    call.signal?.addEventListener("abort", onAbort, { once: true });
     try {
-      return await run(signal);
+      return await run(deadline.signal);
     } catch (error) {
       throw translated(call.label, error);
+    } finally {
+      clearTimeout(timer);
+      call.signal?.removeEventListener("abort", onAbort);
     }
   }
+}
+
+/** The SDK keeps nothing of a failed request but its message, unless it is called an abort. */
+function passedThrough(cause: unknown): Error {
+  const error = new Error("the request failed", { cause });
+  error.name = "AbortError";
+  return error;
 }
 
 /** A path with its parts encoded: `path("rooms", roomId, "messages")`. */
@@ -145,6 +160,7 @@ function errcodeIn(bytes: Uint8Array): string | undefined {
 
 function translated(label: string, error: unknown): Error {
   if (error instanceof ParleyError) return error;
+  if (error instanceof Error && error.name === "AbortError" && error.cause instanceof ParleyError) return error.cause;
   if (!(error instanceof Error)) return transportError(label, error);
   if (error instanceof MatrixError)
     return refusalError(label, {

@@ -5,7 +5,6 @@ import { type MatrixAdapterConfig, MatrixConfig } from "./config.ts";
 import type { OpenCrypto } from "./crypto-port.ts";
 
 export type { MatrixAdapterConfig } from "./config.ts";
-export { createRecoveryKey } from "./crypto/client-recovery-key.ts";
 
 /** Loaded when an account first needs it: the crypto module is large, and most accounts have no use for it. */
 const openCrypto: OpenCrypto = async (options) => (await import("./crypto/client-device.ts")).openCryptoDevice(options);
@@ -44,7 +43,7 @@ function missingCredentials(config: MatrixConfig): string[] {
     faults.push("matrix.encryption: only a bot account can take part in encrypted rooms");
   if (config.encryption && config.recoveryKey === undefined)
     faults.push(
-      'matrix.recoveryKey: encrypted rooms need the account\'s recovery key (MATRIX_RECOVERY_KEY); "parley matrix recovery-key" makes one for an account that has none',
+      'matrix.encryption.recoveryKey: encrypted rooms need the account\'s recovery key (MATRIX_RECOVERY_KEY); "parley matrix recovery-key" makes one for an account that has none',
     );
   return faults;
 }

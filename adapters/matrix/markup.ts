@@ -8,7 +8,9 @@ import { splitMarkdown } from "../shared/markdown-split.ts";
 import { parseMarkdown } from "../shared/markdown-tree.ts";
 
 /** Where texts are cut: an event ends at 65,536 bytes, but what people read in one piece is far shorter. */
-export const SPLIT_CHARS = 12_000;
+export const SPLIT_CHARS = 11_000;
+/** Longest text of one message; what is put together of several pieces stays below it. */
+export const MAX_TEXT_CHARS = 12_000;
 /**
  * Most bytes of one message's content as JSON. An event may have 65,536; encryption adds a third, and the event's own envelope
  * some 3 KB. https://spec.matrix.org/v1.19/client-server-api/#size-limits

@@ -1,16 +1,17 @@
 import type { RenderContext, RenderedPost } from "../../src/contracts/adapter.ts";
 import { partToText, type ReplyPart } from "../../src/envelope/reply.ts";
 import { boundMarkdown } from "../shared/markdown-bound.ts";
-import { taskLines } from "../shared/part-lines.ts";
+import { foldTools, taskLines } from "../shared/part-lines.ts";
 import { prepareReply, type ReplyLimits } from "../shared/prepared-reply.ts";
 import { type ReplySection, sectionsOf } from "../shared/reply-sections.ts";
-import { cutPlace } from "../shared/text-cut.ts";
+import { cutPieces, cutPlace } from "../shared/text-cut.ts";
 import { type Ask, type AskField, approvalAsk, askCode, inputAsk } from "./ask.ts";
 import {
   contentBytes,
   escapeHtml,
   inertText,
   MAX_CONTENT_BYTES,
+  MAX_TEXT_CHARS,
   type MarkupOptions,
   type MatrixText,
   SPLIT_CHARS,
@@ -21,6 +22,15 @@ import { foldedTools } from "./tool-details.ts";
 
 /** Beyond about eight posts a conversation is flooded: such a text goes as a file. */
 export const REPLY_LIMITS: ReplyLimits = { maxPostedChars: 8 * SPLIT_CHARS };
+
+/** Longest piece of a line of plain words. */
+const MAX_LINE_CHARS = 4_000;
+/** What is shown where only plain text is read, when the agent itself says what that is. */
+const MAX_PLAIN_CHARS = 4_000;
+/** Most bytes of what a message says about its request; a form beyond it is answered in words. */
+const MAX_ASK_BYTES = 8_000;
+/** Choices of a field that are shown. */
+const MAX_SHOWN_CHOICES = 20;
 
 /**
  * Turns a reply into Matrix messages; pure.
@@ -37,7 +47,7 @@ export function renderReply(
   const markup: MarkupOptions = { mentionable: context.mentionable, linkHosts };
   for (const section of sectionsOf(prepareReply(parts, REPLY_LIMITS).parts)) {
     if (section.file !== undefined) packer.file(section.file, section.fallback);
-    else for (const shown of shownOf(section, markup)) packer.add(shown);
+    else for (const shown of withOwnPlainText(section, shownOf(section, markup))) packer.add(shown);
   }
   return packer.finish();
 }
@@ -48,6 +58,15 @@ interface Shown {
   readonly text: MatrixText;
   readonly fallback: string;
   readonly ask?: Ask;
+}
+
+/** What an agent wrote for those who see plain text alone takes the place of what would be made of its Markdown. */
+function withOwnPlainText(section: ReplySection, shown: readonly Shown[]): readonly Shown[] {
+  const [first, ...rest] = shown;
+  if (first === undefined || section.parts.every((part) => part.fallbackText === undefined)) return shown;
+  const plain = inertText(section.fallback);
+  const body = plain.length <= MAX_PLAIN_CHARS ? plain : `${plain.slice(0, cutPlace(plain, MAX_PLAIN_CHARS - 1))}…`;
+  return [{ ...first, text: { ...first.text, body } }, ...rest];
 }
 
 function shownOf(section: ReplySection, markup: MarkupOptions): Shown[] {
@@ -61,7 +80,7 @@ function shownOf(section: ReplySection, markup: MarkupOptions): Shown[] {
       return prose(part.markdown, fallback, "m.text", markup);
     case "tool_call":
     case "tool_result":
-      return [{ msgtype: "m.text", text: foldedTools(parts).text, fallback }];
+      return tools(parts, fallback);
     case "task_update":
       return lines(taskLines(parts), fallback);
     case "status":
@@ -73,8 +92,18 @@ function shownOf(section: ReplySection, markup: MarkupOptions): Shown[] {
     case "approval_request":
       return request(withSubject(part.prompt, part.subject), fallback, approvalAsk(part), markup);
     case "input_request":
-      return request(part.prompt, fallback, inputAsk(part), markup);
+      return form(part, fallback, markup);
   }
+}
+
+/** Tools whose names alone fill a message are a list without what they were given. */
+function tools(parts: readonly ReplyPart[], fallback: string): Shown[] {
+  const { text } = foldedTools(parts);
+  if (text !== undefined) return [{ msgtype: "m.text", text, fallback }];
+  return lines(
+    foldTools(parts).map(({ name, sign }) => `${sign} ${name}`),
+    fallback,
+  );
 }
 
 /** Pieces of a split text are their own fallback: the whole text under each of them would read as said several times. */
@@ -83,43 +112,43 @@ function prose(markdown: string, fallback: string, msgtype: Shown["msgtype"], ma
   return pieces.map((text) => ({ msgtype, text, fallback: pieces.length === 1 ? fallback : text.body }));
 }
 
-/** Lines of plain words; several are a list. Long ones go on in a message of their own. */
+/** Lines of plain words; several are a list. Those beyond one event go on in another. */
 function lines(words: readonly string[], fallback: string, msgtype: Shown["msgtype"] = "m.text"): Shown[] {
-  const shown: Shown[] = [];
-  let open: string[] = [];
-  const flush = (): void => {
-    if (open.length === 0) return;
-    const items = open.map((line) => escapeHtml(line).replaceAll("\n", "<br>"));
-    const html =
-      items.length === 1 ? `<p>${items[0]}</p>` : `<ul>${items.map((item) => `<li>${item}</li>`).join("")}</ul>`;
-    shown.push({
-      msgtype,
-      text: { body: open.join("\n"), html, mentions: [] },
-      fallback: words.length === open.length ? fallback : open.join("\n"),
-    });
-    open = [];
-  };
-  for (const word of words.flatMap((line) => cut(inertText(line)))) {
-    if (open.join("\n").length + word.length > SPLIT_CHARS) flush();
-    open.push(word);
+  const pieces = words.flatMap((line) => cutPieces(inertText(line), MAX_LINE_CHARS));
+  const groups: string[][] = [];
+  for (const piece of pieces) {
+    const open = groups.at(-1);
+    const grown = [...(open ?? []), piece];
+    if (
+      open === undefined ||
+      contentBytes(listText(grown)) > MAX_CONTENT_BYTES ||
+      grown.join("\n").length > SPLIT_CHARS
+    )
+      groups.push([piece]);
+    else open.push(piece);
   }
-  flush();
-  return shown;
+  return groups.map((group) => {
+    const text = listText(group);
+    return { msgtype, text, fallback: groups.length === 1 ? fallback : text.body };
+  });
 }
 
-function cut(line: string): string[] {
-  const pieces: string[] = [];
-  let rest = line;
-  while (rest.length > SPLIT_CHARS / 2) {
-    const at = cutPlace(rest, SPLIT_CHARS / 2);
-    pieces.push(rest.slice(0, at));
-    rest = rest.slice(at);
-  }
-  return [...pieces, rest];
+function listText(words: readonly string[]): MatrixText {
+  const items = words.map((line) => escapeHtml(line).replaceAll("\n", "<br>"));
+  const html =
+    items.length === 1 ? `<p>${items[0]}</p>` : `<ul>${items.map((item) => `<li>${item}</li>`).join("")}</ul>`;
+  return { body: words.join("\n"), html, mentions: [] };
 }
 
 function withSubject(prompt: string, subject: string | undefined): string {
   return subject === undefined ? prompt : `${prompt}\n\n${subject.replace(/^/gmu, "> ")}`;
+}
+
+/** A form that does not fit into the message that asks for it is put in words alone. */
+function form(part: Extract<ReplyPart, { type: "input_request" }>, fallback: string, markup: MarkupOptions): Shown[] {
+  const ask = inputAsk(part);
+  if (Buffer.byteLength(JSON.stringify(ask)) <= MAX_ASK_BYTES) return request(part.prompt, fallback, ask, markup);
+  return [...prose(part.prompt, fallback, "m.notice", markup), ...lines(inputLines(ask.fields), "", "m.notice")];
 }
 
 /** A question with how to answer it. What does not fit goes ahead in messages of its own; the last one is what people react to. */
@@ -167,7 +196,8 @@ function inputLines(fields: readonly AskField[]): string[] {
 
 function choices(field: AskField): string {
   if (field.kind === "boolean") return " (yes or no)";
-  return field.options.length === 0 ? "" : ` (${field.options.map((option) => option.label).join(", ")})`;
+  const shown = field.options.slice(0, MAX_SHOWN_CHOICES).map((option) => option.label);
+  return shown.length === 0 ? "" : ` (${shown.join(", ")}${field.options.length > shown.length ? ", …" : ""})`;
 }
 
 /** Packs what belongs together into as few events as their size allows, in order. */
@@ -177,9 +207,10 @@ class PostPacker {
 
   add(shown: Shown): void {
     const alone = shown.ask !== undefined || shown.msgtype === "m.notice";
-    const chars = this.#open.reduce((sum, one) => sum + one.text.body.length, 0);
+    const chars = this.#open.reduce((sum, one) => sum + one.text.body.length + 2, 0);
     const bytes = this.#open.reduce((sum, one) => sum + contentBytes(one.text), 0);
-    const full = chars + shown.text.body.length > SPLIT_CHARS || bytes + contentBytes(shown.text) > MAX_CONTENT_BYTES;
+    const full =
+      chars + shown.text.body.length > MAX_TEXT_CHARS || bytes + contentBytes(shown.text) > MAX_CONTENT_BYTES;
     if (alone || full || this.#open[0]?.msgtype === "m.notice") this.#flush();
     this.#open.push(shown);
     if (alone) this.#flush();

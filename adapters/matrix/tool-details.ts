@@ -1,14 +1,15 @@
 import type { ReplyPart } from "../../src/envelope/reply.ts";
 import { foldTools, toolLine } from "../shared/part-lines.ts";
 import { cutPlace } from "../shared/text-cut.ts";
-import { escapeHtml, inertText, type MatrixText } from "./markup.ts";
+import { contentBytes, escapeHtml, inertText, MAX_CONTENT_BYTES, type MatrixText } from "./markup.ts";
 
 /** What is shown of one tool's input or output, in UTF-16 code units, and of all tools of a message, in bytes of HTML. */
 const MAX_DETAIL_CHARS = 2_000;
 const MAX_DETAILS_BYTES = 24_000;
 
 export interface FoldedTools {
-  readonly text: MatrixText;
+  /** Undefined when the tools' names alone do not fit into one message. */
+  readonly text: MatrixText | undefined;
   /** Parts of which not everything is shown. */
   readonly shortened: ReadonlySet<ReplyPart>;
 }
@@ -37,8 +38,13 @@ export function foldedTools(parts: readonly ReplyPart[]): FoldedTools {
     const { name, sign } = tools[index] ?? { name: "", sign: "" };
     return `<p><strong>${escapeHtml(inertText(name))}</strong> ${sign}</p>${details.join("")}`;
   });
-  const unfolds = [...blocks.values()].some((details) => details.length > 0);
   const line = escapeHtml(summary);
+  const unfolds = [...blocks.values()].some((details) => details.length > 0);
   const html = unfolds ? `<details><summary>${line}</summary>${items.join("")}</details>` : `<p>${line}</p>`;
-  return { text: { body: summary, html, mentions: [] }, shortened };
+  const text: MatrixText = { body: summary, html, mentions: [] };
+  if (contentBytes(text) <= MAX_CONTENT_BYTES) return { text, shortened };
+  const detailed = parts.filter(
+    (part) => (part.type === "tool_call" && part.input) || (part.type === "tool_result" && part.output),
+  );
+  return { text: undefined, shortened: new Set(detailed) };
 }

@@ -69,8 +69,10 @@ function addressedBy(envelope: RoutableEnvelope, agent: DirectoryAgent, facts: R
   if (facts.targetAgent !== undefined) return undefined;
   if (mentions.bot && facts.participants.size === 0)
     return facts.defaultAgent === agent.agentId ? "mention" : undefined;
-  if (envelope.conversation.channel.agents?.length === 1) return "direct_message";
-  if (envelope.conversation.channel.kind === "direct" && facts.participants.size === 0) {
+  const { channel } = envelope.conversation;
+  // In a room with people, being its only agent is no reason to answer all that is said.
+  if (channel.kind === "direct" && channel.agents?.length === 1) return "direct_message";
+  if (channel.kind === "direct" && facts.participants.size === 0) {
     return facts.defaultAgent === agent.agentId ? "direct_message" : undefined;
   }
   if (facts.participants.has(agent.agentId)) return mentions.bot ? "mention" : "thread_participant";

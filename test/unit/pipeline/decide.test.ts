@@ -89,6 +89,7 @@ describe("who gets a turn", () => {
     ["no:not_addressed", said(), { targetAgent: "a_other", participants: new Set(["a_guide"]) }],
     ["turn:direct_message", said({ channel: { kind: "direct" } }), {}],
     ["turn:direct_message", said({ channel: { kind: "direct", agents: ["guide"] } }), { defaultAgent: "a_other" }],
+    ["no:not_addressed", said({ channel: { kind: "private", agents: ["guide"] } }), {}],
     ["no:not_addressed", said(), {}],
     ["no:channel_archived", said({ mentions: { agents: ["guide"] } }), { archived: true }],
     ["no:identity_not_in_channel", said({ mentions: { agents: ["guide"] } }), { identityInChannel: false }],

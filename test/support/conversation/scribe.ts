@@ -1,0 +1,69 @@
+import { defineAgent } from "../../../agents/function/index.ts";
+import type { ContentBlock } from "../../../src/envelope/content.ts";
+import type { ReplyPartInput } from "../../../src/envelope/reply.ts";
+
+const TOKEN = /\[#\w+\]/gu;
+/** More than any platform takes in one message. */
+export const LONG_LINES = 600;
+
+export function longLine(number: number): string {
+  return `Line ${String(number).padStart(4, "0")} of the whole story, which is told to its very end.`;
+}
+
+/**
+ * An agent that knows nothing of platforms: it says which question it answers and what it saw before it.
+ *
+ * `hold` makes it work until it is stopped, in its first attempt; `ask` makes it put a question of its own; `file` makes it hand over a
+ * file; `all` makes it tell more than any platform takes in one message.
+ */
+export default defineAgent(async function* (request, io) {
+  const { trigger, transcript } = request;
+  if (trigger.action !== undefined) {
+    const asked = transcript.find((message) => message.messageId === trigger.messageId);
+    yield `Heard ${trigger.action.actionId}=${trigger.action.value}, asked by ${asked?.sender.agent}.`;
+    return;
+  }
+  const words = trigger.text;
+  const [token = "nothing"] = words.match(TOKEN) ?? [];
+  if (/\bhold\b/u.test(words) && request.attempt === 1) {
+    await new Promise((resolve) => io.signal.addEventListener("abort", resolve, { once: true }));
+    return;
+  }
+  const before = transcript.flatMap((message) => message.text.match(TOKEN) ?? []);
+  yield `Answer to ${token} after ${before.length === 0 ? "nothing" : before.join(" ")}${filesOf(trigger.content)}.`;
+  if (/\bask\b/u.test(words)) yield question();
+  if (/\bfile\b/u.test(words)) yield file();
+  if (/\ball\b/u.test(words)) {
+    const lines = Array.from({ length: LONG_LINES }, (_, index) => longLine(index + 1));
+    yield `\n\n${lines.join("\n\n")}\n\nThe end.`;
+  }
+});
+
+function filesOf(content: readonly ContentBlock[]): string {
+  const files = content.flatMap((block) =>
+    block.type === "media" ? [`${block.name} (${block.kind}, ${block.sizeBytes} bytes)`] : [],
+  );
+  return files.length === 0 ? "" : ` with ${files.join(", ")}`;
+}
+
+function question(): ReplyPartInput {
+  return {
+    type: "approval_request",
+    approvalId: "deploy",
+    prompt: "Shall I deploy?",
+    options: [
+      { id: "yes", label: "Deploy", effect: "allow" },
+      { id: "no", label: "Leave it", effect: "deny" },
+    ],
+  };
+}
+
+function file(): ReplyPartInput {
+  return {
+    type: "artifact",
+    artifactId: "summary",
+    name: "summary.txt",
+    mediaType: "text/plain",
+    base64: Buffer.from("What was in the file, in short.").toString("base64"),
+  };
+}

@@ -1,0 +1,50 @@
+import type { ShownPost } from "./chat-driver.ts";
+import type { Told } from "./script.ts";
+
+/** What people see under one message: who spoke, in which words, with which files. */
+export interface ShownThread {
+  readonly thread: string;
+  readonly authors: readonly string[];
+  /** The sentences of the answers in order, each as often as it stands there. */
+  readonly sentences: readonly string[];
+  readonly files: readonly string[];
+}
+
+const SENTENCE = /Answer to \[#\w+\] after .*?\.(?=\s|$)|Shall I deploy\?|Heard \w+=\w+, asked by \w+\.|The end\./gu;
+const LINE = /Line (\d{4}) of the whole story, which is told to its very end\./gu;
+
+/** Reads what Parley posted from the platform's own record: thread by thread, `channel` for what is in none. */
+export async function shownThreads({ driver, said }: Told): Promise<readonly ShownThread[]> {
+  const names = new Map([...said].map(([name, id]) => [id, name]));
+  const threads = Map.groupBy(await driver.posts(), ({ thread }) =>
+    thread === undefined ? "channel" : (names.get(thread) ?? `unknown ${thread}`),
+  );
+  const order = [...names.values()];
+  const shown = await Promise.all([...threads].map(async ([thread, posts]) => await shownThread(thread, posts)));
+  return shown.toSorted((one, other) => order.indexOf(one.thread) - order.indexOf(other.thread));
+}
+
+async function shownThread(thread: string, posts: readonly ShownPost[]): Promise<ShownThread> {
+  const files = posts.flatMap((post) => post.files);
+  const texts = await Promise.all(files.map((file) => file.read()));
+  const words = [...posts.map((post) => post.text), ...texts].map(plain).join("\n");
+  return {
+    thread,
+    authors: [...new Set(posts.map((post) => post.author))],
+    sentences: [...words.matchAll(SENTENCE)].map(([sentence]) => sentence),
+    files: files.map((file, index) => `${file.name}: ${plain(texts[index] ?? "")}`),
+  };
+}
+
+/** The numbers of the long story's lines, in the order in which people read them. */
+export async function linesShown({ driver, said }: Told): Promise<readonly number[]> {
+  const posts = await driver.posts(said.get("story"));
+  const pieces = posts.flatMap((post) => [async () => post.text, ...post.files.map((file) => () => file.read())]);
+  const texts = await Promise.all(pieces.map((read) => read()));
+  return [...texts.join("\n").matchAll(LINE)].map((match) => Number(match[1]));
+}
+
+/** Markdown escapes what could be taken for markup. */
+function plain(text: string): string {
+  return text.replaceAll("\\", "").replaceAll(/\s+/gu, " ").trim();
+}

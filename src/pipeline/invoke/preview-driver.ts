@@ -9,6 +9,8 @@ import { MAX_MARK_AGE_MS } from "../deliver/deliverer.ts";
 /** Where the adapter names no time after which a turn's text is shown live: on a platform with write rates a quick answer is one write. */
 const DEFAULT_PREVIEW_AFTER_MS = 700;
 
+const REMOVE_TIMEOUT_MS = 10_000;
+
 /** Pauses between attempts to record an opening while the ledger is away, in ms. */
 const RECORD_RETRY_MS = [200, 500, 1_000, 2_000, 4_000] as const;
 
@@ -17,6 +19,8 @@ export interface PreviewDriver {
   offer(text: () => string): void;
   /** Resolves when no edit is under way and no further one will come. */
   settle(): Promise<void>;
+  /** Takes the message back, once it has settled; false when it stays, because the platform has no way or would not. */
+  remove(): Promise<boolean>;
   readonly opened: boolean;
 }
 
@@ -111,6 +115,18 @@ export function createPreviewDriver(options: PreviewDriverOptions): PreviewDrive
       clearTimeout(timer);
       await opening;
       await live?.settle();
+    },
+    async remove() {
+      const feature = options.adapter.features.delete;
+      if (live === undefined || feature === undefined) return false;
+      const { messageId } = live.receipt;
+      return await feature.delete(options.target, messageId, AbortSignal.timeout(REMOVE_TIMEOUT_MS)).then(
+        () => true,
+        (error: unknown) => {
+          options.logger.info({ err: error, turnId: options.turn.turnId }, "a live preview could not be taken back");
+          return false;
+        },
+      );
     },
     get opened() {
       return live !== undefined;

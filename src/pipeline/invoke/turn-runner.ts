@@ -73,6 +73,8 @@ interface ActiveTurn {
   done: Promise<void>;
 }
 
+const QUESTION_GONE: ReadonlySet<string> = new Set(["trigger_deleted", "trigger_edited"]);
+
 /** Creates the part that runs claimed turns: invokes the agent, shows it live, and commits how the turn ends; nothing a turn does throws out of it. */
 export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
   const { logger, owner, database } = options;
@@ -217,17 +219,22 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     }
   }
 
-  /** Ends a turn that somebody stopped; a preview that people saw keeps its words and says that it was stopped. */
+  /**
+   * Ends a turn that somebody stopped; a preview that people saw keeps its words and says that it was stopped. Where the question is gone or
+   * was put anew, a half answer to it helps nobody and is taken back.
+   */
   async function endRefused(active: ActiveTurn): Promise<void> {
     const request = active.cancelRequest ?? (await options.ends.cancelRequest(active.turn));
     if (request === undefined) return;
     const separator = request.indexOf(":");
     const outcome = request.slice(0, separator) === "superseded" ? "superseded" : "cancelled";
-    const text =
-      active.preview?.opened === true || active.turn.hasPreview ? `${active.text()}\n\n_Stopped._`.trim() : undefined;
+    const reason = request.slice(separator + 1);
+    const removed = QUESTION_GONE.has(reason) && (await active.preview?.remove()) === true;
+    const shown = !removed && (active.preview?.opened === true || active.turn.hasPreview);
+    const text = shown ? `${active.text()}\n\n_Stopped._`.trim() : undefined;
     await options.ends.commit(active.turn, {
       outcome,
-      reason: request.slice(separator + 1),
+      reason,
       parts: text === undefined ? [] : [{ type: "text", markdown: text }],
       usage: undefined,
       consumed: active.steering.consumed,

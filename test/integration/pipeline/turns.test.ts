@@ -214,3 +214,12 @@ it("shows a slow answer live in one message and leaves its final text there", as
   const final = parley.slack.log.entries.findLast((entry) => entry.ts === entries[0]?.ts);
   expect(final?.text).toContain("word5");
 });
+
+it("takes a half answer back when its question is deleted while it is shown", async () => {
+  const asked = post(parley.ask("talker", "tell me, or rather not"));
+  await until(() => answers(asked).length === 1);
+  parley.slack.people.deleteAs(parley.user, parley.channel, asked);
+  expect(await until(() => eventState(asked))).toBe("cancelled:trigger_deleted");
+  const removed = parley.slack.log.ofKind("delete", { channel: parley.channel, by: "app" });
+  expect(removed).toHaveLength(1);
+});

@@ -1,4 +1,5 @@
 import { ParleyError } from "../../src/errors/parley-error.ts";
+import { untilAborted } from "../shared/until-aborted.ts";
 import type { Account } from "./account.ts";
 import { clientPath } from "./client.ts";
 import { type Content, DELIVERY_KEY, type ShownName } from "./content.ts";
@@ -26,7 +27,7 @@ export interface EventWrite {
 /** Writes one event, encrypted where the room is; resolves with its id. */
 export async function writeEvent(place: Place, write: EventWrite): Promise<string> {
   const { account, roomId, asUser } = place;
-  const sealed = await seal(account, roomId, write.type, write.content);
+  const sealed = await untilAborted(seal(account, roomId, write.type, write.content), write.signal);
   const answer = await account.send({
     method: "PUT",
     label: `send ${write.type}`,

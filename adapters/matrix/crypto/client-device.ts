@@ -8,7 +8,7 @@ import { asInteger, asList, asRecord, type Raw } from "../raw.ts";
 import { homeserver } from "./client-homeserver.ts";
 import { establishBackup, establishIdentity } from "./client-identity.ts";
 import { takeKeys } from "./client-key-intake.ts";
-import { type Machine, openMachine } from "./client-machine.ts";
+import { closeMachine, type Machine, openMachine } from "./client-machine.ts";
 import { Opening } from "./client-opening.ts";
 import { type Content, type SealedContent, Sealing } from "./client-sealing.ts";
 import { secretStorage } from "./client-secret-storage.ts";
@@ -93,7 +93,9 @@ class CryptoDevice implements AccountCrypto {
       const outcome = await this.#opening.open(roomId, event);
       if (outcome !== "waiting") return outcome;
       const sentAtMs = asInteger(event["origin_server_ts"]) ?? 0;
-      const historical = sentAtMs <= this.#machine.olm.deviceCreationTimeMs;
+      // Keys of what was said before this device came, or where it was not yet, are owed to nobody.
+      const isContext = asRecord(note)?.["context"] === true;
+      const historical = isContext || sentAtMs <= this.#machine.olm.deviceCreationTimeMs;
       await this.#undecryptable.keep({ roomId, event, note, keptAtMs: Date.now(), historical });
       // The key may have come between the attempt and the keeping: then nothing else would try again.
       const again = await this.#opening.open(roomId, event);
@@ -141,7 +143,7 @@ class CryptoDevice implements AccountCrypto {
     this.#closed = true;
     clearInterval(this.#timer);
     await this.#retrying;
-    this.#machine.crypto.stop();
+    await closeMachine(this.#machine);
     await this.#database.close();
   }
 
@@ -227,7 +229,7 @@ export async function openCryptoDevice(options: CryptoOptions): Promise<AccountC
       await establishIdentity(identity);
       await establishBackup(identity);
     } catch (error) {
-      machine.crypto.stop();
+      await closeMachine(machine);
       await database.close();
       throw error;
     }

@@ -24,6 +24,7 @@ export async function takeKeys({ olm }: Machine, answer: Raw, logger: Logger): P
   try {
     await take(events);
   } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) throw error;
     // One message that the machine cannot bear must not hold up all later ones for ever.
     logger.warn({ err: error, messages: events.length }, "the crypto module refused a sync answer; one at a time");
     for (const event of events)

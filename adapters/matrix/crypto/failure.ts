@@ -1,4 +1,4 @@
-import type { ParleyError } from "../../../src/errors/parley-error.ts";
+import { ParleyError } from "../../../src/errors/parley-error.ts";
 
 /** The first failure after which nothing of a device may go on; ends whoever waits at that moment. */
 export class Failure {
@@ -24,7 +24,12 @@ export class Failure {
       if (this.error !== undefined) return reject(this.error);
       this.#waiting.add(reject);
       void work()
-        .then(resolve, reject)
+        .then(resolve, (error: unknown) => {
+          // A panic of the crypto module: what it holds in memory can no longer be relied on.
+          if (error instanceof WebAssembly.RuntimeError)
+            this.fail(new ParleyError("INVARIANT_BROKEN", { detail: "the crypto module broke down", cause: error }));
+          reject(error);
+        })
         .then(() => this.#waiting.delete(reject));
     });
   }

@@ -19,28 +19,32 @@ export interface KeptEvent {
 }
 
 /** Beyond these, the oldest go: a room can be filled with events that nobody can read. */
-const MAX_EVENTS = 5_000;
+const LIMITS = { maxEvents: 5_000, maxBytes: 33_554_432 };
 const MAX_AGE_MS = 30 * 24 * 60 * 60_000;
 
 /** The events that wait for their keys: durable rows, mirrored in memory. */
 export class Undecryptable {
   readonly #rows: DeviceRows;
   readonly #logger: Logger;
+  readonly #limits: typeof LIMITS;
   readonly #events = new Map<string, KeptEvent>();
+  readonly #sizes = new Map<string, number>();
+  #bytes = 0;
   #position = 0;
 
-  private constructor(rows: DeviceRows, logger: Logger) {
+  private constructor(rows: DeviceRows, logger: Logger, limits: typeof LIMITS) {
     this.#rows = rows;
     this.#logger = logger;
+    this.#limits = limits;
   }
 
-  static async load(rows: DeviceRows, logger: Logger, nowMs: number): Promise<Undecryptable> {
-    const loaded = new Undecryptable(rows, logger);
+  static async load(rows: DeviceRows, logger: Logger, nowMs: number, limits = LIMITS): Promise<Undecryptable> {
+    const loaded = new Undecryptable(rows, logger, limits);
     const kept = [...(await rows.read())].map(
-      ([key, bytes]): [string, KeptEvent] => [key, deserialize(bytes) as KeptEvent], // written below, sealed in the ledger since
+      ([key, bytes]): [string, KeptEvent, number] => [key, deserialize(bytes) as KeptEvent, bytes.length], // written below, sealed in the ledger since
     );
-    for (const [key, event] of kept.sort((a, b) => a[1].position - b[1].position)) {
-      loaded.#events.set(key, event);
+    for (const [key, event, size] of kept.sort((a, b) => a[1].position - b[1].position)) {
+      loaded.#add(key, event, size);
       loaded.#position = Math.max(loaded.#position, event.position);
     }
     await loaded.#drop(
@@ -55,15 +59,15 @@ export class Undecryptable {
     if (this.#events.has(key)) return;
     this.#position += 1;
     const kept: KeptEvent = { ...event, position: this.#position };
-    this.#events.set(key, kept);
-    await this.#rows.write(new Map([[key, serialize(kept)]]));
-    if (this.#events.size > MAX_EVENTS)
-      await this.#drop([...this.#events.keys()].slice(0, this.#events.size - MAX_EVENTS));
+    const bytes = serialize(kept);
+    this.#add(key, kept, bytes.length);
+    await this.#rows.write(new Map([[key, bytes]]));
+    await this.#drop(this.#tooMany());
   }
 
   async remove({ roomId, event }: KeptEvent): Promise<void> {
     const key = keyOf(roomId, event);
-    if (this.#events.delete(key)) await this.#rows.write(new Map([[key, null]]));
+    if (this.#take(key)) await this.#rows.write(new Map([[key, null]]));
   }
 
   /** In the order of arrival; of one session when it is named. */
@@ -80,9 +84,34 @@ export class Undecryptable {
     return count;
   }
 
+  #add(key: string, event: KeptEvent, size: number): void {
+    this.#events.set(key, event);
+    this.#sizes.set(key, size);
+    this.#bytes += size;
+  }
+
+  #take(key: string): boolean {
+    this.#bytes -= this.#sizes.get(key) ?? 0;
+    this.#sizes.delete(key);
+    return this.#events.delete(key);
+  }
+
+  /** The oldest, as many as have to go. */
+  #tooMany(): readonly string[] {
+    const keys: string[] = [];
+    let [count, bytes] = [this.#events.size, this.#bytes];
+    for (const [key, size] of this.#sizes) {
+      if (count <= this.#limits.maxEvents && bytes <= this.#limits.maxBytes) break;
+      keys.push(key);
+      count -= 1;
+      bytes -= size;
+    }
+    return keys;
+  }
+
   async #drop(keys: readonly string[]): Promise<void> {
     if (keys.length === 0) return;
-    for (const key of keys) this.#events.delete(key);
+    for (const key of keys) this.#take(key);
     await this.#rows.write(new Map(keys.map((key) => [key, null])));
     this.#logger.warn({ events: keys.length }, "events whose keys never came were given up");
   }

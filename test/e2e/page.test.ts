@@ -22,6 +22,9 @@ afterAll(async () => {
   await parley?.dispose();
 });
 
+/** A busy machine takes its time to draw. */
+const PATIENT = { timeout: 10_000 };
+
 const log = (page: Page): Locator => page.getByRole("log", { name: "Messages in general" });
 const messageBox = (page: Page): Locator => page.getByRole("textbox", { name: "Message #general" });
 const message = (page: Page, text: string | RegExp): Locator =>
@@ -205,13 +208,27 @@ describe("one's own messages", () => {
         .waitFor();
       await say(page, `the ${name} picture`);
       await expect
-        .poll(() => page.getByRole("img", { name: `${name}.png` }).evaluate((image) => image.clientHeight))
+        .poll(() => page.getByRole("img", { name: `${name}.png` }).evaluate((image) => image.clientHeight), PATIENT)
         .toBeGreaterThan(100);
       await expect
-        .poll(() => log(page).evaluate((box) => Math.round(box.scrollHeight - box.scrollTop - box.clientHeight)))
+        .poll(
+          () => log(page).evaluate((box) => Math.round(box.scrollHeight - box.scrollTop - box.clientHeight)),
+          PATIENT,
+        )
         .toBeLessThanOrEqual(2);
     }
     await page.unroute("**/api/web/uploads/*");
+    // A picture that gets its size just before a scroll event is told of: the reader has not moved.
+    await log(page).evaluate((box) => {
+      const picture = [...box.querySelectorAll("img")].at(-1);
+      if (picture === undefined) throw new Error("there is no picture");
+      picture.style.maxHeight = "none";
+      picture.style.height = `${picture.clientHeight + 300}px`;
+      box.dispatchEvent(new Event("scroll"));
+    });
+    await expect
+      .poll(() => log(page).evaluate((box) => Math.round(box.scrollHeight - box.scrollTop - box.clientHeight)), PATIENT)
+      .toBeLessThanOrEqual(2);
   });
 
   it("give their id away for parley explain", async () => {

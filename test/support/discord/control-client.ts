@@ -19,6 +19,7 @@ export interface RemoteDiscord {
   readonly setup: Remote<DiscordStandIn["setup"]>;
   readonly people: Remote<DiscordStandIn["people"]>;
   readonly gestures: Remote<DiscordStandIn["gestures"]>;
+  readonly load: Remote<DiscordStandIn["load"]>;
   readonly log: Remote<DiscordStandIn["log"]>;
   readonly requests: Remote<DiscordStandIn["requests"]>;
   readonly faults: Remote<DiscordStandIn["faults"]>;
@@ -65,6 +66,7 @@ function clientOf(url: string, end: () => Promise<void>): RemoteDiscord {
     setup: group("setup"),
     people: group("people"),
     gestures: group("gestures"),
+    load: group("load"),
     log: group("log"),
     requests: group("requests"),
     faults: group("faults"),

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { control } from "../slack/http/control-route.ts";
+import { Load } from "../slack/humans/load.ts";
 import { Core } from "./core.ts";
 import type { CallFaults } from "./faults/call-faults.ts";
 import type { FrameFaults } from "./faults/frame-faults.ts";
@@ -49,6 +50,8 @@ export class DiscordStandIn {
   readonly setup: Setup;
   readonly people: People;
   readonly gestures: Gestures;
+  /** Many questions at once, with the latency of the answers. */
+  readonly load: Load;
   /** The oracle: what the platform showed. */
   readonly log: GuildLog;
   readonly requests: RequestLog;
@@ -70,6 +73,13 @@ export class DiscordStandIn {
     this.setup = new Setup(core);
     this.people = new People(core);
     this.gestures = new Gestures(core);
+    this.load = new Load({
+      post: (user, { channel, threadTs }, text) => void this.people.postAs(user, threadTs ?? channel, text),
+      onAppText: (listener) =>
+        core.log.onAppend((entry) => {
+          if ((entry.by === "app" || entry.by === "webhook") && entry.text !== undefined) listener(entry.text);
+        }),
+    });
     this.log = core.log;
     this.requests = core.requests;
     this.faults = api.faults;
@@ -96,6 +106,7 @@ export class DiscordStandIn {
       ["setup", this.setup],
       ["people", this.people],
       ["gestures", this.gestures],
+      ["load", this.load],
       ["log", this.log],
       ["requests", this.requests],
       ["faults", this.faults],

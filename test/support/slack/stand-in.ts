@@ -84,7 +84,14 @@ export class SlackStandIn {
     this.setup = new Setup(core, delivery);
     this.people = new People(core);
     this.gestures = new Gestures(core, delivery);
-    this.load = new Load(core, this.people);
+    this.load = new Load({
+      post: (user, { channel, threadTs }, text) =>
+        void this.people.postAs(user, channel, text, threadTs === undefined ? {} : { threadTs }),
+      onAppText: (listener) =>
+        core.log.onAppend((entry) => {
+          if (entry.by === "app" && entry.text !== undefined) listener(entry.text);
+        }),
+    });
     this.log = core.log;
     this.requests = core.requests;
     this.deliveries = core.deliveries;

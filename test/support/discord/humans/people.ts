@@ -1,3 +1,5 @@
+import type { Asked } from "../../slack/history-checker.ts";
+import type { LogEntry as HistoryEntry } from "../../slack/oracle/channel-log.ts";
 import type { Core } from "../core.ts";
 import {
   addChannel,
@@ -34,6 +36,8 @@ import type { Channel, MessageReference, StoredAttachment } from "../model/recor
 import { messageWire } from "../model/wire.ts";
 import { snapshotOf, tellTyping } from "../rest/messages.ts";
 import { type OverwriteSpec, overwriteOf } from "./setup.ts";
+
+const TOKEN = /\[#([\w-]+)\]/u;
 
 /** A file as a person uploads it; given in base64, so that other processes can. */
 export interface UploadSpec {
@@ -327,6 +331,44 @@ export class People {
       .channel(channelId)
       .messages.filter((message) => !message.deleted)
       .map((message) => messageWire(this.#core, message));
+  }
+
+  /** The questions among people's messages, for the history checker: those whose text holds a token. What Discord keeps can be read later, so that an answer is owed to each. */
+  asked(): Asked[] {
+    return this.#core.log.posts({ by: "person" }).flatMap((entry) => {
+      const token = TOKEN.exec(entry.text ?? "")?.[1];
+      if (token === undefined || entry.channel === undefined || entry.message === undefined) return [];
+      return [{ token, ts: entry.message, acknowledgedAt: entry.at, ...this.#placeInHistory(entry.channel) }];
+    });
+  }
+
+  /** Everything that was written, in the form that the history checker reads: a thread by its channel and its root. */
+  written(): HistoryEntry[] {
+    const kinds = ["post", "update", "delete"] as const;
+    return this.#core.log.entries.flatMap((entry) => {
+      const kind = kinds.find((one) => one === entry.kind);
+      if (kind === undefined || entry.channel === undefined || entry.message === undefined) return [];
+      const { seq, at, actor, text, message, guild = "" } = entry;
+      const by = entry.by === "app" || entry.by === "webhook" ? "app" : "user";
+      const told = {
+        seq,
+        at,
+        kind,
+        team: guild,
+        by,
+        actor,
+        ts: message,
+        ...this.#placeInHistory(entry.channel),
+      } as const;
+      return [text === undefined ? told : { ...told, text }];
+    });
+  }
+
+  #placeInHistory(channelId: string): { channel: string; threadTs?: string } {
+    const { thread, parentId } = this.#core.channel(channelId);
+    return thread === undefined || parentId === null
+      ? { channel: channelId }
+      : { channel: parentId, threadTs: channelId };
   }
 
   #changeMember(

@@ -1,6 +1,4 @@
-import type { Core } from "../core.ts";
 import { tokenNumber } from "../history-checker.ts";
-import type { People } from "./people.ts";
 
 export interface LoadSpec {
   /** Where to ask, in turn. */
@@ -32,14 +30,19 @@ export interface LoadReport {
   maxMs: number;
 }
 
+/** How questions get into a platform, and answers out of it. */
+export interface LoadPorts {
+  readonly post: (user: string, target: LoadSpec["targets"][number], text: string) => void;
+  /** Calls the listener with the text of each message that an app writes or changes; returns what ends it. */
+  readonly onAppText: (listener: (text: string) => void) => () => void;
+}
+
 /** Asks many questions from inside the stand-in, which costs next to nothing, and times the answers by its own clock. */
 export class Load {
-  readonly #core: Core;
-  readonly #people: People;
+  readonly #ports: LoadPorts;
 
-  constructor(core: Core, people: People) {
-    this.#core = core;
-    this.#people = people;
+  constructor(ports: LoadPorts) {
+    this.#ports = ports;
   }
 
   /** Resolves when every question is answered (an app's post that quotes its token) or the time is over. */
@@ -59,8 +62,7 @@ export class Load {
       const token = tokenNumber(firstToken + asked);
       asked += 1;
       askedAt.set(token, performance.now());
-      const thread = target.threadTs === undefined ? {} : { threadTs: target.threadTs };
-      this.#people.postAs(user, target.channel, `${spec.prefix ?? ""}question [#${token}]`, thread);
+      this.#ports.post(user, target, `${spec.prefix ?? ""}question [#${token}]`);
     };
 
     return new Promise((resolve, reject) => {
@@ -72,9 +74,8 @@ export class Load {
         resolve(report(asked, latencies, (answeredAt - startedAt) / 1000));
       };
       const deadline = setTimeout(finish, timeoutMs);
-      const stopListening = this.#core.log.onAppend((entry) => {
-        if (entry.by !== "app" || entry.text === undefined) return;
-        const token = /\[#([\w-]+)\]/.exec(entry.text)?.[1];
+      const stopListening = this.#ports.onAppText((text) => {
+        const token = /\[#([\w-]+)\]/.exec(text)?.[1];
         const at = token === undefined ? undefined : askedAt.get(token);
         if (token === undefined || at === undefined) return;
         askedAt.delete(token);

@@ -3,6 +3,8 @@ import { ParleyError } from "../../src/errors/parley-error.ts";
 import { DiscordAdapter } from "./adapter.ts";
 import { type DiscordAdapterConfig, DiscordConfig } from "./config.ts";
 
+export type { DiscordAdapterConfig } from "./config.ts";
+
 /** Creates the Discord adapter; does no I/O. Throws CONFIG_INVALID with every fault. */
 export function createDiscordAdapter(config: DiscordAdapterConfig): ChatAdapter {
   const parsed = DiscordConfig.safeParse(config);

@@ -47,12 +47,12 @@ export function inert(text: string): string {
 export function codeSpan(code: string): string {
   const oneLine = code.replace(/\s*\n\s*/gu, " ");
   if (oneLine.trim() === "") return oneLine;
-  return oneLine.includes("`") ? `\`\` ${oneLine.replaceAll("``", `\`${WORD_JOINER}\``)} \`\`` : `\`${oneLine}\``;
+  return oneLine.includes("`") ? `\`\` ${oneLine.replace(/`(?=`)/gu, `\`${WORD_JOINER}`)} \`\`` : `\`${oneLine}\``;
 }
 
 /** A block of code; three backticks inside would end it, and Discord knows no longer fence. */
 export function codeBlock(code: string, language = ""): string {
-  return `\`\`\`${language.replace(/[^\w+#.-]/gu, "").slice(0, 32)}\n${code.replaceAll("```", `\`${WORD_JOINER}\`\``)}\n\`\`\``;
+  return `\`\`\`${language.replace(/[^\w+#.-]/gu, "").slice(0, 32)}\n${code.replace(/`(?=``)/gu, `\`${WORD_JOINER}`)}\n\`\`\``;
 }
 
 /**

@@ -19,6 +19,11 @@ export class SequenceTracker {
     return true;
   }
 
+  /** The number that comes next, where none is missing. */
+  get next(): number {
+    return this.#newest + 1;
+  }
+
   done(sequence: number): void {
     this.#pending.delete(sequence);
   }

@@ -62,6 +62,8 @@ export class ShardRunner {
   #health: ShardHealth;
   #accepting = true;
   #shedding = false;
+  /** The number that was missing when the connection was last given up for it. */
+  #missing = 0;
   #attempts = 0;
   #connectedAtMs = 0;
   readonly #waiters: (() => void)[] = [];
@@ -212,14 +214,12 @@ export class ShardRunner {
   #begin(sequence: number): Pick<ReceivedDispatch, "deliveryKey" | "done"> | undefined {
     if (!this.#accepting || this.#shedding) return undefined;
     const tracker = this.#tracker;
-    if (tracker.pending >= MAX_PENDING) {
-      this.#shedding = true;
-      this.#options.sink.logger.warn(
-        { shardId: this.#options.shardId, pending: tracker.pending },
-        "the ledger does not keep up: the gateway is left until it does",
-      );
-      this.#shard?.drop();
-      return undefined;
+    if (tracker.pending >= MAX_PENDING)
+      return this.#leave("the ledger does not keep up: the gateway is left until it does");
+    // Numbers are consecutive: one that is missing got lost on its way, and a resume brings it again. Once; then it is no loss.
+    if (sequence > tracker.next && this.#missing !== tracker.next) {
+      this.#missing = tracker.next;
+      return this.#leave("an event got lost on its way: the gateway is asked for it again");
     }
     if (!tracker.begin(sequence)) return undefined;
     return {
@@ -229,6 +229,15 @@ export class ShardRunner {
         if (tracker === this.#tracker) this.positionMayMove();
       },
     };
+  }
+
+  /** Leaves the connection; what it still brings is not taken, so that the next one begins where nothing is missing. */
+  #leave(reason: string): undefined {
+    this.#shedding = true;
+    const { sink, shardId } = this.#options;
+    sink.logger.warn({ shardId, pending: this.#tracker.pending }, reason);
+    this.#shard?.drop();
+    return undefined;
   }
 
   #position() {
@@ -245,7 +254,7 @@ export class ShardRunner {
     const pauseMs = RECONNECT_MS[Math.min(this.#attempts, RECONNECT_MS.length - 1)] ?? 60_000;
     this.#attempts += 1;
     if (pauseMs > 0) await sleepUntilOver(pauseMs * (0.8 + Math.random() * 0.4), over);
-    while (this.#shedding && this.#tracker.pending > 0) await sleepUntilOver(50, over);
+    while (this.#tracker.pending > 0 && this.#shedding && !over.aborted) await sleepUntilOver(50, over);
     this.#shedding = false;
     if (over.aborted) return false;
     if (this.#session !== undefined) return true;

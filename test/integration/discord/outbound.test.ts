@@ -1,0 +1,190 @@
+import { describe, expect, it } from "vitest";
+import type { ReplyPartInput } from "../../../src/envelope/reply.ts";
+import { failureOf } from "../../contract/adapter-suite/probe.ts";
+import { GUIDE, postsOf, stage, until, words } from "./stage.ts";
+
+const { signal } = new AbortController();
+
+describe("an agent's message", () => {
+  it("goes through one webhook per channel, which outlives the process and is made again when it is removed", async () => {
+    const { discord, server, channel, start, nextSink, target } = await stage();
+    const first = await start();
+    const send = async (adapter: Awaited<ReturnType<typeof start>>, text: string) => {
+      const [post] = postsOf(adapter, target(), words(text), text);
+      return adapter.send(post ?? expect.unreachable());
+    };
+    await Promise.all([send(first, "one"), send(first, "two")]);
+    await first.stop();
+    const second = await start(await nextSink());
+    await send(second, "three");
+    expect(discord.log.ofKind("webhook_create")).toHaveLength(1);
+    for (const webhook of discord.core.world.webhooks.values()) discord.core.world.webhooks.delete(webhook.id);
+    await send(second, "four");
+    expect(discord.log.ofKind("webhook_create")).toHaveLength(2);
+    const posts = discord.log.posts({ channel, by: "webhook" });
+    expect(posts.map((post) => post.text).toSorted()).toEqual(["four", "one", "three", "two"]);
+    expect(new Set(posts.map((post) => post.name))).toEqual(new Set(["Guide"]));
+    expect(server.app.applicationId).toBe(posts[0]?.applicationId);
+  });
+
+  it("is said by the bot, with the agent's name, where webhooks may not be made; the same key is posted once", async () => {
+    const { discord, server, channel, start, target } = await stage();
+    discord.people.setOverwrite(channel, { id: server.app.botUserId, type: "member", deny: ["MANAGE_WEBHOOKS"] });
+    const adapter = await start();
+    const [post] = postsOf(adapter, target(), words("by the bot"));
+    if (post === undefined) return expect.unreachable();
+    const first = await adapter.send(post);
+    const again = await adapter.send(post);
+    expect(again.messageId).toBe(first.messageId);
+    expect(discord.log.posts({ channel })).toMatchObject([{ by: "app", text: "**Guide**\nby the bot" }]);
+  });
+
+  it("opens the thread that it answers in, and goes into the channel where there can be none", async () => {
+    const { discord, server, channel, user, start, target } = await stage();
+    const [, second = ""] = server.channels;
+    discord.people.setOverwrite(second, { id: server.app.botUserId, type: "member", deny: ["CREATE_PUBLIC_THREADS"] });
+    const adapter = await start();
+    const question = discord.people.postAs(user, channel, "What is the time in Lisbon?").message;
+    await until(() => discord.core.channel(channel).byId.has(question));
+    const [post] = postsOf(adapter, target(channel, question), words("Late."));
+    await adapter.send(post ?? expect.unreachable());
+    expect(discord.log.posts({ channel: question, by: "webhook" })).toMatchObject([{ text: "Late." }]);
+    const other = discord.people.postAs(user, second, "And here?").message;
+    const [plain] = postsOf(adapter, target(second, other), words("Here too."));
+    await adapter.send(plain ?? expect.unreachable());
+    expect(discord.log.posts({ channel: second, by: "webhook" })).toMatchObject([{ text: "Here too." }]);
+  });
+
+  it("is found again after its answer was lost, by its mark alone", async () => {
+    const { discord, channel, start, nextSink, target } = await stage();
+    const adapter = await start();
+    discord.faults.add({ kind: "lost_response", route: "POST /webhooks/:webhook/:token", times: 1 });
+    const attemptedSince = new Date().toISOString();
+    const [post] = postsOf(adapter, target(), words("was I heard?"), "lost");
+    if (post === undefined) return expect.unreachable();
+    const error = await failureOf(adapter.send(post));
+    expect(error.delivery).toBe("unknown");
+    await adapter.stop();
+    const next = await start(await nextSink());
+    await next.send(postsOf(next, target(), words("another"), "other")[0] ?? expect.unreachable());
+    const query = { target: target(), attemptedSince, identity: GUIDE, preview: false, knownMessageIds: [], signal };
+    const [message] = discord.log.posts({ channel });
+    expect(await next.reconcile({ ...query, idempotencyKey: "lost-0" })).toMatchObject({
+      found: { messageId: message?.message },
+    });
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(await next.reconcile({ ...query, idempotencyKey: "never-0" })).toEqual({ absent: true });
+  });
+
+  it("keeps its form over edits: what became components stays so, and nobody is notified by either", async () => {
+    const { discord, server, channel, user, start, target } = await stage();
+    const direct = discord.people.openDirect(user, server.app.botUserId);
+    const adapter = await start();
+    const inPrivate = {
+      ...target(direct),
+      installationId: `installation:acme:${server.app.applicationId}`,
+      conversation: {
+        ...target(direct).conversation,
+        channel: { id: direct, kind: "direct" as const, external: false },
+      },
+    };
+    const [plain] = postsOf(adapter, inPrivate, words("plain"));
+    if (plain === undefined) return expect.unreachable();
+    const { messageId } = await adapter.send(plain);
+    const question: ReplyPartInput = {
+      type: "approval_request",
+      approvalId: "a",
+      prompt: "May I?",
+      options: [{ id: "y", label: "Yes" }],
+    };
+    const edit = { messageId, preview: false };
+    for (const parts of [words("plain again"), [question], words(`back to words @everyone <@${user}>`)]) {
+      const [post] = postsOf(adapter, inPrivate, parts);
+      await adapter.send({ ...(post ?? expect.unreachable()), edit });
+    }
+    const updates = discord.log.ofKind("update", { channel: direct });
+    expect(updates.map((entry) => entry.text?.includes("May I?"))).toEqual([false, true, false]);
+    for (const entry of updates) expect(entry.notified ?? []).toEqual([]);
+    expect(channel).not.toBe(direct);
+  });
+});
+
+describe("a form", () => {
+  it("is opened by its button, in any process, and comes back with its fields", async () => {
+    const { discord, channel, user, sink, start, nextSink, target } = await stage();
+    const first = await start();
+    const [post] = postsOf(first, target(), [
+      {
+        type: "input_request",
+        inputId: "deploy-17",
+        prompt: "Where to?",
+        fields: [
+          { id: "place", label: "Place", kind: "text", required: true },
+          {
+            id: "how",
+            label: "How",
+            kind: "choice",
+            options: [
+              { id: "fast", label: "Fast" },
+              { id: "slow", label: "Slow" },
+            ],
+          },
+        ],
+      },
+    ]);
+    const { messageId } = await first.send(post ?? expect.unreachable());
+    await first.stop();
+    const next = await nextSink();
+    await start(next);
+    const pressed = await discord.gestures.press(user, { channel, message: messageId }, "Answer");
+    expect(pressed.acknowledged).toBe(true);
+    const submitted = await discord.gestures.submitModal(pressed.interactionId, {
+      "field:place": "Porto",
+      "field:how": "slow",
+    });
+    expect(submitted.acknowledged).toBe(true);
+    const action = [...sink.taken, ...next.taken].find((one) => one.kind === "action_submitted");
+    expect(action?.body).toMatchObject({ actionId: "deploy-17", messageId, fields: { place: "Porto", how: "slow" } });
+  });
+});
+
+describe("what a member may do", () => {
+  it("is judged as Discord judges: members, timeouts, hidden channels, private threads", async () => {
+    const { discord, server, channel, user, start, target } = await stage();
+    const [, other = ""] = server.users;
+    const adapter = await start();
+    const check = (memberId: string, at = target()) => adapter.features.access?.check({ target: at, memberId, signal });
+    expect(await check(user)).toMatchObject({ read: true, post: true, rule: "member" });
+    expect(await check(server.owner)).toMatchObject({ read: true, post: true, moderate: true, rule: "owner" });
+    expect(await check(discord.setup.addUser())).toMatchObject({ read: false, rule: "not_member" });
+    const thread = discord.people.threadAs(user, channel, "secret", { private: true });
+    // The bot is told of private threads that it was added to, and can ask about no others.
+    discord.people.addToThread(thread, server.app.botUserId);
+    const within = target(channel, thread);
+    expect(await check(user, within)).toMatchObject({ read: true });
+    expect(await check(other, within)).toMatchObject({ read: false, rule: "not_in_thread" });
+    const [, second = ""] = server.channels;
+    discord.people.setOverwrite(second, { id: other, type: "member", deny: ["VIEW_CHANNEL"] });
+    await until(async () => (await check(other, target(second)))?.read === false);
+    expect(await check(other, target(second))).toMatchObject({ post: false, rule: "not_visible" });
+    expect(
+      await adapter.features.access?.check({
+        target: { ...target(), installationId: "nobody's" },
+        memberId: user,
+        signal,
+      }),
+    ).toMatchObject({
+      read: false,
+      rule: "unknown",
+    });
+  });
+
+  it("ends with a timeout, but for reading", async () => {
+    const { discord, server, user, start, target } = await stage();
+    const adapter = await start(undefined, { memberEvents: true });
+    discord.people.timeout(server.guild, user, 60_000);
+    const check = () => adapter.features.access?.check({ target: target(), memberId: user, signal });
+    await until(async () => (await check())?.rule === "timeout");
+    expect(await check()).toMatchObject({ read: true, post: false, rule: "timeout" });
+  });
+});

@@ -1,3 +1,4 @@
+import type { FastifyInstance } from "fastify";
 import { createMatrixAdapter, type MatrixAdapterConfig } from "../../../adapters/matrix/index.ts";
 import type { ChatAdapter, OutboundPost, Target } from "../../../src/contracts/adapter.ts";
 import type { IngestOptions } from "../../../src/contracts/adapter-sink.ts";
@@ -28,6 +29,7 @@ export interface Running {
 export async function startAdapter(
   config: Partial<MatrixAdapterConfig> & { readonly homeserverUrl: string },
   lasting?: RecordedState,
+  server?: FastifyInstance,
 ): Promise<Running> {
   const sink = recordingSink(lasting);
   const taken: Taken[] = [];
@@ -47,6 +49,7 @@ export async function startAdapter(
       return outcome;
     },
   };
+  if (server !== undefined) await adapter.mount?.(server);
   await adapter.start(watched, new AbortController().signal);
   return {
     adapter,

@@ -135,7 +135,10 @@ export class Intake {
     const account = this.#account;
     try {
       const eventId = "eventId" in named ? named.eventId : await findAsk(account, roomId, named.code);
-      return eventId === undefined ? undefined : await lookUp(account, roomId, eventId);
+      const related = eventId === undefined ? undefined : await lookUp(account, roomId, eventId);
+      if (related?.reaction === undefined) return related;
+      // A reaction is in the thread of what it is about, and does not say so itself.
+      return { ...related, threadId: (await lookUp(account, roomId, related.reaction.eventId))?.threadId };
     } catch (error) {
       if (!lastTry) throw error;
       account.sink.logger.error(

@@ -9,7 +9,7 @@ export interface MarkupOptions {
 /** What Discord's clients would execute: mentions, channels, emoji, times, commands, places. */
 const SEQUENCE = /<(?=@|#\d|a?:\w|t:-?\d|\/\w|id:\w)/gu;
 const OWN_MENTION = /<@!?(\d{1,20})>/gu;
-const MASS_MENTION = /@(?=everyone\b|here\b)/giu;
+const MASS_MENTION = /@(?=everyone|here)/giu;
 const LINE_START = /^([ \t]*)(#{1,3} |-# |>{1,3} |[-+] )/gmu;
 const NUMBERED_LINE = /^([ \t]*\d{1,9})\. /gmu;
 /** Signs of Markdown; an underscore inside a word is none. */

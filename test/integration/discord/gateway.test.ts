@@ -170,7 +170,9 @@ describe("a guild", () => {
     const { discord, server, sink, start } = await stage();
     await start();
     discord.people.leave(server.app.botUserId, server.guild);
-    await until(() => sink.taken.filter((one) => one.kind === "member_left").length >= 2);
+    const left = () => sink.taken.filter((one) => one.kind === "member_left");
+    await until(() => left().length >= 2);
+    expect(new Set(left().map((one) => one.conversation.channel.id))).toEqual(new Set(server.channels));
     await until(async () =>
       (await sink.installations.list("discord")).some(
         (row) => row.externalId === server.guild && row.status === "removed",
@@ -182,6 +184,8 @@ describe("a guild", () => {
     const { discord, server, channel, sink, start } = await stage();
     await start();
     discord.people.setOverwrite(channel, { id: server.app.botUserId, type: "member", deny: ["VIEW_CHANNEL"] });
-    await until(() => sink.taken.some((one) => one.kind === "member_left" && one.conversation.channel.id === channel));
+    const left = () => sink.taken.find((one) => one.kind === "member_left");
+    await until(() => left() !== undefined);
+    expect(left()).toMatchObject({ conversation: { channel: { id: channel } }, body: { self: true } });
   });
 });

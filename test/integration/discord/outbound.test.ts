@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { describe, expect, it } from "vitest";
 import type { ReplyPartInput } from "../../../src/envelope/reply.ts";
 import { failureOf } from "../../contract/adapter-suite/probe.ts";
@@ -11,7 +12,7 @@ describe("an agent's message", () => {
     const first = await start();
     const send = async (adapter: Awaited<ReturnType<typeof start>>, text: string) => {
       const [post] = postsOf(adapter, target(), words(text), text);
-      return adapter.send(post ?? expect.unreachable());
+      return adapter.send(post ?? assert.fail());
     };
     await Promise.all([send(first, "one"), send(first, "two")]);
     await first.stop();
@@ -22,7 +23,7 @@ describe("an agent's message", () => {
     await send(second, "four");
     expect(discord.log.ofKind("webhook_create")).toHaveLength(2);
     const posts = discord.log.posts({ channel, by: "webhook" });
-    expect(posts.map((post) => post.text).toSorted()).toEqual(["four", "one", "three", "two"]);
+    expect(new Set(posts.map((post) => post.text))).toEqual(new Set(["one", "two", "three", "four"]));
     expect(new Set(posts.map((post) => post.name))).toEqual(new Set(["Guide"]));
     expect(server.app.applicationId).toBe(posts[0]?.applicationId);
   });
@@ -32,7 +33,7 @@ describe("an agent's message", () => {
     discord.people.setOverwrite(channel, { id: server.app.botUserId, type: "member", deny: ["MANAGE_WEBHOOKS"] });
     const adapter = await start();
     const [post] = postsOf(adapter, target(), words("by the bot"));
-    if (post === undefined) return expect.unreachable();
+    assert(post !== undefined);
     const first = await adapter.send(post);
     const again = await adapter.send(post);
     expect(again.messageId).toBe(first.messageId);
@@ -47,11 +48,11 @@ describe("an agent's message", () => {
     const question = discord.people.postAs(user, channel, "What is the time in Lisbon?").message;
     await until(() => discord.core.channel(channel).byId.has(question));
     const [post] = postsOf(adapter, target(channel, question), words("Late."));
-    await adapter.send(post ?? expect.unreachable());
+    await adapter.send(post ?? assert.fail());
     expect(discord.log.posts({ channel: question, by: "webhook" })).toMatchObject([{ text: "Late." }]);
     const other = discord.people.postAs(user, second, "And here?").message;
     const [plain] = postsOf(adapter, target(second, other), words("Here too."));
-    await adapter.send(plain ?? expect.unreachable());
+    await adapter.send(plain ?? assert.fail());
     expect(discord.log.posts({ channel: second, by: "webhook" })).toMatchObject([{ text: "Here too." }]);
   });
 
@@ -61,12 +62,12 @@ describe("an agent's message", () => {
     discord.faults.add({ kind: "lost_response", route: "POST /webhooks/:webhook/:token", times: 1 });
     const attemptedSince = new Date().toISOString();
     const [post] = postsOf(adapter, target(), words("was I heard?"), "lost");
-    if (post === undefined) return expect.unreachable();
+    assert(post !== undefined);
     const error = await failureOf(adapter.send(post));
     expect(error.delivery).toBe("unknown");
     await adapter.stop();
     const next = await start(await nextSink());
-    await next.send(postsOf(next, target(), words("another"), "other")[0] ?? expect.unreachable());
+    await next.send(postsOf(next, target(), words("another"), "other")[0] ?? assert.fail());
     const query = { target: target(), attemptedSince, identity: GUIDE, preview: false, knownMessageIds: [], signal };
     const [message] = discord.log.posts({ channel });
     expect(await next.reconcile({ ...query, idempotencyKey: "lost-0" })).toMatchObject({
@@ -89,7 +90,7 @@ describe("an agent's message", () => {
       },
     };
     const [plain] = postsOf(adapter, inPrivate, words("plain"));
-    if (plain === undefined) return expect.unreachable();
+    assert(plain !== undefined);
     const { messageId } = await adapter.send(plain);
     const question: ReplyPartInput = {
       type: "approval_request",
@@ -100,7 +101,7 @@ describe("an agent's message", () => {
     const edit = { messageId, preview: false };
     for (const parts of [words("plain again"), [question], words(`back to words @everyone <@${user}>`)]) {
       const [post] = postsOf(adapter, inPrivate, parts);
-      await adapter.send({ ...(post ?? expect.unreachable()), edit });
+      await adapter.send({ ...(post ?? assert.fail()), edit });
     }
     const updates = discord.log.ofKind("update", { channel: direct });
     expect(updates.map((entry) => entry.text?.includes("May I?"))).toEqual([false, true, false]);
@@ -132,7 +133,7 @@ describe("a form", () => {
         ],
       },
     ]);
-    const { messageId } = await first.send(post ?? expect.unreachable());
+    const { messageId } = await first.send(post ?? assert.fail());
     await first.stop();
     const next = await nextSink();
     await start(next);

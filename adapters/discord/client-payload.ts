@@ -1,3 +1,4 @@
+import type { APIAllowedMentions, RESTPostAPIChannelMessageJSONBody } from "discord.js";
 import type { AgentIdentity } from "../../src/contracts/adapter.ts";
 import type { JsonValue } from "../../src/contracts/json.ts";
 import { WORD_JOINER } from "../shared/markdown-safety.ts";
@@ -13,7 +14,10 @@ export type Payload = { readonly [key: string]: JsonValue };
 
 /** What a message is made of when it is posted. `author` is set where the bot speaks for an agent and has to say so. */
 export function createPayload(body: PostBody, mark: DeliveryMark, author: AgentIdentity | undefined): Payload {
-  const common = { allowed_mentions: allowedMentions(body.users), tts: false };
+  const common = {
+    allowed_mentions: allowedMentions(body.users),
+    tts: false,
+  } satisfies RESTPostAPIChannelMessageJSONBody;
   if (body.kind === "plain") return { ...common, content: withName(body.text, author), flags: FLAG.suppressEmbeds };
   return {
     ...common,
@@ -69,8 +73,8 @@ export function isComponentsV2(flags: number | undefined): boolean {
 }
 
 /** Nobody but these people is notified, whatever the text says. */
-function allowedMentions(users: readonly string[]): JsonValue {
-  return { parse: [], users: users.slice(0, 100), replied_user: false };
+function allowedMentions(users: readonly string[]) {
+  return { parse: [], users: users.slice(0, 100), replied_user: false } satisfies APIAllowedMentions;
 }
 
 function attachments(body: PostBody): Payload {

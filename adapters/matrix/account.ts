@@ -7,6 +7,7 @@ import type { MatrixConnections } from "./client-fetch.ts";
 import type { MatrixConfig } from "./config.ts";
 import type { AccountCrypto } from "./crypto-port.ts";
 import { EventIndex } from "./event-index.ts";
+import { EventMemory } from "./event-memory.ts";
 import { serverOf } from "./matrix-ids.ts";
 import { RoomOrder } from "./order.ts";
 import { SEND } from "./rate-rules.ts";
@@ -43,6 +44,7 @@ export class Account {
   readonly rooms: Rooms;
   readonly order = new RoomOrder();
   readonly events = new EventIndex();
+  readonly memory = new EventMemory(this);
   readonly sink: AdapterSink;
   readonly config: MatrixConfig;
   readonly paced: boolean;

@@ -41,7 +41,9 @@ export class Intake {
   async take(roomId: string, events: readonly unknown[], options: IntakeOptions = {}): Promise<void> {
     const account = this.#account;
     const answerFrom = options.answerFrom ?? 0;
-    if (events.length > 0) await account.rooms.ensure(roomId);
+    if (events.length === 0) return;
+    await account.memory.recall(roomId);
+    await account.rooms.ensure(roomId);
     const stored: Promise<void>[] = [];
     const keep = (storing: Promise<void>): void => {
       // Heard of below; until then a failure must not count as unhandled.
@@ -63,17 +65,20 @@ export class Intake {
       await Promise.allSettled(stored);
     }
     await Promise.all(stored);
+    await account.memory.keep(roomId);
     this.#marks.flush(roomId);
   }
 
   /** Takes an event whose key came late. */
   async takeLate(roomId: string, event: Raw, note: JsonValue): Promise<void> {
+    await this.#account.memory.recall(roomId);
     await this.#account.rooms.ensure(roomId);
     const { stored } = await this.#takeOne(roomId, event, {
       context: asRecord(note)?.["context"] === true,
       lastTry: false,
     });
     await stored;
+    await this.#account.memory.keep(roomId);
     this.#marks.flush(roomId);
   }
 
@@ -94,7 +99,10 @@ export class Intake {
     const order = (originMs: number): string => account.order.next(roomId, originMs, Date.now());
     const inbound = inboundContext(account, { roomId, related, before, order });
     const translation = guarded(() => translateEvent(event, inbound));
-    if (known !== undefined) account.events.note(known);
+    if (known !== undefined) {
+      account.events.note(known);
+      account.memory.note(known);
+    }
     if (known?.threadId !== undefined && !known.isEdit) account.noteLatest(roomId, known.threadId, known.eventId);
     if (event["type"] === "m.room.tombstone" && !context) this.#tombstones.note(roomId);
     if (!context && translation.outcome === "envelope") this.#marks.note(roomId, event, translation.envelope);

@@ -149,6 +149,26 @@ describe("a bot account", { timeout: 60_000 }, () => {
     await run.stop();
   });
 
+  test("knows after a restart what was redacted: the message's thread, and what a reaction said", async () => {
+    const { bot, run, room } = await botInRoom();
+    const root = await alice.say(room, "root");
+    const inThread = await alice.say(room, "in the thread", { thread: root });
+    const reaction = await alice.react(room, root, "🎉");
+    await run.event("reaction_added");
+    await run.stop();
+    await alice.redact(room, inThread);
+    await alice.redact(room, reaction);
+    const second = await startAdapter(
+      { homeserverUrl: synapse.url, accessToken: bot.account.accessToken },
+      run.sink.lasting,
+    );
+    running.push(second);
+    const deleted = await second.event("message_deleted");
+    expect(deleted).toMatchObject({ conversation: { thread: { id: root } }, body: { messageId: inThread } });
+    const removed = await second.event("reaction_removed");
+    expect(removed.body).toEqual({ messageId: root, reaction: "🎉" });
+  });
+
   test("takes decisions by reaction and by command", async () => {
     const { bot, run, room } = await botInRoom();
     await alice.say(room, "deploy?");

@@ -209,9 +209,10 @@ export async function openCryptoDevice(options: CryptoOptions): Promise<AccountC
   else lease.lost.addEventListener("abort", () => ended(lease.lost.reason), { once: true });
 
   return failure.guard(async () => {
-    const rows = new DeviceRows(state, installationId, lease, `crypto/${short(deviceId)}/`);
+    const rows = new DeviceRows(state, installationId, lease, "crypto/");
+    // Of the account, not of the device: a new device finds their keys in the backup.
     const undecryptable = await Undecryptable.load(rows.under("waiting/"), logger, Date.now());
-    const database = await DurableIndexedDb.restore(rows.under("store/"), ended);
+    const database = await DurableIndexedDb.restore(rows.under(`device/${short(deviceId)}/`), ended);
     const http = homeserver(options);
     const secrets = secretStorage(http, userId, recoveryKey);
     const storeSecret = options.storeKey ?? recoveryKey;

@@ -18,7 +18,7 @@ let proxy: FaultProxy;
 let storeOf: (owner: string) => AdapterStateStore;
 
 beforeAll(async () => {
-  [synapse, storeOf] = await Promise.all([startSynapse(), openLedger("i1", "i2")]);
+  [synapse, storeOf] = await Promise.all([startSynapse(), openLedger("i1", "i2", "i3")]);
   proxy = await startFaultProxy(() => synapse.url);
 });
 afterAll(async () => {
@@ -67,11 +67,15 @@ async function open(
   return { crypto, account, lease };
 }
 
+/** By access token: the homeserver gives the same first answer again for a while. */
+const since = new Map<string, string>();
+
 async function syncOnce(crypto: AccountCrypto, account: MatrixAccount): Promise<void> {
-  const api = new MatrixPerson(synapse.url, account).api;
-  await crypto.receive(
-    await api.call<Record<string, unknown>>("GET", "/_matrix/client/v3/sync", { query: { timeout: 0 } }),
-  );
+  const { api } = new MatrixPerson(synapse.url, account);
+  const query = { timeout: 0, since: since.get(account.accessToken) };
+  const answer = await api.call<Record<string, unknown>>("GET", "/_matrix/client/v3/sync", { query });
+  since.set(account.accessToken, String(answer["next_batch"]));
+  await crypto.receive(answer);
   crypto.synced();
 }
 
@@ -119,6 +123,43 @@ describe("a device in encrypted rooms", { timeout: 60_000 }, () => {
     });
     expect(sealed.content["m.relates_to"]).toEqual(relation);
     expect(Object.keys(sealed.content)).not.toContain("m.mentions");
+  });
+
+  test("gives those who left nothing of what is said later, and those who come nothing of what was said before", async () => {
+    const [one, two, three] = await Promise.all([open("i1"), open("i2"), open("i3")]);
+    const owner = new MatrixPerson(synapse.url, one.account);
+    const [leaver, comer] = [two, three].map(({ account }) => new MatrixPerson(synapse.url, account));
+    const room = await owner.createRoom({ encrypted: true, invite: [two.account.userId] });
+    await leaver?.join(room);
+    const say = async (body: string): Promise<Record<string, unknown>> => {
+      await syncOnce(one.crypto, one.account);
+      const { content } = await one.crypto.seal(room, "m.room.message", { msgtype: "m.text", body });
+      const eventId = await owner.send(room, "m.room.encrypted", content);
+      await Promise.all([two, three].map(({ crypto, account }) => syncOnce(crypto, account)));
+      return {
+        type: "m.room.encrypted",
+        event_id: eventId,
+        sender: one.account.userId,
+        content,
+        origin_server_ts: Date.now(),
+      };
+    };
+    const readers = (event: Record<string, unknown>) =>
+      Promise.all([one, two, three].map(async ({ crypto }) => (await crypto.read(room, event)) !== undefined));
+    const session = (event: Record<string, unknown>): unknown => Object(event["content"])["session_id"];
+
+    const first = await say("to the two of us");
+    const second = await say("still the two of us");
+    expect(session(second)).toBe(session(first));
+    await leaver?.leave(room);
+    const third = await say("to myself");
+    await owner.invite(room, three.account.userId);
+    await comer?.join(room);
+    const fourth = await say("welcome");
+    expect(await readers(first)).toEqual([true, true, false]);
+    expect(await readers(second)).toEqual([true, true, false]);
+    expect(await readers(third)).toEqual([true, false, false]);
+    expect(await readers(fourth)).toEqual([true, false, true]);
   });
 
   test("ends at once when another process took its lease, and writes nothing more", async () => {

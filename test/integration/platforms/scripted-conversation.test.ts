@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AGENT, type ChatDriver } from "../../support/conversation/chat-driver.ts";
 import { levelled } from "../../support/conversation/differences.ts";
+import { discordDriver } from "../../support/conversation/discord-driver.ts";
 import { projectLedger } from "../../support/conversation/ledger-projection.ts";
-import { LONG_LINES } from "../../support/conversation/scribe.ts";
+import { matrixDriver } from "../../support/conversation/matrix-driver.ts";
+import { BOOK_LINES, STORY_LINES } from "../../support/conversation/scribe.ts";
 import { converse, type Told } from "../../support/conversation/script.ts";
 import { linesShown, shownThreads } from "../../support/conversation/shown.ts";
 import { slackDriver } from "../../support/conversation/slack-driver.ts";
@@ -12,12 +14,14 @@ import { webDriver } from "../../support/conversation/web-driver.ts";
 const PLATFORMS: Readonly<Record<string, (parleyUrl: string) => Promise<ChatDriver>>> = {
   web: webDriver,
   slack: slackDriver,
+  discord: discordDriver,
+  matrix: matrixDriver,
 };
 /** A minute's work on a quiet machine, in which all platforms share one process. */
 const CONVERSATION_MS = 600_000;
 
 const NOTES = "notes.txt (file, 19 bytes)";
-const ASKED = "[#plan] [#blue] [#notes] [#deploy] [#story]";
+const ASKED = "[#plan] [#blue] [#notes] [#deploy] [#story] [#book]";
 /** Under each message: every answer once, in order, as the agent; nothing under what was deleted or said to nobody, nothing beside the threads. */
 const SHOWN = [
   {
@@ -42,7 +46,8 @@ const SHOWN = [
       `Heard deploy=yes, asked by ${AGENT.handle}.`,
     ],
   },
-  { thread: "story", sentences: ["Answer to [#story] after [#plan] [#blue] [#notes] [#deploy].", "The end."] },
+  { thread: "story", sentences: ["Answer to [#story] after [#plan] [#blue] [#notes] [#deploy]."] },
+  { thread: "book", sentences: ["Answer to [#book] after [#plan] [#blue] [#notes] [#deploy] [#story]."] },
   { thread: "slow", sentences: [`Answer to [#slow] after ${ASKED}.`] },
   { thread: "meanwhile", sentences: [`Answer to [#meanwhile] after ${ASKED} [#slow].`] },
 ].map((thread) => ({ authors: [AGENT.name], files: [], ...thread }));
@@ -64,6 +69,7 @@ const ENDS = [
   "deploy: message_created answered",
   "answer to deploy: action_submitted answered",
   "story: message_created answered",
+  "book: message_created answered",
   "slow: message_created answered",
   "meanwhile: message_created answered",
   "again: message_created answered",
@@ -94,7 +100,11 @@ describe.each(["postgres", "pglite"] as const)("one conversation on a ledger in 
     async (platform) => {
       const { one } = of(platform);
       expect(await shownThreads(one)).toEqual(SHOWN);
-      expect(await linesShown(one)).toEqual(Array.from({ length: LONG_LINES }, (_, index) => index + 1));
+      for (const [name, count] of [
+        ["story", STORY_LINES],
+        ["book", BOOK_LINES],
+      ] as const)
+        expect(await linesShown(one, name)).toEqual(Array.from({ length: count }, (_, index) => index + 1));
     },
   );
 

@@ -232,6 +232,10 @@ function partInWords(part: ReplyPartRow): string {
   return `${part.type}: ${plain(part.markdown ?? part.prompt ?? part.name ?? "")}`;
 }
 
+/** Markdown may escape what could be taken for markup; white space between words is one. */
 function plain(text: string): string {
-  return text.replaceAll(/\s+/gu, " ").trim();
+  return text
+    .replaceAll(/\\(?=[\p{P}\p{S}\s])/gu, "")
+    .replaceAll(/\s+/gu, " ")
+    .trim();
 }

@@ -3,10 +3,11 @@ import type { ContentBlock } from "../../../src/envelope/content.ts";
 import type { ReplyPartInput } from "../../../src/envelope/reply.ts";
 
 const TOKEN = /\[#\w+\]/gu;
-/** More than any platform takes in one message. */
-export const LONG_LINES = 600;
+/** Longer than one message of any chat platform, and than as many messages as any of them posts of one answer. */
+export const STORY_LINES = 440;
+export const BOOK_LINES = 1_500;
 
-export function longLine(number: number): string {
+function longLine(number: number): string {
   return `Line ${String(number).padStart(4, "0")} of the whole story, which is told to its very end.`;
 }
 
@@ -14,7 +15,7 @@ export function longLine(number: number): string {
  * An agent that knows nothing of platforms: it says which question it answers and what it saw before it.
  *
  * `hold` makes it work until it is stopped, in its first attempt; `ask` makes it put a question of its own; `file` makes it hand over a
- * file; `all` makes it tell more than any platform takes in one message.
+ * file; `story` and `book` make it tell more than a platform takes in one message, and in many.
  */
 export default defineAgent(async function* (request, io) {
   const { trigger, transcript } = request;
@@ -33,11 +34,13 @@ export default defineAgent(async function* (request, io) {
   yield `Answer to ${token} after ${before.length === 0 ? "nothing" : before.join(" ")}${filesOf(trigger.content)}.`;
   if (/\bask\b/u.test(words)) yield question();
   if (/\bfile\b/u.test(words)) yield file();
-  if (/\ball\b/u.test(words)) {
-    const lines = Array.from({ length: LONG_LINES }, (_, index) => longLine(index + 1));
-    yield `\n\n${lines.join("\n\n")}\n\nThe end.`;
-  }
+  if (/\bstory\b/u.test(words)) yield linesOf(STORY_LINES);
+  if (/\bbook\b/u.test(words)) yield linesOf(BOOK_LINES);
 });
+
+function linesOf(count: number): string {
+  return `\n\n${Array.from({ length: count }, (_, index) => longLine(index + 1)).join("\n\n")}\n\nThe end.`;
+}
 
 function filesOf(content: readonly ContentBlock[]): string {
   const files = content.flatMap((block) =>

@@ -126,8 +126,10 @@ async function firstHalf(talk: Talk): Promise<void> {
   await driver.choose(question, { approvalId: "deploy", index: 0, id: "yes" });
   await talk.answers("deploy", "Heard deploy=yes");
 
-  await talk.ask("story", "tell it all [#story]");
-  await talk.untilEnded("story", "message_created");
+  for (const name of ["story", "book"]) {
+    await talk.ask(name, `tell the whole ${name} [#${name}]`);
+    await talk.untilEnded(name, "message_created");
+  }
   await talk.ask("slow", "hold until you are started again [#slow]");
   await talk.untilAtWork("slow");
 }

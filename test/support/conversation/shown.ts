@@ -1,6 +1,9 @@
 import type { ShownPost } from "./chat-driver.ts";
 import type { Told } from "./script.ts";
 
+/** The file of an answer that is more than a platform takes in several messages. */
+const WHOLE_ANSWER = "answer.md";
+
 /** What people see under one message: who spoke, in which words, with which files. */
 export interface ShownThread {
   readonly thread: string;
@@ -10,7 +13,7 @@ export interface ShownThread {
   readonly files: readonly string[];
 }
 
-const SENTENCE = /Answer to \[#\w+\] after .*?\.(?=\s|$)|Shall I deploy\?|Heard \w+=\w+, asked by \w+\.|The end\./gu;
+const SENTENCE = /Answer to \[#\w+\] after .*?\.(?=\s|$)|Shall I deploy\?|Heard \w+=\w+, asked by \w+\./gu;
 const LINE = /Line (\d{4}) of the whole story, which is told to its very end\./gu;
 
 /** Reads what Parley posted from the platform's own record: thread by thread, `channel` for what is in none. */
@@ -25,22 +28,25 @@ export async function shownThreads({ driver, said }: Told): Promise<readonly Sho
 }
 
 async function shownThread(thread: string, posts: readonly ShownPost[]): Promise<ShownThread> {
-  const files = posts.flatMap((post) => post.files);
-  const texts = await Promise.all(files.map((file) => file.read()));
-  const words = [...posts.map((post) => post.text), ...texts].map(plain).join("\n");
+  const files = posts.flatMap((post) => post.files).filter((file) => file.name !== WHOLE_ANSWER);
   return {
     thread,
     authors: [...new Set(posts.map((post) => post.author))],
-    sentences: [...words.matchAll(SENTENCE)].map(([sentence]) => sentence),
-    files: files.map((file, index) => `${file.name}: ${plain(texts[index] ?? "")}`),
+    sentences: [
+      ...posts
+        .map((post) => plain(post.text))
+        .join("\n")
+        .matchAll(SENTENCE),
+    ].map(([sentence]) => sentence),
+    files: await Promise.all(files.map(async (file) => `${file.name}: ${plain(await file.read())}`)),
   };
 }
 
-/** The numbers of the long story's lines, in the order in which people read them. */
-export async function linesShown({ driver, said }: Told): Promise<readonly number[]> {
-  const posts = await driver.posts(said.get("story"));
-  const pieces = posts.flatMap((post) => [async () => post.text, ...post.files.map((file) => () => file.read())]);
-  const texts = await Promise.all(pieces.map((read) => read()));
+/** The numbers of a long answer's lines, in the order in which people read them: in its messages, or in the file that it was put into. */
+export async function linesShown({ driver, said }: Told, name: string): Promise<readonly number[]> {
+  const posts = await driver.posts(said.get(name));
+  const whole = posts.flatMap((post) => post.files).filter((file) => file.name === WHOLE_ANSWER);
+  const texts = whole.length > 0 ? await Promise.all(whole.map((file) => file.read())) : posts.map((post) => post.text);
   return [...texts.join("\n").matchAll(LINE)].map((match) => Number(match[1]));
 }
 

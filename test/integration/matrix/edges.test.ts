@@ -97,6 +97,52 @@ describe("a bot account at the edges", { timeout: 60_000 }, () => {
     expect(Date.now() - began).toBeGreaterThan(1_000);
   });
 
+  test("goes on after answers that make no sense, and takes what does", async () => {
+    const bot = await person("Parley");
+    const run = await started(bot);
+    const room = await alice.createRoom({ name: "noise" });
+    const last = await enter(run, bot, room);
+    const junk = {
+      "!x:parley.test": 7,
+      nonsense: {},
+      "!y": { timeline: { events: [1, null, "x", { type: 5 }], limited: "yes", prev_batch: {} }, state: 3 },
+      "!z": { timeline: [], state: { events: {} }, ephemeral: null },
+    };
+    const changes: ((answer: Buffer) => Buffer | string)[] = [
+      () => "<html>busy</html>",
+      () => "{}",
+      () => "[1]",
+      () => Buffer.from([0x7b, 0xff, 0xfe, 0x7d]),
+      (answer) => {
+        const real = JSON.parse(answer.toString("utf8")) as { rooms?: { join?: object } }; // Synapse's own answer
+        const rooms = {
+          ...real.rooms,
+          join: { ...real.rooms?.join, ...junk },
+          invite: { "!q": { invite_state: 9 } },
+          leave: [],
+        };
+        return JSON.stringify({
+          ...real,
+          rooms,
+          account_data: { events: [{ type: "m.direct", content: { a: 1 } }] },
+          to_device: 4,
+        });
+      },
+    ];
+    for (const change of changes) proxy.strike({ kind: "changed", change, match: { path: CALLS.sync } });
+    const said = await alice.say(room, "after the noise");
+    const heard = await run.event("message_created", ({ body }) => body.messageId === said);
+    expect(heard.platformOrder > last.platformOrder).toBe(true);
+    await until(
+      () => (run.sink.malformed.length >= 4 ? true : undefined),
+      () => `${run.sink.malformed.length} dead letters`,
+      20_000,
+    );
+    const later = await alice.say(room, "and later");
+    await run.event("message_created", ({ body }) => body.messageId === later);
+    expect(run.adapter.health()).toMatchObject([{ state: "connected" }]);
+  });
+
   test("declines the invitations of those who may not give them", async () => {
     const bot = await person("Parley");
     const run = await started(bot, { inviters: ["@nobody:parley.test"] });

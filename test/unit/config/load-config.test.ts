@@ -232,6 +232,31 @@ describe("settings that belong together", () => {
     expect((await faultsOf(env)).map((fault) => fault.path).sort()).toEqual(paths);
   });
 
+  test("Matrix is set up by a bot's token or by both tokens of an application service", async () => {
+    const MATRIX_HOMESERVER_URL = "http://127.0.0.1:8008";
+    expect((await load()).matrix).toBeUndefined();
+    const bot = await load({
+      MATRIX_HOMESERVER_URL,
+      MATRIX_ACCESS_TOKEN: "syt_x",
+      MATRIX_INVITERS: "@a:b.example,c.example",
+    });
+    expect(bot.matrix).toMatchObject({
+      homeserverUrl: MATRIX_HOMESERVER_URL,
+      inviters: ["@a:b.example", "c.example"],
+      pacing: undefined,
+    });
+    expect(secretValues(bot)).toContain("syt_x");
+    const service = { MATRIX_HOMESERVER_URL, MATRIX_AS_TOKEN: STRONG, MATRIX_HS_TOKEN: OTHER, MATRIX_PACING: "on" };
+    expect((await load(service)).matrix).toMatchObject({ pacing: true, appService: { senderLocalpart: "parley" } });
+    const paths = async (env: Record<string, string>) => (await faultsOf(env)).map((fault) => fault.path);
+    expect(await paths({ MATRIX_ACCESS_TOKEN: "syt_x" })).toEqual(["MATRIX_HOMESERVER_URL"]);
+    expect(await paths({ MATRIX_HOMESERVER_URL })).toEqual(["MATRIX_ACCESS_TOKEN"]);
+    expect(await paths({ MATRIX_HOMESERVER_URL, MATRIX_AS_TOKEN: STRONG })).toEqual(["MATRIX_HS_TOKEN"]);
+    expect(await paths({ ...service, MATRIX_HS_TOKEN: "weak" })).toEqual(["MATRIX_HS_TOKEN"]);
+    expect(await paths({ ...service, MATRIX_RECOVERY_KEY: "EsUE" })).toEqual(["MATRIX_ACCESS_TOKEN"]);
+    expect(await paths({ ...service, MATRIX_INVITERS: "not a name" })).toEqual(["MATRIX_INVITERS"]);
+  });
+
   test("Slack's mode follows from its tokens", async () => {
     expect((await load({ SLACK_BOT_TOKEN: BOT, SLACK_SIGNING_SECRET: OTHER })).slack).toMatchObject({
       mode: "http",

@@ -12,13 +12,14 @@ it("knows every variable that README and the other pages name", () => {
   const pages = [
     "../../../README.md",
     "../../../deploy/slack.md",
+    "../../../deploy/matrix.md",
     "../../../deploy/operations.md",
     "../../../deploy/agents.md",
   ];
   const named = pages.flatMap((page) =>
     [
       ...readFileSync(new URL(page, import.meta.url), "utf8").matchAll(
-        /`((?:PARLEY|SLACK|OPENAI|ANTHROPIC)_[A-Z_]+|DATABASE_URL|REDIS_URL)/g,
+        /`((?:PARLEY|SLACK|MATRIX|OPENAI|ANTHROPIC)_[A-Z_]+|DATABASE_URL|REDIS_URL)/g,
       ),
     ].map((match) => match[1]),
   );

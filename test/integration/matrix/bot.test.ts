@@ -149,6 +149,24 @@ describe("a bot account", { timeout: 60_000 }, () => {
     await run.stop();
   });
 
+  test("is synced by one process at a time; the next goes on where that one ended", async () => {
+    const { bot, run, room } = await botInRoom();
+    const config = { homeserverUrl: synapse.url, accessToken: bot.account.accessToken };
+    const other = await startAdapter(config, run.sink.lasting);
+    running.push(other);
+    expect(other.adapter.health()).toMatchObject([
+      { state: "connected", detail: "another process syncs this account" },
+    ]);
+    const first = await alice.say(room, "to the first");
+    await run.event("message_created", ({ body }) => body.messageId === first);
+    expect(other.taken).toEqual([]);
+    await run.stop();
+    const second = await alice.say(room, "to the second");
+    await other.event("message_created", ({ body }) => body.messageId === second);
+    const heard = other.taken.filter(({ envelope }) => envelope.kind === "message_created");
+    expect(heard).toHaveLength(1);
+  });
+
   test("knows after a restart what was redacted: the message's thread, and what a reaction said", async () => {
     const { bot, run, room } = await botInRoom();
     const root = await alice.say(room, "root");

@@ -1,4 +1,16 @@
 import { fenced, readFence } from "./markdown-fence.ts";
+import {
+  bareLink,
+  codeSpan,
+  described,
+  encodeSigns,
+  type InertOptions,
+  inertProse,
+  inertText,
+  isListedLink,
+  shownUrl,
+  WORD_JOINER,
+} from "./markdown-inert.ts";
 import { type MarkdownStretch, maskStretches, stretchesOf } from "./markdown-stretches.ts";
 import {
   childrenOf,
@@ -10,8 +22,7 @@ import {
   walkMarkdown,
 } from "./markdown-tree.ts";
 
-/** Invisible and without width: parts two characters that a platform would read as one sign, without changing what people read. */
-export const WORD_JOINER = "\u2060";
+export { isListedLink, WORD_JOINER } from "./markdown-inert.ts";
 
 export interface NeutraliseOptions {
   /** Hosts (exact or `*.example.org`) whose links stay links; `*` lets all stay. Links to others become inert text. */
@@ -24,9 +35,6 @@ export interface NeutraliseOptions {
 const SUSPICIOUS = /[<&\\]|\]\(|\]:|:\/\/|www\.|`{3}|~{3}|@(?:here|channel|everyone)|^(?: {4}|\t)/imu;
 /** Sequences that Slack executes even where Markdown sees code. https://docs.slack.dev/messaging/formatting-message-text */
 const CONTROL_IN_CODE = /<(?=!(?:channel|here|everyone|subteam\^|date\^)|[@#][A-Z][A-Z0-9])/gu;
-/** What Slack and others turn into a link without being asked. */
-const BARE_ADDRESS = /(?:https?:\/\/|www\.)[^\s<>`|]+/giu;
-const MASS_MENTION = /@(?=(?:channel|here|everyone)\b)/giu;
 const ANGLE_SEQUENCE = /<[@!#][^<>\s]{1,200}>/uy;
 /** Entities for signs that make links and control sequences; decoded late they would come back to life. */
 const HIDDEN_SIGN =
@@ -53,6 +61,9 @@ export function neutraliseMarkdown(source: string, options: NeutraliseOptions): 
   const withoutHtml = source.includes("<") || source.includes("&") ? escapeAngles(source, options) : source;
   return neutraliseTree(withoutHtml, options);
 }
+
+/** What was asked for, with what was found out about the text as a whole. */
+type TreeOptions = NeutraliseOptions & InertOptions;
 
 interface Looked {
   /** The source with blanks for what needs no parser: code, and prose that holds nothing to mention, link or break out. */
@@ -96,7 +107,9 @@ function escapeAngles(source: string, options: NeutraliseOptions): string {
       edits.push({
         start,
         end,
-        text: options.keepSequence?.(source.slice(start, end)) ? source.slice(start, end) : bareLink(node.url, options),
+        text: options.keepSequence?.(source.slice(start, end))
+          ? source.slice(start, end)
+          : bareLink(node.url, { ...options, doubtful: false }),
       });
       return false;
     }
@@ -143,7 +156,7 @@ function neutraliseTree(source: string, options: NeutraliseOptions): string {
 
 class TreePass {
   readonly #source: string;
-  readonly #options: NeutraliseOptions;
+  readonly #options: TreeOptions;
   readonly #root: MarkdownRoot;
   readonly #definitions: ReadonlyMap<string, string>;
   readonly #referenced: ReadonlySet<string>;
@@ -153,13 +166,13 @@ class TreePass {
 
   constructor(source: string, options: NeutraliseOptions) {
     this.#source = source;
-    this.#options = options;
     const { prose, fences, strayBacktick } = lookAt(source);
     this.#root = parseMarkdown(prose);
     this.#fences = fences;
     this.#definitions = definitionsOf(this.#root);
     this.#referenced = referencedDefinitions(this.#root);
     this.#doubtful = strayBacktick || hasStrayBacktick(this.#root, source);
+    this.#options = { ...options, doubtful: this.#doubtful };
   }
 
   run(): string {
@@ -229,11 +242,13 @@ class TreePass {
       case "linkReference":
         return linkText(node, this.#definitions.get(node.identifier) ?? "", this.#source, this.#options);
       case "image":
-        return described(node.alt ?? "", node.url);
+        return described(node.alt ?? "", node.url, this.#options);
       case "imageReference":
-        return described(node.alt ?? "", this.#definitions.get(node.identifier) ?? "");
+        return described(node.alt ?? "", this.#definitions.get(node.identifier) ?? "", this.#options);
       case "definition":
-        return this.#referenced.has(node.identifier) ? "" : described(node.label ?? node.identifier, node.url);
+        return this.#referenced.has(node.identifier)
+          ? ""
+          : described(node.label ?? node.identifier, node.url, this.#options);
       default:
         return undefined;
     }
@@ -244,7 +259,7 @@ function firstWord(info: string): string {
   return /^\S*/u.exec(info)?.[0] ?? "";
 }
 
-function linkText(node: MarkdownNode, url: string, source: string, options: NeutraliseOptions): string {
+function linkText(node: MarkdownNode, url: string, source: string, options: TreeOptions): string {
   const { start, end } = rangeOf(node);
   const original = source.slice(start, end);
   if (!original.startsWith("["))
@@ -253,75 +268,11 @@ function linkText(node: MarkdownNode, url: string, source: string, options: Neut
   const last = childrenOf(node).at(-1);
   const label = first === undefined || last === undefined ? "" : source.slice(rangeOf(first).start, rangeOf(last).end);
   const inner = SUSPICIOUS.test(label) ? neutraliseTree(label, { linkHosts: [] }) : label;
-  if (isListed(url, options)) return `[${inner}](${encodeSigns(url)})`;
+  if (isListedLink(url, options.linkHosts)) return `[${inner}](${encodeSigns(url)})`;
   const shown = shownUrl(url);
-  return label === url || label === shown || shown === "" ? codeSpan(shown || label) : `${inner} (${codeSpan(shown)})`;
-}
-
-function bareLink(url: string, options: NeutraliseOptions): string {
-  return isListed(url, options) ? encodeSigns(url) : codeSpan(shownUrl(url));
-}
-
-function described(alt: string, url: string): string {
-  const words = inertText(alt.replace(/[[\]<>`\\]/gu, " ").trim());
-  if (url === "") return words;
-  return words === "" ? codeSpan(shownUrl(url)) : `${words} (${codeSpan(shownUrl(url))})`;
-}
-
-/** A URL as people can read and copy it, but no platform takes it for a link: without its web scheme. */
-function shownUrl(url: string): string {
-  return encodeSigns(url.replace(/^https?:\/\//iu, "").replace(/^mailto:/iu, "")).replaceAll("://", "%3A//");
-}
-
-/** Guarantees that the URL holds no sign that Markdown or Slack's `<url|label>` form would read as its end. */
-function encodeSigns(url: string): string {
-  return url.replace(/[\s<>|()`\\"*_~[\]]/gu, (sign) =>
-    sign === "_" || sign === "~" || sign === "*" ? sign : percentEncoded(sign),
-  );
-}
-
-function percentEncoded(sign: string): string {
-  return Array.from(Buffer.from(sign, "utf8"), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(
-    "",
-  );
-}
-
-function codeSpan(text: string): string {
-  return text === "" ? "" : `\`${text.replaceAll("`", "%60")}\``;
-}
-
-function isListed(url: string, options: NeutraliseOptions): boolean {
-  return isListedLink(url, options.linkHosts);
-}
-
-/** Whether a link to this address stays a link: its host is listed (exactly, by `*.example.org` or `*`) and it carries no user name. */
-export function isListedLink(url: string, linkHosts: readonly string[]): boolean {
-  if (linkHosts.length === 0 || !URL.canParse(url)) return false;
-  const { protocol, hostname, username, password } = new URL(url);
-  if ((protocol !== "https:" && protocol !== "http:") || username !== "" || password !== "") return false;
-  return linkHosts.some(
-    (host) => host === "*" || host === hostname || (host.startsWith("*.") && hostname.endsWith(host.slice(1))),
-  );
-}
-
-/** Makes bare addresses and mass mentions inside plain words inert. */
-function inertProse(text: string, options: NeutraliseOptions): string {
-  let result = "";
-  let from = 0;
-  for (const match of text.matchAll(BARE_ADDRESS)) {
-    // Signs at the end belong to the sentence.
-    const address = match[0].replace(/[.,;:!?'")\]]+$/u, "");
-    result += inertText(text.slice(from, match.index)) + bareLink(address, options);
-    from = match.index + address.length;
-  }
-  return result + inertText(text.slice(from));
-}
-
-function inertText(text: string): string {
-  return text
-    .replace(/:\/\//gu, `:${WORD_JOINER}//`)
-    .replace(/\bwww\./giu, (word) => `${word.slice(0, 3)}${WORD_JOINER}.`)
-    .replace(MASS_MENTION, `@${WORD_JOINER}`);
+  return label === url || label === shown || shown === ""
+    ? codeSpan(shown || label, options)
+    : `${inner} (${codeSpan(shown, options)})`;
 }
 
 /** Fences what was indented, closes what was left open and strips the info line, so that no renderer reads code as prose or prose as code. */
@@ -384,9 +335,15 @@ function referencedDefinitions(root: MarkdownRoot): ReadonlySet<string> {
 function applyEdits(source: string, edits: readonly Edit[], rest: (text: string) => string): string {
   let result = "";
   let from = 0;
+  const add = (text: string): void => {
+    // Two runs of backticks that were apart must not become one: code would begin and end elsewhere.
+    result += result.endsWith("`") && text.startsWith("`") ? WORD_JOINER + text : text;
+  };
   for (const edit of edits.toSorted((a, b) => a.start - b.start)) {
-    result += rest(source.slice(from, edit.start)) + edit.text;
+    add(rest(source.slice(from, edit.start)));
+    add(edit.text);
     from = edit.end;
   }
-  return result + rest(source.slice(from));
+  add(rest(source.slice(from)));
+  return result;
 }

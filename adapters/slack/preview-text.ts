@@ -1,10 +1,13 @@
 import { boundMarkdown } from "../shared/markdown-bound.ts";
+import { WORD_JOINER } from "../shared/markdown-safety.ts";
 import { MAX_MARKDOWN_CHARS, type MarkupOptions, toSlackMarkdown } from "./markup.ts";
 
 /** Previews stop growing here; the final text is split properly. */
 const MAX_PREVIEW_CHARS = MAX_MARKDOWN_CHARS - 1_000;
 /** Previews are made about once a second: what takes longer to parse is shown as plain text until the end. */
 const PREVIEW_BUDGET_US = 50_000;
+
+const FENCE_LINE = /^[ \t>]*(?:`{3,}|~{3,})/u;
 
 /** The text of a preview that is replaced as a whole at each edit. */
 export function editablePreview(markdown: string, markup: MarkupOptions): string {
@@ -22,11 +25,24 @@ function beginningOf(markdown: string): string {
  * sequences in brackets wait until they are whole. Undefined when the text no longer continues what is shown.
  */
 export function nextIncrement(shown: string, markdown: string, markup: MarkupOptions): string | undefined {
-  const safe = toSlackMarkdown(stableBeginningOf(markdown), markup);
+  const safe = inertInFences(toSlackMarkdown(stableBeginningOf(markdown), markup));
   // An open fence was closed for safety's sake; in a stream it stays open until its real end comes.
   const text = fenceIsOpen(markdown) ? safe.replace(/\n(?:`{3,}|~{3,})$/u, "") : safe;
   if (text.length <= shown.length) return shown.startsWith(text) ? "" : undefined;
   return text.startsWith(shown) ? text.slice(shown.length) : undefined;
+}
+
+/** While a fence is open, its code may be read as prose: addresses in it are no links before the final text comes. */
+function inertInFences(markdown: string): string {
+  if (!markdown.includes("://")) return markdown;
+  let inside = false;
+  return markdown
+    .split("\n")
+    .map((line) => {
+      if (FENCE_LINE.test(line)) inside = !inside;
+      return inside ? line.replaceAll("://", `:${WORD_JOINER}//`) : line;
+    })
+    .join("\n");
 }
 
 /** In a stream, what was shown cannot become plain text later: nothing is changed, and what takes too long waits for the end. */
@@ -67,5 +83,5 @@ function isBalanced(text: string): boolean {
 }
 
 function fenceIsOpen(markdown: string): boolean {
-  return (markdown.match(/^[ \t>]*(?:`{3,}|~{3,})/gmu)?.length ?? 0) % 2 === 1;
+  return markdown.split("\n").filter((line) => FENCE_LINE.test(line)).length % 2 === 1;
 }

@@ -103,8 +103,12 @@ export class DiscordClient {
   }
 
   async #acquire(route: Route, signal: AbortSignal | undefined): Promise<void> {
-    await this.#limiter.acquire({ installationId: "", method: GLOBAL }, signal);
-    await this.#limiter.acquire(keyOf(route), signal);
+    const all = { installationId: "", method: GLOBAL };
+    do {
+      await this.#limiter.acquire(all, signal);
+      await this.#limiter.acquire(keyOf(route), signal);
+      // While a call waits for its own route, all routes may be told to wait.
+    } while (this.#limiter.pauseMs(all) > 0);
   }
 
   #requestOf({ route, query, body, files }: DiscordCall) {

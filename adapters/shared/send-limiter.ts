@@ -97,6 +97,11 @@ export class SendLimiter {
     this.#sweep();
   }
 
+  /** How much longer the platform wants this bucket to be left alone, in ms; 0 when it does not. */
+  pauseMs(key: CallKey): number {
+    return Math.max(0, this.#pauseOf(key) - this.#now());
+  }
+
   #reserve(key: CallKey): number {
     const rule = this.#ruleOf(key);
     if (rule === undefined) return 0;

@@ -4,6 +4,7 @@ import type { Outcome, Scenario, StoreKind } from "./scenario.ts";
 import { agentFaults } from "./scenarios/agents.ts";
 import { crashPoints } from "./scenarios/crash-points.ts";
 import { deliveryFaults } from "./scenarios/deliveries.ts";
+import { discordFaults } from "./scenarios/discord.ts";
 import { matrixEncryption } from "./scenarios/matrix-encryption.ts";
 import { platformFaults } from "./scenarios/platform.ts";
 import { socketMode } from "./scenarios/socket-mode.ts";
@@ -19,6 +20,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...storesAway,
   ...platformFaults,
   ...agentFaults,
+  ...discordFaults,
   ...matrixEncryption,
   ...twins,
 ];

@@ -7,12 +7,14 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "v
 import { BOT_SCOPES } from "../../../adapters/slack/manifest.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
 import { checkPublicUrl } from "../../../src/doctor/address-checks.ts";
+import { checkDiscord } from "../../../src/doctor/discord-checks.ts";
 import type { Finding } from "../../../src/doctor/finding.ts";
 import { checkFolder } from "../../../src/doctor/folder-checks.ts";
 import { checkSlack } from "../../../src/doctor/slack-checks.ts";
 import { checkStores } from "../../../src/doctor/store-checks.ts";
 import { migrate } from "../../../src/ledger/connection/migrate.ts";
 import { openDatabase } from "../../../src/ledger/connection/open-database.ts";
+import { createDiscordStandIn } from "../../support/discord/index.ts";
 import { freePort, startPostgres, startRedis } from "../../support/servers/index.ts";
 import { createSlackStandIn } from "../../support/slack/index.ts";
 
@@ -148,5 +150,36 @@ describe("the public address", () => {
       detail: expect.stringContaining("somewhere else"),
     });
     expect(await checkPublicUrl(config, false)).toMatchObject({ state: "skipped" });
+  });
+});
+
+describe("discord", () => {
+  const check = async (env: Record<string, string>) => checkDiscord((await load(env)).discord);
+
+  test("the token, the intents that the settings ask for and the sessions of the day are looked at", async () => {
+    const discord = await createDiscordStandIn();
+    onTestFinished(() => discord.close());
+    const { app } = discord.setup.smallServer({ name: "Parley" });
+    const env = { DISCORD_BOT_TOKEN: app.botToken, DISCORD_API_URL: `${discord.apiUrl}/v10` };
+    const good = await check(env);
+    expect(states(good)).toEqual({ discord: "ok", "discord intents": "ok", "discord sessions": "ok" });
+    expect(good[0]?.detail).toContain(`client_id=${app.applicationId}`);
+    discord.setup.setPrivilegedIntents(app.applicationId, []);
+    expect(states(await check(env))).toMatchObject({ "discord intents": "failed" });
+    expect(states(await check({ ...env, DISCORD_MESSAGES: "mentions" }))).toMatchObject({ "discord intents": "ok" });
+  });
+
+  test("a refused token and an absent server are told apart, and the token is told to nobody", async () => {
+    const discord = await createDiscordStandIn();
+    onTestFinished(() => discord.close());
+    const refused = await check({ DISCORD_BOT_TOKEN: "no-token-of-it", DISCORD_API_URL: `${discord.apiUrl}/v10` });
+    expect(refused).toMatchObject([{ part: "discord", state: "failed", detail: "the bot token is refused" }]);
+    const absent = await check({
+      DISCORD_BOT_TOKEN: "no-token-of-it",
+      DISCORD_API_URL: `http://127.0.0.1:${await freePort()}`,
+    });
+    expect(absent[0]?.detail).toContain("does not answer as Discord");
+    expect(JSON.stringify([refused, absent])).not.toContain("no-token-of-it");
+    expect(states(await check({}))).toEqual({ discord: "skipped" });
   });
 });

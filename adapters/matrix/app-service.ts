@@ -5,7 +5,7 @@ import type { Intake } from "./intake.ts";
 import type { Joins } from "./joins.ts";
 import { asRoomId, asUserId } from "./matrix-ids.ts";
 import type { Puppets } from "./puppets.ts";
-import { asRecord, asString, type Raw } from "./raw.ts";
+import { asList, asRecord, asString, type Raw } from "./raw.ts";
 import { isEntry, isMembershipOf, sinceInvite } from "./timeline.ts";
 
 /** Transactions whose ids are remembered, so that a repeat costs nothing; its events would be known in any case. */
@@ -66,8 +66,9 @@ export class AppService {
   }
 
   async #take(txnId: string, body: Raw | undefined, raw: () => string): Promise<void> {
-    if (this.#done.has(txnId)) return;
     const events = body?.["events"];
+    const identity = identityOf(txnId, events);
+    if (this.#done.has(identity)) return;
     if (!Array.isArray(events)) await this.#malformed("transaction without events", raw());
     else {
       const tries = (this.#tries.get(txnId) ?? 0) + 1;
@@ -75,7 +76,7 @@ export class AppService {
       await this.#events(events, tries > PATIENT_TRIES);
       this.#tries.delete(txnId);
     }
-    this.#done.add(txnId);
+    this.#done.add(identity);
     if (this.#done.size > MAX_REMEMBERED) for (const oldest of this.#done) return void this.#done.delete(oldest);
   }
 
@@ -178,4 +179,9 @@ export class AppService {
       dedupeKey: `matrix:${installationId}:${createHash("sha256").update(raw).digest("hex")}`,
     });
   }
+}
+
+/** A Synapse on SQLite counts its transactions anew after each restart: the number alone names no transaction. */
+function identityOf(txnId: string, events: unknown): string {
+  return JSON.stringify([txnId, ...asList(events).map((event) => asString(asRecord(event)?.["event_id"]) ?? "")]);
 }

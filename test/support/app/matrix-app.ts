@@ -33,6 +33,8 @@ export interface MatrixApp {
   /** The process that runs now. */
   readonly app: App;
   readonly url: string;
+  /** What the homeserver pushed to the application service, and what that said. */
+  readonly pushes: PushRouter["pushes"];
   /** A second connection to the ledger, for looking. */
   readonly ledger: SqlRunner;
   readonly dataFolder: string;
@@ -119,6 +121,7 @@ export async function startMatrixApp(agents: readonly TestAgent[], options: Matr
     get url() {
       return running.url;
     },
+    pushes: router.pushes,
     ledger,
     dataFolder,
     accountOf,

@@ -50,6 +50,8 @@ export class Account {
   readonly paced: boolean;
   readonly trustedServers: ReadonlySet<string>;
   lastEventAtMs: number | undefined;
+  /** This process hears of every change in the account's rooms: it syncs, and is in sync. */
+  live = false;
   /** Present while this process owns the account's device. */
   crypto: AccountCrypto | undefined;
   /** The newest event of each thread, which clients without threads are shown as what a message answers. */

@@ -7,6 +7,7 @@ import { readMembers } from "./members.ts";
 import type { Outbound } from "./outbound.ts";
 import { openPreview } from "./preview.ts";
 import { addReaction, deleteMessage, removeReaction } from "./reactions.ts";
+import { STRICT_AGE_MS } from "./rooms.ts";
 import { StatusLines } from "./status.ts";
 
 export interface FeatureTools {
@@ -46,7 +47,7 @@ export function matrixFeatures({ need, outbound, linkHosts }: FeatureTools): Ada
       check: async ({ target, memberId }) => {
         const { rooms } = await accountOf(target.installationId);
         const roomId = target.conversation.channel.id;
-        const state = await rooms.ensure(roomId);
+        const state = await rooms.ensure(roomId, STRICT_AGE_MS);
         return rooms.isLoaded(roomId)
           ? accessOf(state, memberId)
           : { read: false, post: false, moderate: false, rule: "unknown" };

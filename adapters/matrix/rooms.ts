@@ -8,6 +8,10 @@ import { asList, asRecord, type Raw } from "./raw.ts";
 import { RoomState } from "./room-state.ts";
 
 const MAX_ROOMS = 20_000;
+/** Age of a room's state, in ms, at which it is read again by a process that does not hear of all changes. */
+const MAX_AGE_MS = 60_000;
+/** The same before what must not be wrong: writing, and judging who may read. */
+export const STRICT_AGE_MS = 5_000;
 /** Levels of spaces above a room that are looked at. */
 const MAX_SPACE_DEPTH = 5;
 /** A room that could not be read is asked for again after this. */
@@ -17,6 +21,7 @@ const DIRECT_PREFIX = "direct/";
 interface Known {
   readonly state: RoomState;
   loaded: boolean;
+  loadedAtMs: number;
   triedAtMs: number;
 }
 
@@ -47,10 +52,15 @@ export class Rooms {
     return this.#entry(roomId).state;
   }
 
-  /** Makes sure that the room's state was read once. Never rejects: what cannot be read stays unknown, which means closed. */
-  async ensure(roomId: string): Promise<RoomState> {
+  /**
+   * Makes sure that the room's state was read, and is not older than `maxAgeMs` (default a minute) where changes do not all come
+   * to this process. Never rejects: what cannot be read stays unknown, which means closed.
+   */
+  async ensure(roomId: string, maxAgeMs = MAX_AGE_MS): Promise<RoomState> {
     const known = this.#entry(roomId);
-    if (known.loaded || Date.now() - known.triedAtMs < RETRY_MS) return known.state;
+    const now = Date.now();
+    const old = !this.#account.live && now - known.loadedAtMs > maxAgeMs;
+    if (known.loaded ? !old : now - known.triedAtMs < RETRY_MS) return known.state;
     let loading = this.#loading.get(roomId);
     if (loading === undefined) {
       loading = this.#load(roomId, known).finally(() => this.#loading.delete(roomId));
@@ -148,9 +158,12 @@ export class Rooms {
         if (event !== undefined) this.take(roomId, event);
       }
       known.loaded = true;
+      known.loadedAtMs = Date.now();
       await this.#loadParents(known.state);
     } catch (error) {
       const fault = toParleyError(error);
+      // Too old to be believed, and not to be had anew: unknown.
+      known.loaded = false;
       account.sink.logger.warn(
         { installationId: account.installationId, code: fault.code, detail: fault.detail },
         "the state of a Matrix room could not be read; it counts as private",
@@ -196,7 +209,7 @@ export class Rooms {
   #entry(roomId: string): Known {
     let known = this.#rooms.get(roomId);
     if (known === undefined) {
-      known = { state: new RoomState(roomId), loaded: false, triedAtMs: 0 };
+      known = { state: new RoomState(roomId), loaded: false, loadedAtMs: 0, triedAtMs: 0 };
       this.#rooms.set(roomId, known);
     }
     return known;

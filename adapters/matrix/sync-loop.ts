@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { AdapterLease } from "../../src/contracts/adapter-state.ts";
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import { abortableSleep } from "../shared/abortable-sleep.ts";
@@ -100,6 +101,7 @@ export class SyncLoop {
       await this.#follow(lease, opened === undefined ? signal : AbortSignal.any([signal, opened.ended]));
     } finally {
       const { crypto } = account;
+      account.live = false;
       account.crypto = undefined;
       await crypto?.close();
       await lease.release();
@@ -115,6 +117,8 @@ export class SyncLoop {
         since = await this.#take(answer, since, lease, signal, failures >= PATIENT_TRIES);
         failures = 0;
         this.#settled("connected", undefined);
+        // By the next turn the connection is free again; otherwise the next request would open another one.
+        await setImmediate();
       } catch (error) {
         if (signal.aborted) return;
         const fault = toParleyError(error);
@@ -218,6 +222,7 @@ export class SyncLoop {
         { installationId: this.#options.account.installationId },
         "the Matrix account is in sync",
       );
+    this.#options.account.live = state === "connected";
     this.#state = state;
     this.#detail = detail;
     this.#onSettled?.();

@@ -4,6 +4,7 @@ import type { Account } from "./account.ts";
 import { clientPath } from "./client.ts";
 import { type Content, DELIVERY_KEY, type ShownName } from "./content.ts";
 import { asEventId } from "./matrix-ids.ts";
+import { STRICT_AGE_MS } from "./rooms.ts";
 
 /** Where and as whom something is written. */
 export interface Place {
@@ -74,7 +75,7 @@ export async function isEncrypted(account: Account, roomId: string): Promise<boo
 }
 
 async function requirePlain(account: Account, roomId: string): Promise<void> {
-  const state = await account.rooms.ensure(roomId);
+  const state = await account.rooms.ensure(roomId, STRICT_AGE_MS);
   if (account.encrypts)
     throw new ParleyError("PLATFORM_UNAVAILABLE", {
       detail: "another process holds this account's device",

@@ -2,11 +2,13 @@ import { AssertionError } from "node:assert";
 import { readFile } from "node:fs/promises";
 import { afterAll, describe, expect, it } from "vitest";
 import { createDiscordAdapter } from "../../adapters/discord/index.ts";
+import { createMatrixAdapter } from "../../adapters/matrix/index.ts";
 import { createSlackAdapter } from "../../adapters/slack/index.ts";
 import { createWebAdapter } from "../../adapters/web/index.ts";
 import { ADAPTER_CHECKS } from "./adapter-suite/all-checks.ts";
 import type { AdapterHarness, Breaker } from "./adapter-suite/harness.ts";
 import { discordHarness } from "./adapter-suite/rigs/discord-rig.ts";
+import { matrixHarness } from "./adapter-suite/rigs/matrix-rig.ts";
 import { slackHarness } from "./adapter-suite/rigs/slack-rig.ts";
 import { webHarness } from "./adapter-suite/rigs/web-rig.ts";
 import { checksFor, runCheck } from "./adapter-suite/suite.ts";
@@ -56,6 +58,9 @@ describe("the adapter suite", () => {
     slackHarness({ create: createSlackAdapter, transport: "socket" }),
     webHarness({ create: createWebAdapter, backend: "pglite" }),
     discordHarness({ create: createDiscordAdapter }),
+    matrixHarness({ create: createMatrixAdapter, mode: "bot" }),
+    matrixHarness({ create: createMatrixAdapter, mode: "encrypted" }),
+    matrixHarness({ create: createMatrixAdapter, mode: "service" }),
   ])("puts $name to every obligation but those that it skips, with reason and link", (harness) => {
     const put = new Set(checksFor(harness).map((check) => check.id));
     const skipped = harness.skips.map((skip) => skip.id);

@@ -89,6 +89,8 @@ export const errorChecks: readonly AdapterCheck[] = [
         assert.ok(!other.sink.offered.includes(heard), "the other adapter's sink got the event");
         assert.ok(!rig.sink.offered.includes(beside), "the event of the other adapter came here");
         if (harness.failures.includes("rate_limited")) {
+          // The first write may have to prepare much; only then can it be told that a write waited.
+          await other.adapter.send(postFor(other.adapter, there, text(marker())));
           await rig.fail("rate_limited", here);
           await failureOf(rig.adapter.send(postFor(rig.adapter, here, text(marker()))));
           const free = other.adapter.send(postFor(other.adapter, there, text(marker())));

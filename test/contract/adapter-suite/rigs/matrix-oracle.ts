@@ -6,18 +6,28 @@ import type { MatrixSide } from "./matrix-side.ts";
 
 /** What the homeserver keeps, and of whom its push rules said that they were mentioned. */
 export function matrixOracle(side: MatrixSide): PlatformOracle {
-  const { log, proxy, speaker, asker, bystander, stage } = side;
+  const { log, proxy, speaker, asker, bystander, stage, encrypting } = side;
   const watchers = [asker, bystander].map((person) => ({
     userId: person.userId,
     log: new RoomLog(stage.synapse.url, person.account.accessToken),
   }));
+  /** As the asker reads them: what is encrypted there is no secret to members. */
+  const eventsIn = async (roomId: string): Promise<readonly RoomEvent[]> => {
+    const events = await log.events(roomId);
+    return encrypting === undefined ? events : await Promise.all(events.map((event) => encrypting.asker.open(event)));
+  };
   const highlightsOf = async (roomId: string): Promise<ReadonlyMap<string, readonly string[]>> => {
     const found = new Map<string, string[]>();
+    const note = (eventId: string, userId: string): void =>
+      void found.set(eventId, [...(found.get(eventId) ?? []), userId]);
     for (const watcher of watchers) {
-      for (const { event, highlight, room_id } of await watcher.log.notifications()) {
-        if (!highlight || room_id !== roomId) continue;
-        found.set(event.event_id, [...(found.get(event.event_id) ?? []), watcher.userId]);
-      }
+      for (const { event, highlight, room_id } of await watcher.log.notifications())
+        if (highlight && room_id === roomId) note(event.event_id, watcher.userId);
+    }
+    // Of what is encrypted, only each person's own client can say whom it mentions.
+    const sealed = encrypting === undefined ? [] : (await log.events(roomId)).filter(isSealed);
+    for (const person of Object.values(encrypting ?? {})) {
+      for (const event of sealed) if (await person.isMentionedBy(event)) note(event.event_id, person.userId);
     }
     return found;
   };
@@ -25,7 +35,7 @@ export function matrixOracle(side: MatrixSide): PlatformOracle {
     event.type === "m.room.message" && event.sender === speaker.userId && !isRedacted(event);
   const messages = async (target: Target): Promise<readonly ShownMessage[]> => {
     const roomId = target.conversation.channel.id;
-    const [events, highlights] = [await log.events(roomId), await highlightsOf(roomId)];
+    const [events, highlights] = [await eventsIn(roomId), await highlightsOf(roomId)];
     const own = events.filter(said);
     const edits = own.filter((event) => relationOf(event).rel_type === "m.replace");
     return await Promise.all(
@@ -33,14 +43,14 @@ export function matrixOracle(side: MatrixSide): PlatformOracle {
         .filter((event) => !edits.includes(event) && threadOf(event) === target.conversation.thread?.id)
         .map(async (event) => {
           const changes = edits.filter((edit) => relationOf(edit).event_id === event.event_id);
-          return await shownMessage(log, event, changes, highlights);
+          return await shownMessage(side, event, changes, highlights);
         }),
     );
   };
   return {
     messages,
     reactions: async (target, messageId) =>
-      (await log.events(target.conversation.channel.id)).flatMap((event) => {
+      (await eventsIn(target.conversation.channel.id)).flatMap((event) => {
         const { event_id: about, key = "" } = relationOf(event);
         const counts = event.type === "m.reaction" && event.sender === speaker.userId && !isRedacted(event);
         return counts && about === messageId ? [key] : [];
@@ -53,13 +63,13 @@ export function matrixOracle(side: MatrixSide): PlatformOracle {
 }
 
 async function shownMessage(
-  log: RoomLog,
+  { log, encrypting }: MatrixSide,
   event: RoomEvent,
   edits: readonly RoomEvent[],
   highlights: ReadonlyMap<string, readonly string[]>,
 ): Promise<ShownMessage> {
   const newest = edits.at(-1)?.content["m.new_content"] ?? event.content;
-  const content = newest as { body?: string; formatted_body?: string; url?: string }; // what the adapter wrote
+  const content = newest as { body?: string; formatted_body?: string; url?: string; file?: object }; // what the adapter wrote
   const notified = [event, ...edits].flatMap((one) => highlights.get(one.event_id) ?? []);
   return {
     id: event.event_id,
@@ -68,7 +78,14 @@ async function shownMessage(
     notified: [...new Set(notified)],
     unfurled: previewedLinks(newest as object),
     ...(content.url === undefined ? {} : { file: await log.media(content.url) }),
+    ...(content.file === undefined || encrypting === undefined
+      ? {}
+      : { file: await encrypting.asker.openFile(content.file) }),
   };
+}
+
+function isSealed(event: RoomEvent): boolean {
+  return event.type === "m.room.encrypted" && !isRedacted(event);
 }
 
 function threadOf(event: RoomEvent): string | undefined {

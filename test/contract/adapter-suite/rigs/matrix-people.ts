@@ -17,19 +17,23 @@ export class MatrixPeople {
   }
 
   /** The speaker has the right to call everybody, so that it is the adapter alone who does not. */
-  async conversation(): Promise<Target> {
+  async conversation({ plain = false }: { readonly plain?: boolean } = {}): Promise<Target> {
     const { asker, bystander, speaker, installationId, stage } = this.#side;
+    const encrypting = plain ? undefined : this.#side.encrypting;
     const name = `room-${marker()}`;
     const roomId = await asker.createRoom({
       name,
       invite: [bystander.userId, speaker.userId],
       version: "11",
+      encrypted: encrypting !== undefined,
       power: { [speaker.userId]: 50 },
     });
     await bystander.join(roomId);
     await speaker.join(roomId);
     if (this.#side.isRunning())
       await this.#side.deliveries.answerOf(await this.#stateEvent(roomId, "m.room.member", speaker.userId));
+    await encrypting?.asker.sees(roomId, [bystander.userId, speaker.userId]);
+    await encrypting?.bystander.sees(roomId, [asker.userId, speaker.userId]);
     return {
       organizationId: ORGANIZATION,
       installationId,
@@ -155,7 +159,7 @@ export class MatrixPeople {
 
   /** As people decide here: by one of the signs that the adapter put under its question. */
   async #decide(target: Target): Promise<Inbound> {
-    const { asker, speaker, log, deliveries } = this.#side;
+    const { asker, speaker, log, deliveries, encrypting } = this.#side;
     const channelId = target.conversation.channel.id;
     const approval = partsOf([
       { type: "approval_request", approvalId: "a1", prompt: "May I?", options: [{ id: "yes", label: "Yes" }] },
@@ -163,7 +167,10 @@ export class MatrixPeople {
     const { messageId } = await this.#adapter.send(postFor(this.#adapter, target, approval));
     const deadlineMs = performance.now() + PATIENCE_MS;
     for (;;) {
-      const seeded = (await log.events(channelId)).find(
+      const events = await log.events(channelId);
+      const opened =
+        encrypting === undefined ? events : await Promise.all(events.map((one) => encrypting.asker.open(one)));
+      const seeded = opened.find(
         (event) =>
           event.sender === speaker.userId && relationOf(event).event_id === messageId && event.type === "m.reaction",
       );

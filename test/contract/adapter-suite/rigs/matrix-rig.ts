@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type FastifyInstance, fastify } from "fastify";
-import type { MatrixAdapterConfig } from "../../../../adapters/matrix/index.ts";
+import { createMatrixRecoveryKey, type MatrixAdapterConfig } from "../../../../adapters/matrix/index.ts";
 import type { ChatAdapter, Target } from "../../../../src/contracts/adapter.ts";
 import type { EventKind } from "../../../../src/envelope/envelope.ts";
 import { CALLS, type Fault, type MatrixPerson, RoomLog, startFaultProxy } from "../../../support/matrix/index.ts";
@@ -20,8 +20,8 @@ const CALL_TIMEOUT_MS = 5_000;
 
 export interface MatrixHarnessOptions {
   readonly create: (config: MatrixAdapterConfig) => ChatAdapter;
-  /** A bot account that syncs, or an application service with a puppet per agent. */
-  readonly mode: "bot" | "service";
+  /** A bot account that syncs, the same in encrypted rooms, or an application service with a puppet per agent. */
+  readonly mode: "bot" | "encrypted" | "service";
   readonly breaker?: Breaker;
 }
 
@@ -53,6 +53,12 @@ const KEYS: AdapterHarness["keys"] = {
   action_submitted: '["{installation}","reaction","*"]',
 };
 
+const NAMES = {
+  bot: "matrix as a bot account",
+  encrypted: "matrix as a bot account in encrypted rooms",
+  service: "matrix as an application service",
+} as const;
+
 const PUSH_SKIPS: readonly Skip[] = [
   {
     id: "AD-LIFE-05",
@@ -72,7 +78,7 @@ export function matrixHarness(options: MatrixHarnessOptions): AdapterHarness {
   const isService = options.mode === "service";
   let stage: Promise<MatrixStage> | undefined;
   return {
-    name: isService ? "matrix as an application service" : "matrix as a bot account",
+    name: NAMES[options.mode],
     kinds: KINDS,
     redelivered: KINDS,
     features: ["preview", "react", "delete", "status", "members", "history", "access", "media"],
@@ -111,11 +117,16 @@ export function matrixHarness(options: MatrixHarnessOptions): AdapterHarness {
 
 async function startRig(options: MatrixHarnessOptions, stage: MatrixStage, started: boolean): Promise<AdapterRig> {
   const proxy = await startFaultProxy(() => stage.synapse.url);
-  const [asker, bystander, outsider] = [
-    await stage.person("Mara"),
-    await stage.person("Ben"),
-    await stage.person("Olga"),
-  ];
+  const encrypting =
+    options.mode === "encrypted"
+      ? { asker: await stage.encrypting("Mara"), bystander: await stage.encrypting("Ben") }
+      : undefined;
+  const { asker, bystander } = encrypting ?? {
+    asker: await stage.person("Mara"),
+    bystander: await stage.person("Ben"),
+  };
+  const outsider = await stage.person("Olga");
+  const recoveryKey = encrypting === undefined ? undefined : await createMatrixRecoveryKey();
   const service = options.mode === "service" ? stage.service() : undefined;
   const speaker =
     service === undefined
@@ -133,6 +144,7 @@ async function startRig(options: MatrixHarnessOptions, stage: MatrixStage, start
     speaker,
     asker,
     bystander,
+    encrypting,
     deliveries:
       service === undefined
         ? syncDeliveries(proxy, speaker.account.accessToken, () => outsider.say(noise, "anything"))
@@ -141,7 +153,10 @@ async function startRig(options: MatrixHarnessOptions, stage: MatrixStage, start
     isRunning: () => running?.health().some((row) => row.state === "connected") ?? false,
   };
   const create = (): ChatAdapter => {
-    const adapter = options.create(configFor(side));
+    const adapter = options.create({
+      ...configFor(side),
+      ...(recoveryKey === undefined ? {} : { encryption: true, recoveryKey }),
+    });
     inner.push(adapter);
     return options.breaker?.(adapter, toolsFor(side)) ?? adapter;
   };
@@ -181,7 +196,11 @@ async function startRig(options: MatrixHarnessOptions, stage: MatrixStage, start
     asker: { id: asker.userId, name: "Mara" },
     bystander: { id: bystander.userId, name: "Ben" },
     outsider: { id: outsider.userId, name: "Olga" },
-    secrets: [speaker.account.accessToken, ...(service === undefined ? [] : [service.asToken, service.hsToken])],
+    secrets: [
+      speaker.account.accessToken,
+      ...(service === undefined ? [] : [service.asToken, service.hsToken]),
+      ...(recoveryKey === undefined ? [] : [recoveryKey]),
+    ],
     create,
     traffic: () => trafficOf(side),
     connections: () => proxy.connections(),
@@ -190,7 +209,8 @@ async function startRig(options: MatrixHarnessOptions, stage: MatrixStage, start
     inbound: (kind, how) => people.inbound(kind, how),
     inboundTwice: (kind) => people.inboundTwice(kind),
     inboundForTwins: async () => {
-      const target = await people.conversation();
+      // The other account takes no part in encrypted rooms.
+      const target = await people.conversation({ plain: true });
       await twin.enter(target);
       await people.say(target);
       return { otherInstallationId: twin.installationId };
@@ -315,11 +335,10 @@ async function saveTwin({ stage, proxy, service, asker }: MatrixSide, sink: Reco
   };
 }
 
-/** A sync that waits comes again by itself: however many there are, they count once. */
+/** Syncs, receipts and keys go to and fro by themselves: however many there are, they count once beside what is written. */
 function trafficOf({ proxy }: MatrixSide): number {
-  const { entries } = proxy.log;
-  const others = entries.filter((entry) => !CALLS.sync.test(entry.path));
-  return others.length + (others.length < entries.length ? 1 : 0);
+  const writes = proxy.log.of({ path: CALLS.send }).length;
+  return writes + (writes < proxy.log.entries.length ? 1 : 0);
 }
 
 async function fail(side: MatrixSide, mode: FailureMode, target: Target): Promise<void> {

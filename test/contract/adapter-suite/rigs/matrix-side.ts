@@ -1,4 +1,4 @@
-import type { FaultProxy, MatrixPerson, RoomLog } from "../../../support/matrix/index.ts";
+import type { EncryptedPerson, FaultProxy, MatrixPerson, RoomLog } from "../../../support/matrix/index.ts";
 import type { Deliveries } from "./matrix-deliveries.ts";
 import type { MatrixStage, Service } from "./matrix-stage.ts";
 
@@ -15,6 +15,8 @@ export interface MatrixSide {
   readonly speaker: MatrixPerson;
   readonly asker: MatrixPerson;
   readonly bystander: MatrixPerson;
+  /** The same people, where rooms are encrypted. */
+  readonly encrypting: { readonly asker: EncryptedPerson; readonly bystander: EncryptedPerson } | undefined;
   readonly deliveries: Deliveries;
   /** What the asker sees. */
   readonly log: RoomLog;

@@ -1,5 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { MatrixApi, MatrixPerson, PushRouter, type Synapse, startSynapse } from "../../../support/matrix/index.ts";
+import {
+  EncryptedPerson,
+  MatrixApi,
+  MatrixPerson,
+  PushRouter,
+  type Synapse,
+  startSynapse,
+} from "../../../support/matrix/index.ts";
 
 /** Application services that one homeserver knows; each rig has one for itself, and twins have two. */
 const SERVICES = 160;
@@ -18,6 +25,8 @@ export interface MatrixStage {
   readonly synapse: Synapse;
   readonly router: PushRouter;
   person(name: string): Promise<MatrixPerson>;
+  /** One whose client encrypts; it takes a while to start, so that all rigs have the same of each name. */
+  encrypting(name: string): Promise<EncryptedPerson>;
   /** One that no other rig has. */
   service(): Service;
   stop(): Promise<void>;
@@ -30,12 +39,17 @@ export async function startMatrixStage(withServices: boolean): Promise<MatrixSta
     applicationServices: services.map((service) => registrationOf(service, router.addressOf(service.name))),
   });
   const free = [...services];
+  const encrypting = new Map<string, Promise<EncryptedPerson>>();
+  const account = (name: string) =>
+    synapse.register({ localpart: `${name.toLowerCase()}-${randomBytes(4).toString("hex")}`, displayName: name });
   return {
     synapse,
     router,
-    person: async (name) => {
-      const localpart = `${name.toLowerCase()}-${randomBytes(4).toString("hex")}`;
-      return new MatrixPerson(synapse.url, await synapse.register({ localpart, displayName: name }));
+    person: async (name) => new MatrixPerson(synapse.url, await account(name)),
+    encrypting: (name) => {
+      const known = encrypting.get(name) ?? account(name).then((made) => EncryptedPerson.start(synapse.url, made));
+      encrypting.set(name, known);
+      return known;
     },
     service: () => {
       const service = free.shift();
@@ -43,6 +57,7 @@ export async function startMatrixStage(withServices: boolean): Promise<MatrixSta
       return service;
     },
     stop: async () => {
+      for (const person of encrypting.values()) (await person).stop();
       await synapse.stop();
       await router.stop();
     },

@@ -3,7 +3,7 @@ import { MatrixError } from "matrix-js-sdk/lib/http-api/errors.js";
 import { Method } from "matrix-js-sdk/lib/http-api/method.js";
 import type { Logger } from "../../../src/contracts/logger.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
-import { asRecord, asString } from "../raw.ts";
+import { asRecord, asString, type Raw } from "../raw.ts";
 import { notSent, type SdkHttp } from "./client-homeserver.ts";
 import type { Machine } from "./client-machine.ts";
 import type { SecretStorage } from "./client-secret-storage.ts";
@@ -26,11 +26,15 @@ export interface IdentityOptions {
 export async function establishIdentity(options: IdentityOptions): Promise<void> {
   const { machine, userId, deviceId } = options;
   try {
-    await requireOwnDevice(options);
-    await openSecretStorage(options);
-    await crossSign(options);
-    const status = await machine.crypto.getDeviceVerificationStatus(userId, deviceId);
-    if (status?.signedByOwner !== true) await machine.crypto.crossSignDevice(deviceId);
+    const before = await requireOwnDevice(options);
+    await openSecretStorage(options, before);
+    await crossSign(options, before);
+    if ((await published(options)).isSigned) return;
+    await machine.crypto.crossSignDevice(deviceId);
+    if (!(await published(options)).isSigned)
+      throw new ParleyError("PLATFORM_UNAVAILABLE", {
+        detail: `the homeserver did not take the signature of device ${deviceId}`,
+      });
   } catch (error) {
     if (error instanceof ParleyError) throw error;
     if (error instanceof MatrixError && error.httpStatus === 401 && asRecord(error.data)?.["flows"] !== undefined)
@@ -55,8 +59,14 @@ export async function establishBackup({ machine: { crypto }, secrets, logger }: 
       if (await nothingThere(crypto)) await crypto.resetKeyBackup();
       return;
     }
-    if (found?.trustInfo.matchesDecryptionKey === true) return;
-    if ((await secrets.storage.get("m.megolm_backup.v1")) === undefined) {
+    const isStored = (await secrets.storage.get("m.megolm_backup.v1")) !== undefined;
+    if (found?.trustInfo.matchesDecryptionKey === true) {
+      // Ended between making the backup and storing its key.
+      if (!isStored) await crypto.bootstrapSecretStorage();
+      return;
+    }
+    if (!isStored && info.count === 0) return await crypto.resetKeyBackup();
+    if (!isStored) {
       logger.warn({}, "the account's key backup has no key in secret storage; it is not used");
       return;
     }
@@ -72,24 +82,42 @@ async function nothingThere(crypto: Machine["crypto"]): Promise<boolean> {
   return (await crypto["backupManager"].requestKeyBackupVersion()) === null;
 }
 
-/** The homeserver's keys of this device must be the store's: others encrypt for those. */
-async function requireOwnDevice({ machine, http, userId, deviceId }: IdentityOptions): Promise<void> {
-  const published = async (): Promise<string | undefined> => {
-    const body = { device_keys: { [userId]: [deviceId] } };
-    const answer = await http.authedRequest<unknown>(Method.Post, "/keys/query", undefined, body);
-    const devices = asRecord(asRecord(asRecord(answer)?.["device_keys"])?.[userId]);
-    return asString(asRecord(asRecord(devices?.[deviceId])?.["keys"])?.[`ed25519:${deviceId}`]);
+/** What the homeserver tells others about the account. What the machine knows of itself may never have arrived there. */
+interface Published {
+  /** The device's own key. */
+  readonly device: string | undefined;
+  readonly hasIdentity: boolean;
+  /** The device is signed by the identity. */
+  readonly isSigned: boolean;
+}
+
+async function published({ http, userId, deviceId }: IdentityOptions): Promise<Published> {
+  const body = { device_keys: { [userId]: [deviceId] } };
+  const answer = asRecord(await http.authedRequest<unknown>(Method.Post, "/keys/query", undefined, body));
+  const mine = (part: string): Raw | undefined => asRecord(asRecord(answer?.[part])?.[userId]);
+  const device = asRecord(mine("device_keys")?.[deviceId]);
+  const signers = Object.keys(asRecord(mine("self_signing_keys")?.["keys"]) ?? {});
+  const signatures = asRecord(asRecord(device?.["signatures"])?.[userId]);
+  return {
+    device: asString(asRecord(device?.["keys"])?.[`ed25519:${deviceId}`]),
+    hasIdentity: mine("master_keys") !== undefined,
+    isSigned: signers.some((signer) => signatures?.[signer] !== undefined),
   };
-  const known = await published();
-  if (known === undefined) {
+}
+
+/** The homeserver's keys of this device must be the store's: others encrypt for those. */
+async function requireOwnDevice(options: IdentityOptions): Promise<Published> {
+  const { machine, userId, deviceId } = options;
+  let known = await published(options);
+  if (known.device === undefined) {
     await machine.crypto["outgoingRequestsManager"].doProcessOutgoingRequests();
-    if ((await published()) === undefined)
-      throw new ParleyError("PLATFORM_UNAVAILABLE", {
-        detail: `the homeserver did not take the keys of device ${deviceId}`,
-      });
-    return;
+    known = await published(options);
   }
-  if (known === ownKey(machine.olm)) return;
+  if (known.device === undefined)
+    throw new ParleyError("PLATFORM_UNAVAILABLE", {
+      detail: `the homeserver did not take the keys of device ${deviceId}`,
+    });
+  if (known.device === ownKey(machine.olm)) return known;
   throw refused(
     userId,
     `device ${deviceId} was used before, with keys that are not in this ledger. Log the account in as a new device and give its access token; the recovery key brings the old keys back`,
@@ -105,7 +133,7 @@ function ownKey(olm: OlmMachine): string {
   }
 }
 
-async function openSecretStorage({ machine, secrets, userId }: IdentityOptions): Promise<void> {
+async function openSecretStorage({ machine, secrets, userId }: IdentityOptions, before: Published): Promise<void> {
   const found = await secrets.storage.getKey();
   if (found !== null) {
     if (await secrets.storage.checkKey(secrets.privateKey, found[1])) return;
@@ -114,7 +142,7 @@ async function openSecretStorage({ machine, secrets, userId }: IdentityOptions):
       "matrix.encryption.recoveryKey does not open the account's secret storage; give the account's own recovery key",
     );
   }
-  if (!(await holdsIdentity(machine)) && (await machine.crypto.userHasCrossSigningKeys(userId, true)))
+  if (before.hasIdentity && !(await holdsIdentity(machine)))
     throw refused(
       userId,
       "the account has an identity, but no secret storage that holds its keys. Set up recovery for it in the Matrix client that made it, and give that recovery key",
@@ -124,12 +152,11 @@ async function openSecretStorage({ machine, secrets, userId }: IdentityOptions):
   });
 }
 
-async function crossSign({ machine, secrets, userId }: IdentityOptions): Promise<void> {
+async function crossSign({ machine, secrets, userId }: IdentityOptions, before: Published): Promise<void> {
   const { crypto, olm } = machine;
   const upload = { authUploadDeviceSigningKeys: (send: (auth: null) => Promise<void>) => send(null) };
-  const published = await crypto.userHasCrossSigningKeys(userId, true);
   const held = await holdsIdentity(machine);
-  if (!published && held) {
+  if (!before.hasIdentity && held) {
     // Ended between making the keys and publishing them: the same again, never new ones.
     const requests = await olm.bootstrapCrossSigning(false);
     const processor = crypto["outgoingRequestProcessor"];
@@ -137,17 +164,17 @@ async function crossSign({ machine, secrets, userId }: IdentityOptions): Promise
     if (requests.uploadKeysRequest !== undefined) await processor.makeOutgoingRequest(requests.uploadKeysRequest);
     await processor.makeOutgoingRequest(requests.uploadSigningKeysRequest, upload.authUploadDeviceSigningKeys);
     await processor.makeOutgoingRequest(requests.uploadSignaturesRequest);
-    await crypto.userHasCrossSigningKeys(userId, true);
-    return;
+  } else {
+    const stored = (await secrets.storage.get("m.cross_signing.master")) !== undefined;
+    if (before.hasIdentity && !held && !stored)
+      throw refused(
+        userId,
+        "the account has an identity whose keys are not in its secret storage. Set up recovery for it again in a Matrix client, and give that recovery key",
+      );
+    // What is stored without being published was made by a device that is gone.
+    await crypto.bootstrapCrossSigning({ ...upload, setupNewCrossSigning: !before.hasIdentity });
   }
-  const stored = (await secrets.storage.get("m.cross_signing.master")) !== undefined;
-  if (published && !held && !stored)
-    throw refused(
-      userId,
-      "the account has an identity whose keys are not in its secret storage. Set up recovery for it again in a Matrix client, and give that recovery key",
-    );
-  // What is stored without being published was made by a device that is gone.
-  await crypto.bootstrapCrossSigning({ ...upload, setupNewCrossSigning: !published });
+  // The machine learns of its own identity as others do.
   await crypto.userHasCrossSigningKeys(userId, true);
 }
 

@@ -1,6 +1,15 @@
 import { parseArgs } from "node:util";
 
-export const SCENARIOS = ["rate", "latency", "conversations", "idle", "embedded", "recovery"] as const;
+export const SCENARIOS = [
+  "rate",
+  "latency",
+  "conversations",
+  "idle",
+  "embedded",
+  "recovery",
+  "discord",
+  "matrix",
+] as const;
 export type Scenario = (typeof SCENARIOS)[number];
 
 export interface BenchOptions {

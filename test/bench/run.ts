@@ -1,6 +1,7 @@
 import { readOptions, type Scenario } from "./options.ts";
 import { measureConversations } from "./parts/conversations.ts";
 import { measureLatency, measureRate, type PartOptions, type PartResult } from "./parts/peers.ts";
+import { measureDiscord, measureMatrix } from "./parts/platforms.ts";
 import { measureRecovery } from "./parts/recovery.ts";
 import { measureEmbedded, measureIdle } from "./parts/single.ts";
 import { describe, isReached } from "./targets.ts";
@@ -13,6 +14,8 @@ const PARTS: Record<Scenario, { readonly title: string; readonly run: (options: 
     idle: { title: "Idle", run: measureIdle },
     embedded: { title: "Embedded: nothing configured, PGlite", run: measureEmbedded },
     recovery: { title: "Recovery after kill -9", run: measureRecovery },
+    discord: { title: "Discord: beside a plain discord.js bot", run: measureDiscord },
+    matrix: { title: "Matrix: beside a plain matrix-js-sdk bot, on a real Synapse", run: measureMatrix },
   };
 
 /**

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { PeerSettings } from "./subjects/peer-settings.ts";
 
 export type PeerName = "bolt" | "chat" | "bullmq";
 
@@ -11,8 +10,11 @@ export interface Peer {
   stop(): Promise<void>;
 }
 
-/** Starts a peer as a process of its own and resolves when it listens; it ends with this process at the latest. */
-export async function startPeer(name: PeerName, settings: PeerSettings): Promise<Peer> {
+/** Starts a peer of `subjects/` as a process of its own and resolves when it says that it listens; it ends with this process at the latest. */
+export async function startPeer(
+  name: PeerName | "discord-js" | "matrix-js-sdk",
+  settings: Readonly<Record<string, string | number>>,
+): Promise<Peer> {
   const file = fileURLToPath(new URL(`./subjects/${name}.ts`, import.meta.url));
   const child: ChildProcess = spawn(process.execPath, [file, JSON.stringify(settings)], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -9,3 +9,9 @@ export function median(values: readonly number[]): number {
 export function medianRatio(values: readonly number[], base: readonly number[]): number {
   return median(values.map((value, index) => value / (base[index] ?? Number.NaN)));
 }
+
+/** The value that so many percent of all are at most. */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? Number.NaN;
+}

@@ -3,7 +3,7 @@ import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import { abortableSleep } from "../shared/abortable-sleep.ts";
 import type { DiscordClient } from "./client.ts";
 import type { DiscordConfig } from "./config.ts";
-import { holdsOnlyPosts } from "./guild.ts";
+import { holdsOnlyPosts, holdsThreads } from "./guild.ts";
 import type { Guilds, Space } from "./guilds.ts";
 import { inOrder, translateMessage } from "./inbound-message.ts";
 import type { Intake } from "./intake.ts";
@@ -16,6 +16,8 @@ const PAGE_SIZE = 100;
 const AT_ONCE = 4;
 const RETRY_MS = [1_000, 2_000, 5_000, 15_000, 30_000] as const;
 const MAX_ATTEMPTS = 20;
+/** A reading that ended so says nothing about the place: it is tried again. */
+const PASSING: ReadonlySet<string> = new Set(["PLATFORM_RATE_LIMITED", "PLATFORM_UNAVAILABLE", "LEASE_LOST"]);
 /** Channels whose archived threads are looked through after a gap, and direct conversations that are read. */
 const MAX_CHANNELS = 500;
 const MAX_DIRECT = 200;
@@ -72,10 +74,11 @@ export class CatchUp {
     while (this.#running.size > 0) await Promise.allSettled(this.#running);
   }
 
-  /** Begins to read what a guild's channels and threads hold since their cursors; `regained` are channels seen again only now. */
-  guild(space: Space, regained: ReadonlySet<string>): void {
+  /** Begins to read what a guild's channels and threads hold since their cursors; `regained` are channels seen again only now, and of a `first` run nothing is read. */
+  guild(space: Space, options: { readonly first: boolean; readonly regained: ReadonlySet<string> }): void {
+    const { first, regained } = options;
     const { guild, cursors } = space;
-    if (guild === undefined || cursors.baseline === undefined) return;
+    if (first || guild === undefined || cursors.baseline === undefined) return;
     const nowMs = Date.now();
     const { botUserId } = this.#guilds.bot;
     const places = [
@@ -93,7 +96,7 @@ export class CatchUp {
     for (const gap of gaps) cursors.hold(gap.channelId);
     const parents = guild
       .talkChannels()
-      .filter((channel) => mayRead(guild, botUserId, channel.id, nowMs))
+      .filter((channel) => holdsThreads(channel.type) && mayRead(guild, botUserId, channel.id, nowMs))
       .slice(0, MAX_CHANNELS);
     this.#begin(async () => {
       await this.#close(space, gaps);
@@ -222,7 +225,7 @@ export class CatchUp {
         return await read();
       } catch (thrown) {
         const error = toParleyError(thrown);
-        const passing = error.code === "PLATFORM_RATE_LIMITED" || error.code === "PLATFORM_UNAVAILABLE";
+        const passing = PASSING.has(error.code);
         if (!passing) return undefined;
         const pauseMs = error.retryAfterMs ?? RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)] ?? 30_000;
         await abortableSleep(pauseMs, this.#ending).catch(() => undefined);

@@ -32,6 +32,7 @@ export interface GatewayTools {
 export class Gateway {
   readonly #tools: GatewayTools;
   readonly #runners: ShardRunner[] = [];
+  #shardCount = 1;
 
   constructor(tools: GatewayTools) {
     this.#tools = tools;
@@ -41,6 +42,7 @@ export class Gateway {
   async start(): Promise<void> {
     const plan = await this.#plan();
     if (plan === undefined) return;
+    this.#shardCount = plan.shardCount;
     const { config, sink, ingress, installationId, isCatchingUp, ending } = this.#tools;
     const sdk = await loadDiscordSdk();
     if (ending.aborted) return;
@@ -77,6 +79,12 @@ export class Gateway {
   /** A gap was closed: sessions that waited for it may keep their positions. */
   positionsMayMove(): void {
     for (const runner of this.#runners) runner.positionMayMove();
+  }
+
+  /** Whether this process hears now of everything that happens in the guild. https://docs.discord.com/developers/events/gateway#sharding */
+  hears(guildId: string): boolean {
+    const shardId = Number((BigInt(guildId) >> 22n) % BigInt(Math.max(1, this.#shardCount)));
+    return this.#runners.some(({ health }) => health.shardId === shardId && health.state === "connected");
   }
 
   health(): readonly ShardHealth[] {

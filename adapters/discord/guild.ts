@@ -228,6 +228,11 @@ export function holdsOnlyPosts(type: number): boolean {
   return type === CHANNEL_TYPE.forum || type === CHANNEL_TYPE.media;
 }
 
+/** Text, announcement, forum and media channels; in those of voices there are no threads. */
+export function holdsThreads(type: number): boolean {
+  return type === 0 || type === 5 || holdsOnlyPosts(type);
+}
+
 function overwriteOf(raw: Raw | undefined): Overwrite | undefined {
   const id = asId(raw?.["id"]);
   if (raw === undefined || id === undefined) return undefined;

@@ -45,6 +45,7 @@ export class Guilds {
   readonly #byInstallation = new Map<string, Space>();
   readonly #byExternal = new Map<string, Space>();
   readonly #loading = new Map<string, Promise<void>>();
+  #isHeard: (guildId: string) => boolean = () => false;
   #bot: BotIdentity | undefined;
   #reloading: Promise<void> | undefined;
   #reloadedAtMs = 0;
@@ -76,6 +77,9 @@ export class Guilds {
   async introduce(bot: BotIdentity, applicationName: string): Promise<Space> {
     this.#bot = bot;
     const { applicationId } = bot;
+    const known = this.#byExternal.get(applicationId);
+    // What is stored already stays as it is: saving it again would undo an operator's pause.
+    if (known !== undefined && isSameBot(known.record, bot)) return known;
     const record = await this.#sink.installations.save({
       organizationId: this.#config.organizationId,
       platform: PLATFORM,
@@ -112,12 +116,16 @@ export class Guilds {
     return guildId === undefined ? this.application : this.#byExternal.get(guildId);
   }
 
-  /** Guarantees the installation of a write, reading the ledger again when it is unknown. Throws CREDENTIAL_MISSING. */
+  /** Guarantees the installation of a call, reading the ledger again when it is unknown. Throws CREDENTIAL_MISSING, PLATFORM_UNAUTHORIZED while it is paused. */
   async need(installationId: string): Promise<Space> {
-    const known = this.#byInstallation.get(installationId);
-    if (known !== undefined) return known;
-    if (Date.now() - this.#reloadedAtMs >= RELOAD_PAUSE_MS) await this.#reload();
+    if (!this.#byInstallation.has(installationId) && Date.now() - this.#reloadedAtMs >= RELOAD_PAUSE_MS)
+      await this.#reload();
     const found = this.#byInstallation.get(installationId);
+    if (found?.record.status === "paused")
+      throw new ParleyError("PLATFORM_UNAUTHORIZED", {
+        detail: "the Discord installation is paused",
+        facts: { installationId },
+      });
     if (found !== undefined) return found;
     throw new ParleyError("CREDENTIAL_MISSING", {
       detail: "there is no such Discord installation, or the bot was removed from it",
@@ -129,7 +137,8 @@ export class Guilds {
   async adopt(raw: Raw, guildId: string): Promise<{ readonly space: Space; readonly fresh: boolean }> {
     const known = this.#byExternal.get(guildId);
     const name = asString(raw["name"])?.slice(0, 256) ?? known?.record.name ?? guildId;
-    const unchanged = known !== undefined && known.record.status === "active" && known.record.name === name;
+    // An operator's pause outlives reconnects; saving would end it.
+    const unchanged = known !== undefined && (known.record.status === "paused" || known.record.name === name);
     const space = unchanged
       ? known
       : this.#put(
@@ -158,11 +167,16 @@ export class Guilds {
     this.#sink.logger.warn({ installationId: space.record.installationId, reason }, "discord installation ended");
   }
 
-  /** Guarantees that the guild's channels and roles are known; `fresh` reads them again where no gateway keeps them true. */
+  /** Says from now on of which guilds the gateway of this process tells every change. */
+  heardOf(isHeard: (guildId: string) => boolean): void {
+    this.#isHeard = isHeard;
+  }
+
+  /** Guarantees that the guild's channels and roles are known; they are read again where no gateway here keeps them true. */
   async ensureLoaded(space: Space, signal?: AbortSignal): Promise<void> {
     const { guild, loadedAtMs } = space;
     if (guild === undefined) return;
-    const believed = loadedAtMs !== undefined && (this.#config.receive || Date.now() - loadedAtMs < GUILD_TTL_MS);
+    const believed = loadedAtMs !== undefined && (this.#isHeard(guild.id) || Date.now() - loadedAtMs < GUILD_TTL_MS);
     if (believed) return;
     let loading = this.#loading.get(guild.id);
     if (loading === undefined) {
@@ -263,4 +277,12 @@ export class Guilds {
     }
     return undefined;
   }
+}
+
+function isSameBot({ settings }: Installation, bot: BotIdentity): boolean {
+  return (
+    settings["applicationId"] === bot.applicationId &&
+    settings["botUserId"] === bot.botUserId &&
+    settings["botName"] === bot.botName
+  );
 }

@@ -255,7 +255,7 @@ export class Ingress {
     const first = space.cursors.baseline === undefined;
     if (first) await this.#untilStored(() => space.cursors.begin(msToSnowflake(Date.now())));
     // Held now, before later events of this guild are looked at: they must not move a cursor over the gap.
-    catchUp.guild(space, new Set(seen.known ? seen.gained : []));
+    catchUp.guild(space, { first, regained: new Set(seen.known ? seen.gained : []) });
     this.#finish(dispatch, space, changes.length > 0 ? changes : [ignored("a guild as it was")], async () => {
       await this.#keepVisible(space);
       this.#announced.delete(guildId);

@@ -142,8 +142,10 @@ export class Running {
       isCatchingUp: () => this.#catchUp.isUnderWay,
       ending,
     });
+    const gateway = this.#gateway;
+    this.guilds.heardOf((guildId) => gateway.hears(guildId));
     void this.#registerCommands(direct, bot);
-    await this.#gateway.start();
+    await gateway.start();
   }
 
   async #registerCommands(direct: Space, bot: BotIdentity): Promise<void> {

@@ -22,11 +22,17 @@ export function foldTools(parts: readonly ReplyPart[]): readonly ToolLine[] {
   return [...tools.values()];
 }
 
+/** Between the tools of one line. */
+export const TOOL_GLUE = " · ";
+
+/** Every tool call once, with how it ended, to be joined by `TOOL_GLUE`. Plain text, not yet escaped. */
+export function toolPieces(parts: readonly ReplyPart[]): readonly string[] {
+  return foldTools(parts).map(({ name, sign }, index) => `${index === 0 ? "🔧 " : ""}${name} ${sign}`);
+}
+
 /** `🔧 search ✓ · fetch ✗`: every tool call once, with how it ended. Plain text, not yet escaped. */
 export function toolLine(parts: readonly ReplyPart[]): string {
-  return `🔧 ${foldTools(parts)
-    .map(({ name, sign }) => `${name} ${sign}`)
-    .join(" · ")}`;
+  return toolPieces(parts).join(TOOL_GLUE);
 }
 
 /** One line per task with its newest state, in the order in which the tasks appeared. Plain text, not yet escaped. */

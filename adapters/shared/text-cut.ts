@@ -33,6 +33,19 @@ export function cutPieces(text: string, maxChars: number): string[] {
   return [...pieces, text.slice(from)];
 }
 
+/** Cuts plain text in pieces of at most `maxChars`, at blanks where there are any in the second half of a piece; blanks at the cuts are dropped. */
+export function wordPieces(text: string, maxChars: number): string[] {
+  const pieces: string[] = [];
+  let rest = text.trim();
+  while (rest.length > maxChars) {
+    const blank = rest.slice(0, maxChars + 1).search(/\s\S*$/u);
+    const at = blank > maxChars / 2 ? blank : cutPlace(rest.slice(0, maxChars * 2), maxChars);
+    pieces.push(rest.slice(0, at).trimEnd());
+    rest = rest.slice(at).trimStart();
+  }
+  return rest === "" ? pieces : [...pieces, rest];
+}
+
 /** A plain letter or blank before the limit always begins a character; without one (flags in a row) the text has to be read from its beginning. */
 function clusterStart(text: string, limit: number): number {
   for (let at = limit - 1; at > 0; at--) {

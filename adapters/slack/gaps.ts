@@ -1,6 +1,6 @@
 import type { PlatformGaps } from "../shared/losses.ts";
 import { isListedLink } from "../shared/markdown-safety.ts";
-import { approvalBlock, inputBlock, MAX_CONTEXT_CHARS } from "./blocks.ts";
+import { approvalBlock, inputBlock } from "./blocks.ts";
 import { REPLY_LIMITS } from "./render.ts";
 
 /**
@@ -19,7 +19,6 @@ export function slackGaps(linkHosts: readonly string[]): PlatformGaps {
       link: (url) => (isListedLink(url, linkHosts) ? undefined : "its words and its address as code"),
     },
     toolDetails: "left out; the tool's name and outcome are shown",
-    line: { maxChars: MAX_CONTEXT_CHARS - 20, shownAs: "its beginning" },
     approval: (part) =>
       approvalBlock(part) === undefined
         ? { what: "approval with a long id", shownAs: "its options in words, without buttons" }

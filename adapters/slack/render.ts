@@ -1,10 +1,11 @@
 import type { RenderContext, RenderedPost } from "../../src/contracts/adapter.ts";
 import { partToText, type ReplyPart } from "../../src/envelope/reply.ts";
 import { boundMarkdown } from "../shared/markdown-bound.ts";
-import { taskLines, toolLine } from "../shared/part-lines.ts";
+import { TOOL_GLUE, taskLines, toolPieces } from "../shared/part-lines.ts";
 import { prepareReply, type ReplyLimits } from "../shared/prepared-reply.ts";
 import { type ReplySection, sectionsOf } from "../shared/reply-sections.ts";
-import { approvalBlock, contextBlock, inputBlock, markdownBlock } from "./blocks.ts";
+import { wordPieces } from "../shared/text-cut.ts";
+import { approvalBlock, contextBlock, inputBlock, MAX_CONTEXT_CHARS, markdownBlock } from "./blocks.ts";
 import { MAX_MARKDOWN_CHARS, type MarkupOptions, toFallback, toSlackPieces } from "./markup.ts";
 import type { Block, PostBody } from "./post-body.ts";
 
@@ -44,7 +45,7 @@ interface Shown {
 function shownOf(section: ReplySection, markup: MarkupOptions): Shown[] {
   const { parts, fallback } = section;
   const [part] = parts;
-  const line = (text: string): Shown[] => [{ block: contextBlock(text), fallback }];
+  const line = (text: string): Shown[] => lines([text], "\n", fallback);
   switch (part?.type) {
     case undefined:
     case "artifact":
@@ -53,9 +54,9 @@ function shownOf(section: ReplySection, markup: MarkupOptions): Shown[] {
       return prose(part.markdown, fallback, markup);
     case "tool_call":
     case "tool_result":
-      return line(toolLine(parts));
+      return lines(toolPieces(parts), TOOL_GLUE, fallback);
     case "task_update":
-      return line(taskLines(parts).join("\n"));
+      return lines(taskLines(parts), "\n", fallback);
     case "status":
       return line(part.text);
     case "handoff":
@@ -74,10 +75,27 @@ function shownOf(section: ReplySection, markup: MarkupOptions): Shown[] {
     }
     case "input_request": {
       const fields = part.fields.map((field) => `${field.label}${field.required ? " (required)" : ""}`).join(", ");
-      const buttons = inputBlock(part) ?? contextBlock(`Please answer here: ${fields}`);
-      return [...prose(part.prompt, part.prompt, markup), { block: buttons, fallback: `Asked for: ${fields}` }];
+      const button = inputBlock(part);
+      const asked = `Asked for: ${fields}`;
+      const answered =
+        button === undefined
+          ? lines([`Please answer here: ${fields}`], "\n", asked)
+          : [{ block: button, fallback: asked }];
+      return [...prose(part.prompt, part.prompt, markup), ...answered];
     }
   }
+}
+
+/** Small grey lines, as many to a block as fit; a line that is longer than a block is cut between words. */
+function lines(all: readonly string[], glue: string, fallback: string): Shown[] {
+  const blocks: string[] = [];
+  for (const piece of all.flatMap((one) => wordPieces(one, MAX_CONTEXT_CHARS))) {
+    const open = blocks.at(-1);
+    if (open !== undefined && open.length + glue.length + piece.length <= MAX_CONTEXT_CHARS)
+      blocks[blocks.length - 1] = open + glue + piece;
+    else blocks.push(piece);
+  }
+  return blocks.map((text, index) => ({ block: contextBlock(text), fallback: index === 0 ? fallback : "" }));
 }
 
 /** Pieces of a split text are their own fallback: the whole text under each of them would read as said several times. */

@@ -237,12 +237,33 @@ describe("a form", () => {
       kind: "text" as const,
     }));
     const [post] = render({ type: "input_request", inputId: "in-1", prompt: "Tell me", fields: large });
-    expect(post?.body).toMatchObject({ blocks: [{ type: "markdown" }, { type: "context" }] });
+    expect(post?.body).toMatchObject({ blocks: [{ type: "markdown" }, { type: "context" }, { type: "context" }] });
   });
 
   test("of another origin opens nothing", () => {
     const origin = { inputId: "i", channelId: BOT, messageId: "1.0" };
     for (const packed of ["", "{", "[]", "[[1,2,3]]", '[["a","b",9,1,[]]]'])
       expect(formView(packed, origin)).toBeUndefined();
+  });
+});
+
+describe("small lines", () => {
+  test("that do not fit into one block go on in the next, and none of their words is lost", () => {
+    const names = Array.from({ length: 20 }, (_, index) => `tool-${index}-${"x".repeat(180)}`);
+    const detail = Array.from({ length: 600 }, (_, index) => `w${index}`).join(" ");
+    const posts = render(
+      ...names.map((name, index) => ({ type: "tool_call" as const, toolCallId: `t${index}`, name })),
+      ...[1, 2, 3].map((n) => ({
+        type: "task_update" as const,
+        taskId: `k${n}`,
+        title: `Task ${n}`,
+        state: "failed" as const,
+        detail,
+      })),
+    );
+    expect(refusalsOf(posts)).toEqual([]);
+    const shown = JSON.stringify(posts.map(({ body }) => (body.kind === "message" ? body.blocks : [])));
+    for (const name of names) expect(shown).toContain(`${name} …`);
+    expect(shown.match(/\bw\d+\b/gu)).toEqual([1, 2, 3].flatMap(() => detail.split(" ")));
   });
 });

@@ -11,7 +11,7 @@ export interface Outcome {
   readonly figures: Readonly<Record<string, number | string>>;
 }
 
-/** One fault, or several of a kind, under load; judged by the log of the Slack stand-in. */
+/** One fault, or several of a kind, under load; judged by the log of the platform. */
 export interface Scenario {
   readonly name: string;
   readonly stores: readonly StoreKind[];

@@ -102,6 +102,7 @@ export class Accounts {
 
   /** Whether every application service that there is takes transactions now. */
   get servicesReady(): boolean {
+    if (this.#reloadedAtMs === 0) return false;
     if (this.#fault !== undefined && this.#fault.row.retry !== "never") return false;
     return [...this.#served.values()].every(
       ({ account, receiver }) =>

@@ -14,10 +14,12 @@ const PROFILE_TTL_MS = 600_000;
 export class Puppets {
   readonly #account: Account;
   readonly #registered = new Map<string, Promise<void>>();
+  #learning: Promise<void> | undefined;
   readonly #profiles = new Map<string, { readonly look: string; readonly setAtMs: number }>();
 
   constructor(account: Account) {
     this.#account = account;
+    account.rooms.findReaders = () => this.learnRooms();
   }
 
   /** Makes the service's own account and finds out which rooms its accounts are in. Rejects when the homeserver cannot be asked. */
@@ -27,8 +29,15 @@ export class Puppets {
     await this.learnRooms();
   }
 
-  /** Finds out which rooms the accounts are in. */
-  async learnRooms(): Promise<void> {
+  /** Finds out which rooms the accounts are in; who asks meanwhile shares the answer. */
+  learnRooms(): Promise<void> {
+    this.#learning ??= this.#learnAll().finally(() => {
+      this.#learning = undefined;
+    });
+    return this.#learning;
+  }
+
+  async #learnAll(): Promise<void> {
     const account = this.#account;
     await this.#learnRooms(account.userId);
     for (const { handle } of account.sink.agents(account.record.organizationId)) {

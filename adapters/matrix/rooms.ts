@@ -36,6 +36,8 @@ export class Rooms {
   readonly #parents = new Map<string, Set<string>>();
   /** Which of the own accounts is in a room; the first found is asked to read it. */
   readonly #readers = new Map<string, Set<string>>();
+  /** Finds out which rooms the accounts of an application service are in; set where there are several. */
+  findReaders: (() => Promise<void>) | undefined;
 
   constructor(account: Account) {
     this.#account = account;
@@ -146,6 +148,8 @@ export class Rooms {
   async #load(roomId: string, known: Known): Promise<void> {
     known.triedAtMs = Date.now();
     const account = this.#account;
+    // Right after a start, and where another process joined: the service's own account need not be in the room, and would be refused.
+    if (this.readersOf(roomId).length === 0) await this.findReaders?.().catch(() => undefined);
     try {
       const events = await account.client.list({
         method: "GET",

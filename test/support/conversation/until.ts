@@ -1,9 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-const WITHIN_MS = 180_000;
+const WITHIN_MS = 90_000;
 const LOOK_EVERY_MS = 200;
 
-/** Resolves with the first answer that is not undefined; rejects after three minutes and says what for it waited. */
+/** Resolves with the first answer that is not undefined; rejects when there is none in time, and says what for it waited. */
 export async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
   const deadlineMs = performance.now() + WITHIN_MS;
   for (;;) {

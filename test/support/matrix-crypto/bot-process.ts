@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
+import { RustBackupManager } from "matrix-js-sdk/lib/rust-crypto/backup.js";
 import { openCryptoDevice } from "../../../adapters/matrix/crypto/client-device.ts";
 import type { AccountCrypto } from "../../../adapters/matrix/crypto-port.ts";
 import type { Raw } from "../../../adapters/matrix/raw.ts";
@@ -65,6 +66,8 @@ const tell = (fields: object, words: string): void => {
   told.push(`${words}${error}`);
 };
 const logger: Logger = { debug: quiet, info: quiet, warn: tell, error: tell, child: () => logger };
+// The SDK spreads the uploads of many clients over 10 s; here is one client.
+Object.assign(RustBackupManager, { maxBackupLoopStartDelayMillis: 200 });
 const passings = new Map<KillPoint, number>();
 const rejections: string[] = [];
 process.on("unhandledRejection", (reason) => rejections.push(String(reason)));

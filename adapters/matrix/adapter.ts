@@ -27,6 +27,7 @@ import { EDIT_INTERVAL_MS, FAST_EDIT_INTERVAL_MS } from "./rate-rules.ts";
 import { mountTransactions } from "./receiver-transactions.ts";
 import { reconcileDelivery } from "./reconcile.ts";
 import { renderReply } from "./render.ts";
+import { StatusLines } from "./status.ts";
 
 /** The adapter for Matrix: one instance serves every bot account and application service. */
 export class MatrixAdapter implements ChatAdapter {
@@ -36,6 +37,7 @@ export class MatrixAdapter implements ChatAdapter {
   readonly #config: MatrixConfig;
   readonly #openCrypto: OpenCrypto;
   readonly #outbound: Outbound;
+  readonly #status: StatusLines;
   #accounts: Accounts | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -50,7 +52,9 @@ export class MatrixAdapter implements ChatAdapter {
     };
     const need = (installationId: string): Promise<Served> => this.#need(installationId);
     this.#outbound = new Outbound(need);
-    this.features = matrixFeatures({ need, outbound: this.#outbound, linkHosts: config.linkHosts });
+    this.#status = new StatusLines(this.#outbound);
+    const { linkHosts } = config;
+    this.features = matrixFeatures({ need, outbound: this.#outbound, linkHosts, status: this.#status });
   }
 
   async mount(server: FastifyInstance): Promise<void> {
@@ -80,6 +84,7 @@ export class MatrixAdapter implements ChatAdapter {
   stop(): Promise<void> {
     const accounts = this.#accounts;
     if (accounts === undefined) return Promise.resolve();
+    this.#status.close();
     this.#stopping ??= accounts.close().finally(() => {
       this.#accounts = undefined;
       this.#stopping = undefined;

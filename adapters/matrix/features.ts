@@ -8,18 +8,18 @@ import type { Outbound } from "./outbound.ts";
 import { openPreview } from "./preview.ts";
 import { addReaction, deleteMessage, removeReaction } from "./reactions.ts";
 import { STRICT_AGE_MS } from "./rooms.ts";
-import { StatusLines } from "./status.ts";
+import type { StatusLines } from "./status.ts";
 
 export interface FeatureTools {
   readonly need: (installationId: string) => Promise<Served>;
   readonly outbound: Outbound;
   readonly linkHosts: readonly string[];
+  readonly status: StatusLines;
 }
 
 /** Everything Matrix can do beyond taking messages. An answer for one person alone is not among it: everybody in a room sees everything. */
-export function matrixFeatures({ need, outbound, linkHosts }: FeatureTools): AdapterFeatures {
+export function matrixFeatures({ need, outbound, linkHosts, status }: FeatureTools): AdapterFeatures {
   const accountOf = async (installationId: string) => (await need(installationId)).account;
-  const status = new StatusLines(outbound);
   return {
     preview: {
       open: (options) => {

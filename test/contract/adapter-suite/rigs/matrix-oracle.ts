@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { Target } from "../../../../src/contracts/adapter.ts";
 import { isRedacted, type RoomEvent, RoomLog, relationOf } from "../../../support/matrix/index.ts";
 import type { PlatformOracle, ShownMessage } from "../harness.ts";
@@ -11,10 +12,15 @@ export function matrixOracle(side: MatrixSide): PlatformOracle {
     userId: person.userId,
     log: new RoomLog(stage.synapse.url, person.account.accessToken),
   }));
+  const said = (event: RoomEvent): boolean =>
+    event.type === "m.room.message" && event.sender === speaker.userId && !isRedacted(event);
   /** As the asker reads them: what is encrypted there is no secret to members. */
   const eventsIn = async (roomId: string): Promise<readonly RoomEvent[]> => {
     const events = await log.events(roomId);
-    return encrypting === undefined ? events : await Promise.all(events.map((event) => encrypting.asker.open(event)));
+    if (encrypting === undefined) return events;
+    if (events.some((event) => event.type === "m.room.encryption"))
+      assert.ok(!events.some(said), "something was written in plain into an encrypted room");
+    return await Promise.all(events.map((event) => encrypting.asker.open(event)));
   };
   const highlightsOf = async (roomId: string): Promise<ReadonlyMap<string, readonly string[]>> => {
     const found = new Map<string, string[]>();
@@ -31,8 +37,6 @@ export function matrixOracle(side: MatrixSide): PlatformOracle {
     }
     return found;
   };
-  const said = (event: RoomEvent): boolean =>
-    event.type === "m.room.message" && event.sender === speaker.userId && !isRedacted(event);
   const messages = async (target: Target): Promise<readonly ShownMessage[]> => {
     const roomId = target.conversation.channel.id;
     const [events, highlights] = [await eventsIn(roomId), await highlightsOf(roomId)];
@@ -70,6 +74,10 @@ async function shownMessage(
 ): Promise<ShownMessage> {
   const newest = edits.at(-1)?.content["m.new_content"] ?? event.content;
   const content = newest as { body?: string; formatted_body?: string; url?: string; file?: object }; // what the adapter wrote
+  assert.ok(
+    encrypting === undefined || content.url === undefined,
+    "a file was uploaded in plain for an encrypted room",
+  );
   const notified = [event, ...edits].flatMap((one) => highlights.get(one.event_id) ?? []);
   return {
     id: event.event_id,

@@ -117,6 +117,18 @@ export class CatchUp {
     if (gaps.length > 0) this.#begin(() => this.#close(space, gaps));
   }
 
+  /**
+   * Begins to read a direct conversation in which something is said for the first time as far as is known. Discord lists none of
+   * them to bots: what was said there while no session was open shows only now.
+   */
+  newDirect(space: Space, channelId: string): void {
+    const { cursors } = space;
+    if (space.guild !== undefined || cursors.baseline === undefined || cursors.channels().includes(channelId)) return;
+    const gap = { channelId, after: this.#startOf(space, channelId, Date.now()), contextOnly: false };
+    cursors.hold(channelId);
+    this.#begin(() => this.#close(space, [gap]));
+  }
+
   #begin(work: () => Promise<void>): void {
     const running = work()
       .catch((error: unknown) => {

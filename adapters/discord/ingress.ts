@@ -199,7 +199,10 @@ export class Ingress {
   ): void {
     const { intake } = this.#tools;
     const message = dispatch.type === "MESSAGE_CREATE" ? messageOf(dispatch.data) : undefined;
-    if (message !== undefined) space?.cursors.began(message.channelId, message.messageId);
+    if (message !== undefined && space !== undefined) {
+      this.#tools.catchUp.newDirect(space, message.channelId);
+      space.cursors.began(message.channelId, message.messageId);
+    }
     const stored = translations.map((translation) =>
       translation.outcome === "envelope"
         ? intake.store(translation.envelope, options)

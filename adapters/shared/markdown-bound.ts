@@ -2,9 +2,9 @@ import { fenced } from "./markdown-fence.ts";
 import { type MarkdownStretch, stretchesOf } from "./markdown-stretches.ts";
 
 /** Most time that the texts of one reply may take to be parsed, by estimate, in microseconds. */
-export const REPLY_BUDGET_US = 200_000;
+export const REPLY_BUDGET_US = 150_000;
 /** Most time for one stretch: a single construct beyond it is a table of thousands of cells or an attack. */
-const MAX_STRETCH_US = 100_000;
+const MAX_STRETCH_US = 80_000;
 
 export interface BoundedMarkdown {
   /** Markdown that is quick to parse. Equal to the source, or with what is too much of it between fences. */

@@ -22,7 +22,9 @@ const WINDOW_CHARS = 2_000;
  * longer than the limit is cut itself, between characters that people see. Blanks at the cuts are dropped.
  */
 export function splitMarkdown(source: string, maxChars: number): string[] {
-  return source.length <= maxChars ? [source] : packed(piecesOf(source, maxChars, 0), maxChars);
+  if (source.length <= maxChars) return [source];
+  // Quotes in quotes have more marks than a very low limit has room for.
+  return packed(piecesOf(source, maxChars, 0), maxChars).flatMap((piece) => cutPieces(piece, maxChars));
 }
 
 function packed(pieces: readonly Piece[], maxChars: number): string[] {
@@ -220,8 +222,10 @@ function cutPoint(text: string, maxChars: number, looksForMarkup: boolean): numb
 
 /** Links, code and emphasis around the place of a cut. */
 function closedRanges(text: string, maxChars: number): { start: number; end: number }[] {
-  const from = Math.max(0, text.lastIndexOf(" ", maxChars - WINDOW_CHARS) + 1);
-  return parseMarkdown(text.slice(from, maxChars + WINDOW_CHARS)).children.flatMap((block) =>
+  // No wider than a piece: then all windows together are hardly longer than the text.
+  const window = Math.min(WINDOW_CHARS, maxChars);
+  const from = Math.max(0, text.lastIndexOf(" ", maxChars - window) + 1);
+  return parseMarkdown(text.slice(from, maxChars + window)).children.flatMap((block) =>
     childrenOf(block)
       .filter((inline) => inline.type !== "text" && inline.type !== "break" && inline.position !== undefined)
       .map((inline) => ({ start: rangeOf(inline).start + from, end: rangeOf(inline).end + from })),

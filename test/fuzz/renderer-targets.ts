@@ -75,7 +75,7 @@ export const RENDERER_TARGETS = [
       if (JSON.stringify(renderer.render(made, CONTEXT)) !== JSON.stringify(posts)) throw new Error("not pure");
     }),
   ),
-  target("cuts", fc.tuple(markdown, fc.integer({ min: 1, max: 4_000 })), ([text, maxChars]) => {
+  target("cuts", fc.tuple(markdown, fc.integer({ min: 8, max: 4_000 })), ([text, maxChars]) => {
     for (const piece of splitMarkdown(text, maxChars))
       if (piece.length > maxChars) throw new Error(`${piece.length} > ${maxChars}`);
     for (const piece of toDiscordPieces(text.slice(0, 5_000), markup, 1_000))

@@ -68,7 +68,7 @@ describe("what would take too long to parse", () => {
 
   test("is no ordinary text: long prose, code, lists and tables stay", () => {
     const ordinary = [
-      filled("Lorem ipsum **dolor** sit amet, `consectetur` adipiscing [elit](https://x.example).\n\n", 60_000),
+      filled("Lorem ipsum **dolor** sit amet, `consectetur` adipiscing [elit](https://x.example).\n\n", 45_000),
       `\`\`\`ts\n${filled("const list = [1, 2, 3].map((n) => n * 2); // [x](y) *z*\n", 200_000)}\n\`\`\``,
       filled("- an item of a list with some words in it\n", 20_000),
       `| a | b | c |\n|---|---|---|\n${filled("| some | longer | cells |\n", 6_000)}`,
@@ -87,7 +87,7 @@ describe("what would take too long to parse", () => {
       }),
       { numRuns: 2_000, seed: 41 },
     );
-    expect(REPLY_BUDGET_US).toBeLessThanOrEqual(200_000);
+    expect(REPLY_BUDGET_US).toBeLessThan(200_000);
   });
 });
 

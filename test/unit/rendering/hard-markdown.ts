@@ -1,6 +1,7 @@
 import fc from "fast-check";
 
-const filled = (unit: string, chars: number): string => unit.repeat(Math.ceil(chars / unit.length)).slice(0, chars);
+const filled = (unit: string, chars: number): string =>
+  unit.repeat(Math.ceil(Math.max(0, chars) / unit.length)).slice(0, Math.max(0, chars));
 const after = (start: string, unit: string) => (chars: number) => start + filled(unit, chars - start.length);
 
 /** Each a text of so many characters that parsers and splitters of Markdown find hard. */

@@ -42,16 +42,18 @@ export function messageContent(
     // MSC4095: the message brings its link previews itself, and brings none.
     "com.beeper.linkpreviews": [],
     ...(post.ask === undefined ? {} : { [ASK_KEY]: askToJson(post.ask) }),
-    // MSC4144; clients that know it show the name in place of the account's and leave the prefix out.
-    ...(shownName === undefined
-      ? {}
-      : {
-          "com.beeper.per_message_profile": {
-            id: shownName.agentId,
-            displayname: shownName.name,
-            has_fallback: true,
-          },
-        }),
+    ...profileOf(shownName, { has_fallback: true }),
+  };
+}
+
+/**
+ * The name in place of the account's, for clients that know it (MSC4144). With `has_fallback` they leave out the name that the words
+ * begin with; a file has none.
+ */
+export function profileOf(shownName: ShownName, more: { readonly has_fallback?: true } = {}): Content {
+  if (shownName === undefined) return {};
+  return {
+    "com.beeper.per_message_profile": { id: shownName.agentId, displayname: shownName.name, ...more },
   };
 }
 

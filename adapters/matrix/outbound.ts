@@ -5,7 +5,7 @@ import { cancelled } from "../shared/abortable-sleep.ts";
 import { KeyedQueue } from "../shared/keyed-queue.ts";
 import type { Served } from "./accounts.ts";
 import { askCode } from "./ask.ts";
-import { DELIVERY_KEY, editContent, messageContent, transactionId } from "./content.ts";
+import { DELIVERY_KEY, editContent, messageContent, profileOf, transactionId } from "./content.ts";
 import { noteAsk } from "./lookup.ts";
 import { type PostBody, readPostBody } from "./post-body.ts";
 import { seedReactions } from "./reactions.ts";
@@ -62,7 +62,11 @@ export class Outbound {
     const { signal } = post;
     const content =
       body.kind === "upload"
-        ? { ...(await uploadFile(place, body, signal)), [DELIVERY_KEY]: { key: txnId } }
+        ? {
+            ...(await uploadFile(place, body, signal)),
+            ...profileOf(place.shownName),
+            [DELIVERY_KEY]: { key: txnId },
+          }
         : messageContent(body, txnId, place.shownName);
     const receipt = await this.postContent(place, { type: "m.room.message", content, txnId, signal });
     if (body.kind === "message" && body.ask !== undefined)

@@ -3,7 +3,7 @@ import { AGENT, type ChatDriver } from "../../support/conversation/chat-driver.t
 import { levelled } from "../../support/conversation/differences.ts";
 import { discordDriver } from "../../support/conversation/discord-driver.ts";
 import { projectLedger } from "../../support/conversation/ledger-projection.ts";
-import { matrixDriver } from "../../support/conversation/matrix-driver.ts";
+import { matrixBotDriver, matrixDriver } from "../../support/conversation/matrix-driver.ts";
 import { BOOK_LINES, STORY_LINES } from "../../support/conversation/scribe.ts";
 import { converse, type Told } from "../../support/conversation/script.ts";
 import { linesShown, shownThreads } from "../../support/conversation/shown.ts";
@@ -17,10 +17,20 @@ const PLATFORMS: Readonly<Record<string, (parleyUrl: string) => Promise<ChatDriv
   discord: discordDriver,
   matrix: matrixDriver,
 };
+/** The ways in which Parley is on these platforms: each is one configuration, one process and one ledger. */
+const STAGES = [
+  { name: "on a ledger in postgres", ledger: "postgres", platforms: PLATFORMS },
+  { name: "on a ledger in pglite", ledger: "pglite", platforms: PLATFORMS },
+  {
+    name: "with a bot account on Matrix",
+    ledger: "postgres",
+    platforms: { web: webDriver, matrix: matrixBotDriver },
+  },
+] as const;
 /** A minute's work on a quiet machine, in which all platforms share one process. */
 const CONVERSATION_MS = 600_000;
 
-const NOTES = "notes.txt (file, 19 bytes)";
+const NOTES = "notes.txt (file, 19 bytes) that says Remember the milk!";
 const ASKED = "[#plan] [#blue] [#notes] [#deploy] [#story] [#book]";
 /** Under each message: every answer once, in order, as the agent; nothing under what was deleted or said to nobody, nothing beside the threads. */
 const SHOWN = [
@@ -75,12 +85,13 @@ const ENDS = [
   "again: message_created answered",
 ];
 
-describe.each(["postgres", "pglite"] as const)("one conversation on a ledger in %s", (ledger) => {
+describe.each(STAGES)("one conversation $name", ({ ledger, platforms }) => {
+  const names = Object.keys(platforms);
   let stage: ConversationStage | undefined;
   let told = new Map<string, Told>();
 
   beforeAll(async () => {
-    stage = await startConversationStage(Object.values(PLATFORMS), { ledger });
+    stage = await startConversationStage(Object.values(platforms), { ledger });
     told = new Map((await converse(stage)).map((one) => [one.driver.platform, one]));
   }, CONVERSATION_MS);
   afterAll(() => stage?.close(), CONVERSATION_MS);
@@ -95,26 +106,23 @@ describe.each(["postgres", "pglite"] as const)("one conversation on a ledger in 
     return levelled(platform, await projectLedger(running.ledger, one));
   };
 
-  it.each(Object.keys(PLATFORMS))(
-    "%s shows every answer once, in order, in its place, as the agent",
-    async (platform) => {
-      const { one } = of(platform);
-      expect(await shownThreads(one)).toEqual(SHOWN);
-      for (const [name, count] of [
-        ["story", STORY_LINES],
-        ["book", BOOK_LINES],
-      ] as const)
-        expect(await linesShown(one, name)).toEqual(Array.from({ length: count }, (_, index) => index + 1));
-    },
-  );
+  it.each(names)("%s shows every answer once, in order, in its place, as the agent", async (platform) => {
+    const { one } = of(platform);
+    expect(await shownThreads(one)).toEqual(SHOWN);
+    for (const [name, count] of [
+      ["story", STORY_LINES],
+      ["book", BOOK_LINES],
+    ] as const)
+      expect(await linesShown(one, name)).toEqual(Array.from({ length: count }, (_, index) => index + 1));
+  });
 
-  it.each(Object.keys(PLATFORMS))("%s brings everything to its end", async (platform) => {
+  it.each(names)("%s brings everything to its end", async (platform) => {
     const { projection } = await ledgerOf(platform);
     expect(projection.events.map(({ about, event, end }) => `${about}: ${event} ${end}`)).toEqual(ENDS);
     expect(projection).toMatchObject({ deadLetters: 0, unfinished: 0 });
   });
 
-  it.each(Object.keys(PLATFORMS).slice(1))("%s leaves the same ledger behind as the web room", async (platform) => {
+  it.each(names.slice(1))("%s leaves the same ledger behind as the web room", async (platform) => {
     const { projection, found } = await ledgerOf(platform);
     expect(projection).toEqual((await ledgerOf("web")).projection);
     // A difference that is listed and not there is one to strike from the list.

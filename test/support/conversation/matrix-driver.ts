@@ -1,15 +1,35 @@
 import { randomBytes } from "node:crypto";
 import { matrixRegistration } from "../../../adapters/matrix/registration.ts";
-import { isRedacted, MatrixPerson, type RoomEvent, RoomLog, relationOf, startSynapse } from "../matrix/index.ts";
+import {
+  isRedacted,
+  MatrixPerson,
+  type RoomEvent,
+  RoomLog,
+  relationOf,
+  type Synapse,
+  startSynapse,
+} from "../matrix/index.ts";
 import { AGENT, type ChatDriver, PERSON, type SayOptions, type ShownPost } from "./chat-driver.ts";
 import { until } from "./until.ts";
 
 const SENDER = "parley";
 const PREFIX = "parley_";
+const BOT_NAME = "Parley";
 /** The agents of every Parley are in the room, too, as they are in a channel of the one bot. */
 const OTHERS = ["guide", "assistant"];
 
-/** A room of a real Synapse, in which the agent has an account of its own: Parley is an application service there. */
+/** How Parley is in the room. */
+interface Presence {
+  readonly synapse: Synapse;
+  readonly env: Readonly<Record<string, string>>;
+  readonly accounts: readonly string[];
+  /** Whom people name to speak with the agent, under which name clients show it, and what they write behind it. */
+  readonly named: { readonly userId: string; readonly name: string; readonly behind: string };
+  /** That address in the ledger's words. */
+  readonly address: string;
+}
+
+/** A room of a real Synapse, in which every agent has an account of its own: Parley is an application service there. */
 export async function matrixDriver(parleyUrl: string): Promise<ChatDriver> {
   const tokens = { appServiceToken: randomBytes(24).toString("hex"), homeserverToken: randomBytes(24).toString("hex") };
   const registration = matrixRegistration({
@@ -19,22 +39,53 @@ export async function matrixDriver(parleyUrl: string): Promise<ChatDriver> {
     puppetPrefix: PREFIX,
   });
   const synapse = await startSynapse({ applicationServices: [registration] });
+  const accountOf = (handle: string): string => `@${PREFIX}${handle}:${synapse.serverName}`;
+  return await driverOf({
+    synapse,
+    env: {
+      MATRIX_HOMESERVER_URL: synapse.url,
+      MATRIX_AS_TOKEN: tokens.appServiceToken,
+      MATRIX_HS_TOKEN: tokens.homeserverToken,
+    },
+    accounts: [AGENT.handle, ...OTHERS].map(accountOf),
+    named: { userId: accountOf(AGENT.handle), name: AGENT.name, behind: "" },
+    address: `@${AGENT.handle}`,
+  });
+}
+
+/** The same with one bot account for all agents. */
+export async function matrixBotDriver(): Promise<ChatDriver> {
+  const synapse = await startSynapse();
+  const bot = await synapse.register({ localpart: SENDER, displayName: BOT_NAME });
+  return await driverOf({
+    synapse,
+    env: {
+      MATRIX_HOMESERVER_URL: synapse.url,
+      MATRIX_ACCESS_TOKEN: bot.accessToken,
+      MATRIX_PACING: "off",
+    },
+    accounts: [bot.userId],
+    named: { userId: bot.userId, name: BOT_NAME, behind: ` ${AGENT.handle}` },
+    address: `@${BOT_NAME} ${AGENT.handle}`,
+  });
+}
+
+async function driverOf({ synapse, env, accounts, named, address }: Presence): Promise<ChatDriver> {
   const account = await synapse.register({ localpart: PERSON.toLowerCase(), displayName: PERSON });
   const person = new MatrixPerson(synapse.url, account);
   const log = new RoomLog(synapse.url, account.accessToken);
-  const accountOf = (handle: string): string => `@${PREFIX}${handle}:${synapse.serverName}`;
-  const puppet = accountOf(AGENT.handle);
   const reactions = new Map<string, string>();
   let room = "";
 
   /** As clients send it: the name in the text is a link to the account, which is also named apart from the text. */
   const wordsOf = (text: string, thread?: string): object => {
-    const pill = `<a href="https://matrix.to/#/${puppet}">${AGENT.name}</a>`;
-    const named = text.includes(puppet);
+    const { userId, name } = named;
+    const pill = `<a href="https://matrix.to/#/${userId}">${name}</a>`;
+    const isNamed = text.includes(userId);
     return {
-      body: text.replace(puppet, AGENT.name),
-      ...(named && { format: "org.matrix.custom.html", formatted_body: text.replace(puppet, pill) }),
-      "m.mentions": named ? { user_ids: [puppet] } : {},
+      body: text.replace(userId, name),
+      ...(isNamed && { format: "org.matrix.custom.html", formatted_body: text.replace(userId, pill) }),
+      "m.mentions": isNamed ? { user_ids: [userId] } : {},
       ...(thread !== undefined && {
         "m.relates_to": {
           rel_type: "m.thread",
@@ -65,12 +116,12 @@ export async function matrixDriver(parleyUrl: string): Promise<ChatDriver> {
         .map(async (event): Promise<ShownPost> => {
           const edit = edits.findLast((one) => relationOf(one).event_id === event.event_id);
           const content = (edit?.content["m.new_content"] ?? event.content) as Content; // as the specification has it
-          const { url } = content;
+          const { url, "com.beeper.per_message_profile": shownName } = content;
           return {
             id: event.event_id,
             thread: threadOf(event),
-            author: await nameOf(event.sender),
-            text: url === undefined ? content.body : "",
+            author: shownName?.displayname ?? (await nameOf(event.sender)),
+            text: url === undefined ? content.body.replace(`${shownName?.displayname}: `, "") : "",
             files:
               url === undefined
                 ? []
@@ -93,23 +144,18 @@ export async function matrixDriver(parleyUrl: string): Promise<ChatDriver> {
   return {
     platform: "matrix",
     livesInParley: false,
-    env: {
-      MATRIX_HOMESERVER_URL: synapse.url,
-      MATRIX_AS_TOKEN: tokens.appServiceToken,
-      MATRIX_HS_TOKEN: tokens.homeserverToken,
-    },
+    env,
     channel: () => room,
     async connect() {
       if (room !== "") return;
-      const agents = [puppet, ...OTHERS.map(accountOf)];
-      room = await person.createRoom({ name: "lab", invite: agents });
-      await until("all agents in the room", async () => {
+      room = await person.createRoom({ name: "lab", invite: accounts });
+      await until("everybody in the room", async () => {
         const members = await log.members(room);
-        return agents.every((agent) => members.get(agent) === "join") ? true : undefined;
+        return accounts.every((one) => members.get(one) === "join") ? true : undefined;
       });
     },
-    address: `@${AGENT.handle}`,
-    ask: (words) => `${puppet} ${words}`,
+    address,
+    ask: (words) => `${named.userId}${named.behind} ${words}`,
     say: async (text, options = {}) =>
       await person.send(room, "m.room.message", {
         ...(await fileOf(options)),
@@ -150,6 +196,7 @@ interface Content {
   readonly body: string;
   readonly filename?: string;
   readonly url?: string;
+  readonly "com.beeper.per_message_profile"?: { readonly displayname: string };
 }
 
 function threadOf(event: RoomEvent): string | undefined {

@@ -1,4 +1,5 @@
 import { defineAgent } from "../../../agents/function/index.ts";
+import type { TurnIo } from "../../../src/contracts/connector.ts";
 import type { ContentBlock } from "../../../src/envelope/content.ts";
 import type { ReplyPartInput } from "../../../src/envelope/reply.ts";
 
@@ -31,7 +32,7 @@ export default defineAgent(async function* (request, io) {
     return;
   }
   const before = transcript.flatMap((message) => message.text.match(TOKEN) ?? []);
-  yield `Answer to ${token} after ${before.length === 0 ? "nothing" : before.join(" ")}${filesOf(trigger.content)}.`;
+  yield `Answer to ${token} after ${before.length === 0 ? "nothing" : before.join(" ")}${await filesOf(trigger.content, io)}.`;
   if (/\bask\b/u.test(words)) yield question();
   if (/\bfile\b/u.test(words)) yield file();
   if (/\bstory\b/u.test(words)) yield linesOf(STORY_LINES);
@@ -42,10 +43,14 @@ function linesOf(count: number): string {
   return `\n\n${Array.from({ length: count }, (_, index) => longLine(index + 1)).join("\n\n")}\n\nThe end.`;
 }
 
-function filesOf(content: readonly ContentBlock[]): string {
-  const files = content.flatMap((block) =>
-    block.type === "media" ? [`${block.name} (${block.kind}, ${block.sizeBytes} bytes)`] : [],
-  );
+async function filesOf(content: readonly ContentBlock[], io: TurnIo): Promise<string> {
+  const files: string[] = [];
+  for (const block of content) {
+    if (block.type !== "media") continue;
+    const read = await io.files?.read(block.mediaId);
+    const text = read === undefined ? "nothing" : new TextDecoder().decode(read.bytes).trim();
+    files.push(`${block.name} (${block.kind}, ${block.sizeBytes} bytes) that says ${text}`);
+  }
   return files.length === 0 ? "" : ` with ${files.join(", ")}`;
 }
 

@@ -14,7 +14,7 @@ export interface Told {
 const THUMB = "👍";
 /** So many looks in a row that find nothing new. */
 const QUIET_LOOKS = 5;
-const NOTES: FileToSend = { name: "notes.txt", mediaType: "text/plain", text: "Remember the milk.\n" };
+const NOTES: FileToSend = { name: "notes.txt", mediaType: "text/plain", text: "Remember the milk!\n" };
 
 /** The conversation on one platform, step by step; each step waits for what the ledger and the platform show. */
 class Talk implements Told {

@@ -57,8 +57,6 @@ export const MatrixConfig = z.strictObject({
   callTimeoutMs: z.int().min(100).max(120_000).default(10_000),
   /** How long the homeserver may hold a sync request open, in ms. Default 30 000. */
   pollTimeoutMs: z.int().min(0).max(120_000).default(30_000),
-  /** How long a write's transaction id is trusted to stop a second one, in ms; Synapse forgets after 30 to 60 min. Default 25 min. */
-  resendWindowMs: z.int().min(0).max(3_600_000).default(1_500_000),
   /** Age that the last attempt must have before its absence is believed, in ms. Default 2 000. */
   reconcileSettleMs: z.int().min(0).max(600_000).default(2_000),
   /** Most events fetched to close a hole in one room's timeline. Default 10 000. */

@@ -4,6 +4,7 @@ import { toParleyError } from "../../src/errors/parley-error.ts";
 import type { DiscordClient } from "./client.ts";
 import type { Guild } from "./guild.ts";
 import type { Guilds, Space } from "./guilds.ts";
+import { learnPlace } from "./learn-place.ts";
 import { isDirect } from "./outbound.ts";
 import { has, PERMISSION } from "./permissions.ts";
 import { asId, asList, asRecord } from "./raw.ts";
@@ -46,7 +47,7 @@ async function guildAccess(tools: AccessTools, space: Space, query: AccessQuery)
   if (!(await learnMember(tools, guild, query))) return nothing("not_member");
   const { channel, thread } = query.target.conversation;
   const place = thread?.id ?? channel.id;
-  await learnPlace(tools, guild, place, query.signal);
+  await learnPlace(tools.client, guild, place, query.signal);
   const known = guild.threads.get(place);
   const joinedThread = known?.private === true ? await isInThread(tools, place, query) : false;
   // A thread that is not there yet will be a public one, made from a message of the channel.
@@ -72,17 +73,6 @@ async function learnMember({ client }: AccessTools, guild: Guild, { memberId, si
   } catch (error) {
     if (toParleyError(error).code === "TARGET_NOT_FOUND") return false;
     throw error;
-  }
-}
-
-/** Archived threads and new channels may not be known yet. */
-async function learnPlace({ client }: AccessTools, guild: Guild, place: string, signal: AbortSignal): Promise<void> {
-  if (guild.channels.has(place) || guild.threads.has(place)) return;
-  try {
-    const raw = asRecord(await client.call({ route: ROUTES.channel(place), signal }));
-    if (guild.putThread(raw) === undefined) guild.putChannel(raw);
-  } catch (error) {
-    if (toParleyError(error).code !== "TARGET_NOT_FOUND") throw error;
   }
 }
 

@@ -64,6 +64,7 @@ export const FATAL_CLOSE_CODES: ReadonlyMap<number, string> = new Map([
 /** Tells Discord that the session will go on. */
 const CLOSE_RESUMABLE = 4_200;
 const CLOSE_GRACE_MS = 1_500;
+const WATCH_GRACE_MS = 500;
 const IDLE = 0;
 const CONNECTING = 1;
 
@@ -162,15 +163,15 @@ export class GatewayShard {
     this.#ports.onSession({ sessionId, resumeUrl, shardCount: this.#ports.shardCount }, sequence);
   }
 
-  /** A connection on which nothing came for two heartbeats is dead, whatever its socket says. */
+  /** Each heartbeat is answered: a connection on which nothing came for one and a half of them is dead, whatever its socket says. */
   #watch(heartbeatMs: number): void {
     this.#unwatch();
     this.#heartbeatMs = heartbeatMs;
     this.#watchdog = setInterval(
       () => {
-        if (Date.now() - this.#lastFrameAtMs > 2 * this.#heartbeatMs + 1_000) this.drop();
+        if (Date.now() - this.#lastFrameAtMs > 1.5 * this.#heartbeatMs + WATCH_GRACE_MS) this.drop();
       },
-      Math.max(1_000, heartbeatMs / 2),
+      Math.max(WATCH_GRACE_MS, heartbeatMs / 4),
     );
   }
 

@@ -3,7 +3,9 @@ import { abortableSleep } from "../shared/abortable-sleep.ts";
 import { BoundedMap } from "../shared/bounded-map.ts";
 import { KeyedQueue } from "../shared/keyed-queue.ts";
 import type { CatchUp } from "./catch-up.ts";
+import type { DiscordClient } from "./client.ts";
 import type { DiscordConfig } from "./config.ts";
+import { Excerpts } from "./excerpts.ts";
 import { applyChange } from "./guild-changes.ts";
 import type { Guilds, Space } from "./guilds.ts";
 import { ignored, malformed, type Translation } from "./inbound-context.ts";
@@ -11,6 +13,7 @@ import { translateVisibility } from "./inbound-guild.ts";
 import { translateInteraction } from "./inbound-interaction.ts";
 import { translateDeletions, translateEdit, translateMessage, translateReaction } from "./inbound-message.ts";
 import type { Intake } from "./intake.ts";
+import { learnPlace } from "./learn-place.ts";
 import { usersIn } from "./people.ts";
 import { asId, asList, asRecord, asString, type Raw } from "./raw.ts";
 import type { Responder } from "./responder.ts";
@@ -20,13 +23,12 @@ import { VisibleChannels } from "./visible-channels.ts";
 
 const LOAD_RETRY_MS = [500, 1_000, 2_000, 5_000, 15_000] as const;
 const LOAD_ATTEMPTS = 8;
-/** First words of recent messages, for the names of threads that are made from them. */
-const MAX_EXCERPTS = 2_000;
-const EXCERPT_CHARS = 60;
+const MAX_ASKED = 2_000;
 
 export interface IngressTools {
   readonly config: DiscordConfig;
   readonly sink: AdapterSink;
+  readonly client: DiscordClient;
   readonly guilds: Guilds;
   readonly intake: Intake;
   readonly catchUp: CatchUp;
@@ -40,11 +42,13 @@ export interface IngressTools {
  * An event is `done` once all that it says is stored; until then the position in the stream stays before it.
  */
 export class Ingress {
+  readonly excerpts = new Excerpts();
   readonly #tools: IngressTools;
   readonly #order = new KeyedQueue();
   readonly #open = new Set<Promise<unknown>>();
   readonly #visible = new Map<string, VisibleChannels>();
-  readonly #excerpts = new BoundedMap<string, string>({ maxEntries: MAX_EXCERPTS });
+  /** Places that were asked for lately. */
+  readonly #asked = new BoundedMap<string, true>({ maxEntries: MAX_ASKED, ttlMs: 60_000 });
   /** Guilds of READY that have not been told of yet. */
   readonly #announced = new Set<string>();
 
@@ -55,10 +59,6 @@ export class Ingress {
   /** Guilds that a new session announced and that have not come yet. */
   get expectedGuilds(): number {
     return this.#announced.size;
-  }
-
-  excerptOf(messageId: string): string | undefined {
-    return this.#excerpts.get(messageId);
   }
 
   dispatch(dispatch: ReceivedDispatch): void {
@@ -128,7 +128,16 @@ export class Ingress {
     if (interactor?.["user"] !== undefined) space.guild?.putMember(interactor);
     const thread = asRecord(data["channel"]) ?? asRecord(data["thread"]);
     if (thread !== undefined && space.guild?.threads.has(String(thread["id"])) === false) space.guild.putThread(thread);
+    await this.#learnPlace(space, asId(data["channel_id"]));
     return unread && space.loadedAtMs !== undefined ? this.#seenMeanwhile(space, deliveryKey) : [];
+  }
+
+  /** Something said in a place that nobody told of; asked for once in a while, because an event must not wait for it for long. */
+  async #learnPlace({ guild }: Space, place: string | undefined): Promise<void> {
+    if (guild === undefined || place === undefined || guild.nameOf(place) !== undefined) return;
+    if (this.#asked.get(place)) return;
+    this.#asked.set(place, true);
+    await learnPlace(this.#tools.client, guild, place, this.#tools.ending).catch(() => undefined);
   }
 
   async #load(space: Space): Promise<void> {
@@ -161,7 +170,7 @@ export class Ingress {
     const context = this.#tools.guilds.contextFor(space, deliveryKey);
     switch (type) {
       case "MESSAGE_CREATE":
-        this.#noteExcerpt(data);
+        this.excerpts.note(data);
         return [translateMessage(data, context, direct)];
       case "MESSAGE_UPDATE":
         return [translateEdit(data, context, direct)];
@@ -220,21 +229,22 @@ export class Ingress {
     );
   }
 
-  /** A new session: what the one before missed is read from history. */
-  #ready(dispatch: ReceivedDispatch): void {
+  /** A new session: what the one before missed is read from history, in private from before the first new word there. */
+  async #ready(dispatch: ReceivedDispatch): Promise<void> {
     const { guilds, catchUp } = this.#tools;
     for (const item of asList(dispatch.data["guilds"])) {
       const id = asId(asRecord(item)?.["id"]);
       if (id !== undefined) this.#announced.add(id);
     }
     const direct = guilds.application;
-    const begin = async (): Promise<void> => {
-      if (direct === undefined) return;
-      await direct.cursors.load();
-      if (direct.cursors.baseline === undefined) await direct.cursors.begin(msToSnowflake(Date.now()));
+    if (direct !== undefined) {
+      await this.#untilStored(async () => {
+        await direct.cursors.load();
+        if (direct.cursors.baseline === undefined) await direct.cursors.begin(msToSnowflake(Date.now()));
+      });
       catchUp.direct(direct);
-    };
-    this.#finish(dispatch, direct, [ignored("a session began")], begin);
+    }
+    this.#finish(dispatch, direct, [ignored("a session began")]);
   }
 
   async #guildCreated(dispatch: ReceivedDispatch, guildId: string | undefined): Promise<void> {
@@ -346,16 +356,6 @@ export class Ingress {
         "what the bot sees could not be kept",
       );
     }
-  }
-
-  #noteExcerpt(message: Raw): void {
-    const id = asId(message["id"]);
-    const words = asString(message["content"])
-      ?.replace(/<[^<>\s]{1,100}>|[*_~`|>#]/gu, " ")
-      .replace(/\s+/gu, " ")
-      .trim()
-      .toWellFormed();
-    if (id !== undefined && words) this.#excerpts.set(id, words.slice(0, EXCERPT_CHARS).toWellFormed());
   }
 
   /** Tries what needs the ledger until it is there; rejects when the adapter ends first. */

@@ -62,8 +62,8 @@ export class Running {
       ending,
       onDone: () => this.#gateway?.positionsMayMove(),
     });
-    this.#ingress = new Ingress({ config, sink, guilds, intake, catchUp: this.#catchUp, responder, ending });
-    this.threads = new Threads(client, guilds, (messageId) => this.#ingress.excerptOf(messageId));
+    this.#ingress = new Ingress({ config, sink, client, guilds, intake, catchUp: this.#catchUp, responder, ending });
+    this.threads = new Threads(client, guilds, (messageId) => this.#ingress.excerpts.of(messageId));
   }
 
   /** Rejects only when the ledger cannot be read; what Discord does not let happen is said by `health`. */

@@ -41,8 +41,9 @@ describe("the gateway session", () => {
     discord.gateway.forgetSessions(server.app.applicationId);
     const next = await nextSink();
     await start(next);
-    await until(() => created(next).length === 3);
-    const said = new Map(created(next).map((one) => [textOf(one), one.conversation]));
+    const heard = () => new Map(created(next).map((one) => [textOf(one), one.conversation]));
+    await until(() => ["in the channel", "in the thread", "in private"].every((text) => heard().has(text)));
+    const said = heard();
     expect(said.get("in the channel")?.channel.id).toBe(channel);
     expect(said.get("in the thread")?.thread?.id).toBe(root.message);
     expect(said.get("in private")?.channel.kind).toBe("direct");

@@ -1,7 +1,7 @@
 import { onTestFinished } from "vitest";
 import { createDiscordAdapter, type DiscordAdapterConfig } from "../../../adapters/discord/index.ts";
 import type { AgentIdentity, ChatAdapter, OutboundPost, Target } from "../../../src/contracts/adapter.ts";
-import type { Envelope, EnvelopeInput } from "../../../src/envelope/envelope.ts";
+import type { EnvelopeInput } from "../../../src/envelope/envelope.ts";
 import { ReplyPart, type ReplyPartInput } from "../../../src/envelope/reply.ts";
 import { type RecordingSink, recordingSink } from "../../contract/adapter-suite/recording-sink.ts";
 import {
@@ -110,11 +110,10 @@ export function textOf(envelope: EnvelopeInput | undefined): string {
   return body.content.map((block) => (block.type === "text" ? block.markdown : "")).join("");
 }
 
-/** Messages that an adapter handed in, in order. */
+/** Messages that an adapter handed in, in order; those that came again, which the ledger would recognise, once. */
 export function created(sink: RecordingSink): readonly Extract<EnvelopeInput, { kind: "message_created" }>[] {
-  return sink.taken.filter(
-    (one): one is Extract<Envelope, { kind: "message_created" }> => one.kind === "message_created",
-  );
+  const messages = sink.taken.filter((one) => one.kind === "message_created");
+  return [...new Map(messages.map((one) => [one.dedupeKey, one])).values()];
 }
 
 export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {

@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+import { created, stage, textOf, until } from "./stage.ts";
+
+describe("what was missed", () => {
+  it("is read back to the age that is set, and no further", async () => {
+    const { discord, server, channel, user, sink, start, nextSink } = await stage();
+    const first = await start();
+    discord.people.postAs(user, channel, "heard");
+    await until(() => created(sink).length === 1);
+    await first.stop();
+    discord.people.postAs(user, channel, "old", { ageMs: 7_200_000 });
+    discord.people.postAs(user, channel, "young");
+    discord.gateway.forgetSessions(server.app.applicationId);
+    const next = await nextSink();
+    await start(next, { backfillMaxAgeMs: 3_600_000 });
+    await until(() => created(next).length === 1);
+    expect(created(next).map(textOf)).toEqual(["young"]);
+  });
+
+  it("is read in pages, all of it, in order and once, beside what is said meanwhile", async () => {
+    const { discord, server, channel, user, sink, start, nextSink } = await stage();
+    const first = await start();
+    discord.people.postAs(user, channel, "heard");
+    await until(() => created(sink).length === 1);
+    await first.stop();
+    const missed = Array.from(
+      { length: 350 },
+      (_, index) => discord.people.postAs(user, channel, `missed ${index}`).message,
+    );
+    discord.gateway.forgetSessions(server.app.applicationId);
+    const next = await nextSink();
+    const starting = start(next);
+    await until(() => discord.gateway.connectionCount(server.app.applicationId) === 1);
+    const live = discord.people.postAs(user, channel, "live").message;
+    await starting;
+    await until(() => new Set(created(next).map((one) => one.body.messageId)).size === 351);
+    const orders = created(next).toSorted((a, b) => (a.platformOrder < b.platformOrder ? -1 : 1));
+    expect([...new Set(orders.map((one) => one.body.messageId))]).toEqual([...missed, live]);
+    await until(async () => {
+      const rows = await sink.lasting.read(`installation:acme:${server.guild}`, `cursor:${channel}`);
+      return new TextDecoder().decode(rows.get(`cursor:${channel}`)) === live;
+    });
+  });
+
+  it("of a crash in the middle of reading is read again from where it was safe", async () => {
+    const { discord, server, channel, user, sink, start, nextSink } = await stage();
+    const first = await start();
+    discord.people.postAs(user, channel, "heard");
+    await until(() => created(sink).length === 1);
+    await first.stop();
+    const missed = Array.from(
+      { length: 250 },
+      (_, index) => discord.people.postAs(user, channel, `missed ${index}`).message,
+    );
+    discord.gateway.forgetSessions(server.app.applicationId);
+    const dying = await nextSink();
+    dying.dieAfter(120);
+    const second = await start(dying);
+    await until(() => dying.isDead());
+    await second.stop();
+    const last = await nextSink();
+    await start(last);
+    const taken = () => new Set([...created(dying), ...created(last)].map((one) => one.body.messageId));
+    await until(() => taken().size === 250);
+    expect([...taken()].toSorted((a, b) => Number(BigInt(a) - BigInt(b)))).toEqual(missed);
+  });
+});

@@ -79,6 +79,20 @@ describe("an application service", { timeout: 60_000 }, () => {
     expect(members?.find((one) => one.id === puppet("guide"))).toMatchObject({ name: "guide", self: true });
   });
 
+  test("reads a room as an account that is in it, in a process that has heard nothing of it", async () => {
+    const room = await alice.createRoom({ name: "only the guide", invite: [puppet("guide")] });
+    const asked = await alice.say(room, "hello", { mentions: [puppet("guide")] });
+    const heard = await run.event("message_created", ({ body }) => body.messageId === asked);
+    const sender = await startAdapter({ homeserverUrl: synapse.url, ...tokens, receive: false }, run.sink.lasting);
+    const [post] = postsOf(sender, targetOf(run, heard), [text("from elsewhere")]);
+    if (post === undefined) throw new Error("nothing was rendered");
+    await sender.adapter.send(post);
+    await sender.stop();
+    expect(JSON.stringify(sender.sink.logged)).not.toContain("could not be read");
+    const said = (await log.events(room)).filter(({ type }) => type === "m.room.message");
+    expect(said.map((event) => event.sender)).toEqual([alice.userId, puppet("guide")]);
+  });
+
   test("speaks as each agent, and brings in one who is not there yet", async () => {
     const room = await alice.createRoom({ name: "two" });
     await alice.invite(room, `@parley:${synapse.serverName}`);

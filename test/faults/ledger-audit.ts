@@ -5,13 +5,25 @@ export interface LedgerAudit {
   readonly openEvents: number;
   readonly openTurns: number;
   readonly openDeliveries: number;
+  /** What is said of deliveries that are open or parked. */
+  readonly openReasons: readonly string[];
   readonly parked: number;
   readonly deadLetters: number;
-  /** Per message (`channel|ts`): the state of its event and when routing opened its turn, in wall ms. */
-  readonly messages: ReadonlyMap<string, { readonly state: string; readonly turnOpenedAt: number | undefined }>;
+  /** How many turns ended in each state. */
+  readonly turns: ReadonlyMap<string, number>;
+  /** Per message (`channel|ts`): the state of its event, and in wall ms when it was stored and when routing opened its turn. */
+  readonly messages: ReadonlyMap<string, AuditedMessage>;
 }
 
 const OPEN_DELIVERIES = "state in ('pending', 'sending', 'open', 'unknown')";
+
+export interface AuditedMessage {
+  readonly state: string;
+  /** Why, where a state alone does not say. */
+  readonly reason: string | undefined;
+  readonly storedAt: number;
+  readonly turnOpenedAt: number | undefined;
+}
 
 /** Reads the ledger from outside; on PGlite only while no process has the folder. */
 export async function auditLedger(where: {
@@ -36,17 +48,41 @@ export async function auditLedger(where: {
         (select count(*) from deliveries where state = 'parked') as parked,
         (select count(*) from dead_letters where state = 'open') as dead`,
     });
-    const rows = await database.query<{ key: string; state: string; opened: Date | null }>({
-      text: `select e.envelope->'conversation'->'channel'->>'id' || '|' || (e.envelope->'body'->>'messageId') as key, e.state, min(t.created_at) as opened
+    const rows = await database.query<{
+      key: string;
+      state: string;
+      reason: string | null;
+      stored: Date;
+      opened: Date | null;
+    }>({
+      text: `select e.envelope->'conversation'->'channel'->>'id' || '|' || (e.envelope->'body'->>'messageId') as key, e.state, e.state_reason as reason, e.received_at as stored, min(t.created_at) as opened
         from events e left join turns t on t.event_id = e.id where e.kind = 'message_created' group by e.id`,
     });
+    const turns = await database.query<{ state: string; count: number }>({
+      text: "select state, count(*)::int as count from turns group by state",
+    });
+    const reasons = await database.query<{ reason: string }>({
+      text: `select distinct state || ': ' || coalesce(reason, 'no reason') as reason from deliveries where ${OPEN_DELIVERIES} or state = 'parked'`,
+    });
     return {
+      openReasons: reasons.map((row) => row.reason),
       openEvents: counts?.events ?? 0,
       openTurns: counts?.turns ?? 0,
       openDeliveries: counts?.deliveries ?? 0,
       parked: counts?.parked ?? 0,
       deadLetters: counts?.dead ?? 0,
-      messages: new Map(rows.map((row) => [row.key, { state: row.state, turnOpenedAt: row.opened?.getTime() }])),
+      messages: new Map(
+        rows.map((row) => [
+          row.key,
+          {
+            state: row.state,
+            reason: row.reason ?? undefined,
+            storedAt: row.stored.getTime(),
+            turnOpenedAt: row.opened?.getTime(),
+          },
+        ]),
+      ),
+      turns: new Map(turns.map(({ state, count }) => [state, count])),
     };
   } finally {
     await database.close();

@@ -5,6 +5,12 @@ import { agentFaults } from "./scenarios/agents.ts";
 import { crashPoints } from "./scenarios/crash-points.ts";
 import { deliveryFaults } from "./scenarios/deliveries.ts";
 import { discordFaults } from "./scenarios/discord.ts";
+import { discordCatchUp } from "./scenarios/discord-catch-up.ts";
+import { discordChanges } from "./scenarios/discord-changes.ts";
+import { discordSessions } from "./scenarios/discord-sessions.ts";
+import { matrixFaults } from "./scenarios/matrix.ts";
+import { matrixCatchUp } from "./scenarios/matrix-catch-up.ts";
+import { matrixChanges } from "./scenarios/matrix-changes.ts";
 import { matrixEncryption } from "./scenarios/matrix-encryption.ts";
 import { platformFaults } from "./scenarios/platform.ts";
 import { socketMode } from "./scenarios/socket-mode.ts";
@@ -21,6 +27,12 @@ const SCENARIOS: readonly Scenario[] = [
   ...platformFaults,
   ...agentFaults,
   ...discordFaults,
+  ...discordSessions,
+  ...discordCatchUp,
+  ...discordChanges,
+  ...matrixFaults,
+  ...matrixCatchUp,
+  ...matrixChanges,
   ...matrixEncryption,
   ...twins,
 ];

@@ -40,7 +40,15 @@ export interface Stage {
   readonly reduced: boolean;
   readonly servers: RunServers;
   readonly say: (text: string) => void;
-  /** Sets the scene; called once, first. */
+  /** A folder of its own, with an embedded ledger that was started once where the run has one; removed after the run. */
+  newFolder(options?: { readonly agents?: RunAgents; readonly echo?: Partial<RunAgents[number]> }): Promise<RunFolder>;
+  /** Starts a process on the run's servers; killed after the run at the latest. */
+  startParley(options: ParleyOptions): Promise<ParleyProcess>;
+  /** Processes so far. */
+  readonly processes: readonly ParleyProcess[];
+  /** Closed after the run, the last one first. */
+  closeLater(close: () => Promise<void>): void;
+  /** Sets the scene of Slack; called once, first. */
   open(options?: StageOptions): Promise<Scene>;
 }
 
@@ -75,13 +83,24 @@ export function createStage(options: {
   const closers: (() => Promise<void>)[] = [];
   const processes: ParleyProcess[] = [];
 
+  async function newFolder(how: { agents?: RunAgents; echo?: Partial<RunAgents[number]> } = {}): Promise<RunFolder> {
+    const folder = await createRunFolder(how);
+    closers.push(() => folder.remove());
+    if (store === "pglite") await cp(await options.embeddedTemplate(), folder.dataFolder, { recursive: true });
+    return folder;
+  }
+
+  async function start(how: ParleyOptions): Promise<ParleyProcess> {
+    const started = await startParley({ databaseUrl: servers.databaseUrl, redisUrl: servers.redisUrl, ...how });
+    processes.push(started);
+    return started;
+  }
+
   async function open(scene: StageOptions = {}): Promise<Scene> {
-    const folder = await createRunFolder({
+    const folder = await newFolder({
       ...(scene.agents === undefined ? {} : { agents: scene.agents }),
       ...(scene.echo === undefined ? {} : { echo: scene.echo }),
     });
-    closers.push(() => folder.remove());
-    if (store === "pglite") await cp(await options.embeddedTemplate(), folder.dataFolder, { recursive: true });
     // Slack's pauses, shortened: at once, 2 s and 10 s.
     const slack = await spawnSlackStandIn({ delivery: { retryDelaysMs: [0, 2_000, 10_000] }, ...scene.slack });
     closers.push(() => slack.close());
@@ -123,15 +142,12 @@ export function createStage(options: {
       ingestPort,
       async start(more = {}) {
         const ingests = more.roles === undefined || more.roles.includes("ingest");
-        const started = await startParley({
+        const started = await start({
           folder,
-          databaseUrl: servers.databaseUrl,
-          redisUrl: servers.redisUrl,
           slack: credentials,
           ...(ingests ? { port: ingestPort } : {}),
           ...more,
         });
-        processes.push(started);
         // Threads need somebody who hears of their beginning.
         if (places.length === 0 && ingests)
           places.push(...(await createPlaces(slack, workspace, scene.threads ?? THREADS)));
@@ -156,7 +172,17 @@ export function createStage(options: {
   }
 
   return {
-    stage: { store, reduced: options.reduced, servers, say: options.say, open },
+    stage: {
+      store,
+      reduced: options.reduced,
+      servers,
+      say: options.say,
+      processes,
+      newFolder,
+      startParley: start,
+      closeLater: (close) => void closers.push(close),
+      open,
+    },
     logs: () =>
       processes
         .map((one) => one.logTail())

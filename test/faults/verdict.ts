@@ -1,11 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { ParleyProcess } from "../support/parley/index.ts";
+import type { ParleyProcess, RunFolder } from "../support/parley/index.ts";
 import { type Asked, checkHistory, type Finding, type LogEntry } from "../support/slack/index.ts";
 import { auditLedger, type LedgerAudit } from "./ledger-audit.ts";
 import { brokenOrder, firstAnswers } from "./order-check.ts";
 import type { Outcome, StoreKind } from "./scenario.ts";
 import type { RunServers } from "./servers.ts";
-import type { Scene } from "./stage.ts";
 
 export interface JudgeOptions {
   /** Every answer must stand in the platform's order, however late its question came in. Default false: what had been acknowledged in time. */
@@ -18,30 +17,60 @@ export interface JudgeOptions {
   readonly without?: (token: string) => boolean;
   readonly figures?: Readonly<Record<string, number | string>>;
   readonly findings?: readonly string[];
+  /** Looks at the ledger itself; gives what is wrong with it. */
+  readonly inspect?: (ledger: LedgerAudit, asked: readonly Asked[]) => readonly string[];
 }
 
-const LEDGER_WITHIN_MS = 10_000;
+/** What people asked and what the platform shows; where its message ids do not sort, `platformIds` has those of the `ts` that do. */
+export interface JudgedHistory {
+  readonly asked: Asked[];
+  readonly log: LogEntry[];
+  readonly platformIds?: ReadonlyMap<string, string>;
+}
+
+/** What of a scene the verdict looks at, whichever platform it plays on. */
+export interface JudgedScene {
+  readonly folder: RunFolder;
+  /** The platform keeps what was said and nobody tells it what was taken: a message counts as accepted once it is in the ledger. */
+  readonly acceptedWhenStored?: boolean;
+  /** All of it for the empty label. */
+  history(label: string): Promise<JudgedHistory>;
+}
+
+export interface JudgedRun {
+  readonly scene: JudgedScene;
+  readonly store: StoreKind;
+  readonly servers: RunServers;
+  readonly processes: readonly ParleyProcess[];
+}
+
+const LEDGER_WITHIN_MS = 40_000;
 const SHOWN = 3;
 
 /** Judges a run by the log of the platform and by the ledger: lost, twice, out of order, in the wrong place, left open. */
-export async function judge(
-  run: { scene: Scene; store: StoreKind; servers: RunServers; processes: readonly ParleyProcess[] },
-  options: JudgeOptions,
-): Promise<Outcome> {
-  const ledger = await closedLedger(run);
-  const { asked: all, log } = await run.scene.history("");
+export async function judge(run: JudgedRun, options: JudgeOptions): Promise<Outcome> {
+  const audit = await closedLedger(run);
+  const { asked: all, log, platformIds } = await run.scene.history("");
+  const ledger = platformIds === undefined ? audit : inPlatformOrder(audit, platformIds);
   const asked = all.filter((one) => options.without?.(one.token) !== true);
   const history = checkHistory({ asked: all, log });
   const owed = new Set(asked.map((one) => one.token));
-  const order = options.strictOrder === true ? history.outOfOrder.map(describe) : brokenOrder(asked, log, ledger);
+  const order =
+    options.strictOrder === true
+      ? history.outOfOrder.map(describe)
+      : brokenOrder(accepted(asked, ledger, run.scene), log, ledger);
   const lost = history.lost.filter((one) => owed.has(one.token));
   const findings = [
-    ...listed("lost", lost.map(describe)),
+    ...listed(
+      "lost",
+      lost.map((one) => `${describe(one)}${fateOf(one.token, all, ledger)}`),
+    ),
     ...listed("twice", history.twice.map(describe)),
     ...listed("in the wrong place", history.foreign.map(describe)),
     ...listed("out of order", order),
     ...listed("acknowledged and not stored", unstored(asked, ledger)),
     ...openRows(ledger, options),
+    ...(options.inspect?.(ledger, all) ?? []),
     ...(options.findings ?? []),
   ];
   if (asked.length === 0) findings.push("nothing was asked: the run proves nothing");
@@ -57,13 +86,25 @@ export async function judge(
   };
 }
 
-/** The ledger once nothing is open any more, or after ten seconds as it is then. */
-async function closedLedger(run: {
-  scene: Scene;
-  store: StoreKind;
-  servers: RunServers;
-  processes: readonly ParleyProcess[];
-}): Promise<LedgerAudit> {
+function accepted(asked: readonly Asked[], ledger: LedgerAudit, { acceptedWhenStored }: JudgedScene): readonly Asked[] {
+  if (acceptedWhenStored !== true) return asked;
+  return asked.map(({ acknowledgedAt: _said, ...one }) => {
+    const storedAt = ledger.messages.get(`${one.channel}|${one.ts}`)?.storedAt;
+    return storedAt === undefined ? one : { ...one, acknowledgedAt: storedAt };
+  });
+}
+
+function inPlatformOrder(ledger: LedgerAudit, platformIds: ReadonlyMap<string, string>): LedgerAudit {
+  const ts = new Map([...platformIds].map(([sorted, id]) => [id, sorted]));
+  const messages = [...ledger.messages].map(([key, message]) => {
+    const [channel = "", id = ""] = key.split("|");
+    return [`${channel}|${ts.get(id) ?? id}`, message] as const;
+  });
+  return { ...ledger, messages: new Map(messages) };
+}
+
+/** The ledger once nothing is open any more, or after forty seconds as it is then. */
+async function closedLedger(run: JudgedRun): Promise<LedgerAudit> {
   const where = { databaseUrl: run.servers.databaseUrl, dataFolder: run.scene.folder.dataFolder };
   if (run.store === "pglite") {
     // The last receipt follows the last answer, by seconds where it had to be read back; the folder can be read once its process has let it go.
@@ -81,7 +122,7 @@ async function closedLedger(run: {
   }
 }
 
-/** Resolves when the process says that it has nothing to do, or after ten seconds. */
+/** Resolves when the process says that it has nothing to do, or after forty seconds. */
 async function untilIdle({ url }: ParleyProcess): Promise<void> {
   const deadline = performance.now() + LEDGER_WITHIN_MS;
   while (performance.now() < deadline) {
@@ -106,11 +147,20 @@ function openRows(ledger: LedgerAudit, options: JudgeOptions): string[] {
   const found: string[] = [];
   if (ledger.openEvents > 0) found.push(`${ledger.openEvents} events have reached no end`);
   if (ledger.openTurns > 0) found.push(`${ledger.openTurns} turns have reached no end`);
-  if (ledger.openDeliveries > 0) found.push(`${ledger.openDeliveries} deliveries have reached no end`);
-  if (ledger.parked > (options.maxParked ?? 0)) found.push(`${ledger.parked} deliveries are parked`);
+  if (ledger.openDeliveries > 0)
+    found.push(`${ledger.openDeliveries} deliveries have reached no end (${ledger.openReasons.join("; ")})`);
+  if (ledger.parked > (options.maxParked ?? 0))
+    found.push(`${ledger.parked} deliveries are parked (${ledger.openReasons.join("; ")})`);
   if (ledger.deadLetters !== (options.deadLetters ?? 0))
     found.push(`${ledger.deadLetters} dead letters, expected ${options.deadLetters ?? 0}`);
   return found;
+}
+
+function fateOf(token: string, asked: readonly Asked[], ledger: LedgerAudit): string {
+  const question = asked.find((one) => one.token === token);
+  const row = ledger.messages.get(`${question?.channel}|${question?.ts}`);
+  if (row === undefined) return ", not in the ledger";
+  return `, ${row.state}${row.reason === undefined ? "" : ` (${row.reason})`} in the ledger`;
 }
 
 function describe(finding: Finding): string {

@@ -1,123 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type RemoteDiscord, spawnDiscordStandIn } from "../../support/discord/index.ts";
-import { createRunFolder, type ParleyProcess, startParley } from "../../support/parley/index.ts";
-import { checkHistory, type Finding } from "../../support/slack/index.ts";
-import type { Outcome, Scenario, StoreKind } from "../scenario.ts";
-import type { Stage } from "../stage.ts";
-
-type SmallServer = Awaited<ReturnType<RemoteDiscord["setup"]["smallServer"]>>;
-
-/** Where agents write: by the webhook of a channel, or as the bot in direct messages. */
-const WRITES = ["POST /webhooks/:webhook/:token", "POST /channels/:channel/messages"];
-/** A write that was never answered is given up after 15 s, and looked for before it is tried again. */
-const SETTLE_MS = 120_000;
-const SHOWN = 3;
-/** What an hour of crashes may cost. */
-const MAX_IDENTIFIES = 10;
-const HEARTBEAT_MS = 1_500;
-
-/** One guild with people who ask, and the Parley processes that a scenario starts and kills. */
-interface Scene {
-  readonly discord: RemoteDiscord;
-  readonly server: SmallServer;
-  start(): Promise<ParleyProcess>;
-  /** Asks so many questions, in turn in each channel and directly, at a steady rate. */
-  ask(count: number, perSecond: number): Promise<void>;
-  /** Waits until each question has its answer, and says what is wrong. */
-  judge(more?: Outcome): Promise<Outcome>;
-}
-
-async function withScene(stage: Stage, run: (scene: Scene) => Promise<Outcome>): Promise<Outcome> {
-  const discord = await spawnDiscordStandIn({ gateway: { heartbeatIntervalMs: HEARTBEAT_MS, identifyWindowMs: 0 } });
-  const folder = await createRunFolder();
-  const processes: ParleyProcess[] = [];
-  try {
-    const server = await discord.setup.smallServer({ channels: 4, users: 2, name: "Parley" });
-    const places = [...server.channels];
-    for (const user of server.users) places.push(await discord.people.openDirect(user, server.app.botUserId));
-    let asked = 0;
-    const outcome = await run({
-      discord,
-      server,
-      async start() {
-        const { databaseUrl, redisUrl } = stage.servers;
-        const env = discordEnvironment(discord, server);
-        const started = await startParley({ folder, databaseUrl, redisUrl, env });
-        processes.push(started);
-        return started;
-      },
-      async ask(count, perSecond) {
-        for (const until = asked + count; asked < until; ) {
-          const index = asked % places.length;
-          const direct = index - server.channels.length;
-          const user = server.users[direct >= 0 ? direct : asked % server.users.length] ?? "";
-          asked += 1;
-          const text = `<@${server.app.botUserId}> question [#discord-${asked}]`;
-          await discord.people.postAs(user, places[index] ?? "", text);
-          await delay(1_000 / perSecond);
-        }
-      },
-      judge: (more) => judge(discord, server, more),
-    });
-    if (outcome.findings.length > 0)
-      stage.say(
-        processes
-          .map((one) => one.logTail())
-          .filter((text) => text !== "")
-          .join("\n--\n"),
-      );
-    return outcome;
-  } finally {
-    await Promise.all(processes.map((one) => one.kill9()));
-    await discord.close();
-    await folder.remove();
-  }
-}
-
-function discordEnvironment(discord: RemoteDiscord, { app }: SmallServer): Record<string, string> {
-  return {
-    DISCORD_BOT_TOKEN: app.botToken,
-    DISCORD_API_URL: `${discord.apiUrl}/v10`,
-    DISCORD_CDN_HOSTS: new URL(discord.cdnUrl).host,
-    DISCORD_SHARDS: "1",
-    DISCORD_PACING: "off",
-  };
-}
-
-async function judge(discord: RemoteDiscord, { app }: SmallServer, more?: Outcome): Promise<Outcome> {
-  const deadline = performance.now() + SETTLE_MS;
-  const look = async () => checkHistory({ asked: await discord.people.asked(), log: await discord.people.written() });
-  let verdict = await look();
-  while (verdict.lost.length > 0 && performance.now() < deadline) {
-    await delay(200);
-    verdict = await look();
-  }
-  // What is said twice is said late.
-  await delay(1_500);
-  verdict = await look();
-  const asked = await discord.people.asked();
-  const identifies = await discord.gateway.identifies(app.applicationId);
-  const resumes = await discord.gateway.resumes();
-  const findings = [
-    ...listed("lost", verdict.lost),
-    ...listed("twice", verdict.twice),
-    ...listed("in the wrong place", verdict.foreign),
-    ...(asked.length === 0 ? ["nothing was asked: the run proves nothing"] : []),
-    ...(identifies.length > MAX_IDENTIFIES ? [`${identifies.length} identifies`] : []),
-    ...(more?.findings ?? []),
-  ];
-  const figures = { asked: asked.length, identifies: identifies.length, resumes: resumes.length, ...more?.figures };
-  return { findings, figures };
-}
-
-function listed(what: string, found: readonly Finding[]): string[] {
-  if (found.length === 0) return [];
-  const shown = found.slice(0, SHOWN).map(({ token, why }) => `${token}: ${why}`);
-  return [`${found.length} ${what}: ${shown.join("; ")}`];
-}
+import { type DiscordScene, openDiscord, WRITES } from "../discord-scene.ts";
+import { type Outcome, type Scenario, STORES } from "../scenario.ts";
 
 /** Each kind of failure strikes a few writes: what may have been written is found again, what was not is written once more. */
-async function writes(scene: Scene): Promise<Outcome> {
+async function writes(scene: DiscordScene): Promise<Outcome> {
   const { faults } = scene.discord;
   const kinds = ["status_before", "status_after", "reset_before", "lost_response", "cut_response", "html"] as const;
   const ids: (readonly [string, number])[] = [];
@@ -133,7 +19,7 @@ async function writes(scene: Scene): Promise<Outcome> {
 }
 
 /** Limits of one bucket, of one that others use too, and of everything: nobody calls before a pause is over. */
-async function limits(scene: Scene): Promise<Outcome> {
+async function limits(scene: DiscordScene): Promise<Outcome> {
   const { faults, requests } = scene.discord;
   const [route = ""] = WRITES;
   await faults.add({ kind: "rate_limited", route, retryAfterMs: 1_500, skip: 3, times: 2 });
@@ -155,7 +41,7 @@ async function limits(scene: Scene): Promise<Outcome> {
 }
 
 /** Connections are cut, half open, asked to leave; sessions end; frames are cut in two: over and over while people ask. */
-async function gateway(scene: Scene, reduced: boolean): Promise<Outcome> {
+async function gateway(scene: DiscordScene, reduced: boolean): Promise<Outcome> {
   const { gateway: line, frames } = scene.discord;
   const { applicationId } = scene.server.app;
   await scene.start();
@@ -188,7 +74,7 @@ async function gateway(scene: Scene, reduced: boolean): Promise<Outcome> {
 }
 
 /** The process is killed again and again while people ask; each one goes on where the one before stood. */
-async function kills(scene: Scene, count: number): Promise<Outcome> {
+async function kills(scene: DiscordScene, count: number): Promise<Outcome> {
   let asking = true;
   let current = await scene.start();
   const people = (async () => {
@@ -202,25 +88,29 @@ async function kills(scene: Scene, count: number): Promise<Outcome> {
   await delay(1_000);
   asking = false;
   await people;
-  const { findings, figures } = await scene.judge();
-  return { findings, figures: { ...figures, kills: count } };
+  return await scene.judge({ figures: { kills: count } });
 }
 
-const SERVED: readonly StoreKind[] = ["postgres", "postgres-redis"];
+const SERVED = STORES.filter((store) => store !== "pglite");
 
 export const discordFaults: readonly Scenario[] = [
-  { name: "discord-writes", stores: SERVED, reduced: ["postgres"], run: (stage) => withScene(stage, writes) },
-  { name: "discord-rate-limited", stores: SERVED, reduced: [], run: (stage) => withScene(stage, limits) },
+  {
+    name: "discord-writes",
+    stores: STORES,
+    reduced: ["postgres"],
+    run: async (stage) => await writes(await openDiscord(stage)),
+  },
+  { name: "discord-rate-limited", stores: SERVED, reduced: [], run: async (stage) => limits(await openDiscord(stage)) },
   {
     name: "discord-gateway",
     stores: SERVED,
     reduced: ["postgres"],
-    run: (stage) => withScene(stage, (scene) => gateway(scene, stage.reduced)),
+    run: async (stage) => gateway(await openDiscord(stage), stage.reduced),
   },
   {
     name: "discord-kills",
-    stores: ["pglite", ...SERVED],
+    stores: STORES,
     reduced: [],
-    run: (stage) => withScene(stage, (scene) => kills(scene, stage.reduced ? 5 : 20)),
+    run: async (stage) => kills(await openDiscord(stage), stage.reduced ? 5 : 20),
   },
 ];

@@ -1,0 +1,121 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type DiscordScene, HEARTBEAT_MS, MAX_IDENTIFIES, openDiscord } from "../discord-scene.ts";
+import { type Outcome, type Scenario, STORES } from "../scenario.ts";
+import type { Stage } from "../stage.ts";
+
+/** Beyond the intervals of the heartbeat, for a machine that is busy with other runs. */
+const LENIENCE_MS = 2_000;
+const READY_WITHIN_MS = 15_000;
+const SETTLED_MS = 5_000;
+
+/** Killed while people ask, and started again while they go on: first into a session that lives, then into none. */
+async function resume(stage: Stage): Promise<Outcome> {
+  const scene = await openDiscord(stage);
+  const { applicationId } = scene.server.app;
+  const { gateway } = scene.discord;
+  const first = await scene.start();
+  await scene.ask(10, 8);
+  await first.kill9();
+  await scene.ask(12, 20);
+  const second = await scene.start();
+  await scene.ask(10, 8);
+  const findings: string[] = [];
+  const resumed = (await gateway.resumes()).filter(({ outcome }) => outcome === "resumed");
+  const replayed = resumed.reduce((sum, one) => sum + one.replayed, 0);
+  if ((await gateway.identifies(applicationId)).length !== 1) findings.push("the session was not taken up again");
+  if (replayed < 12) findings.push(`only ${replayed} of 12 missed events were replayed`);
+
+  await second.kill9();
+  await scene.ask(12, 20);
+  await gateway.forgetSessions(applicationId);
+  await scene.start();
+  await scene.ask(10, 8);
+  const refused = (await gateway.resumes()).filter(({ outcome }) => outcome === "invalid_session").length;
+  if (refused === 0) findings.push("the ended session was never asked for");
+  return await scene.judge({ findings, figures: { replayed, refused } });
+}
+
+/** A token that is refused stops everything at once; with the new one what was asked meanwhile is answered. */
+async function refusedToken(stage: Stage): Promise<Outcome> {
+  const scene = await openDiscord(stage);
+  const { applicationId } = scene.server.app;
+  const { gateway, conditions } = scene.discord;
+  const attempts = async (): Promise<number> =>
+    (await gateway.identifies()).length + (await gateway.resumes()).filter((one) => one.outcome === "refused").length;
+  const first = await scene.start();
+  await scene.ask(6, 6);
+  await scene.settle();
+  const token = await conditions.resetToken(applicationId);
+  const before = await attempts();
+  await gateway.closeAll(applicationId, 4_004, "Authentication failed.");
+  await scene.ask(6, 2);
+  await delay(SETTLED_MS);
+  const after = (await attempts()) - before;
+  const findings = after > 0 ? [`${after} attempts after the token was refused`] : [];
+
+  await first.kill9();
+  // Whoever restarts it does not know; each start may try once and has to leave it at that.
+  const restarted = await scene.start({ readyWithinMs: READY_WITHIN_MS }).catch(() => undefined);
+  await delay(SETTLED_MS);
+  const again = (await attempts()) - before;
+  if (again > 2) findings.push(`${again} attempts with a dead token`);
+  await restarted?.kill9();
+  await scene.start({ env: { DISCORD_BOT_TOKEN: token } });
+  await scene.ask(4, 4);
+  return await scene.judge({ findings, figures: { attempts: again } });
+}
+
+/** Killed over and over, each time without a session to go on with. */
+async function crashLoop(stage: Stage): Promise<Outcome> {
+  const scene = await openDiscord(stage);
+  const { applicationId } = scene.server.app;
+  let started = 0;
+  for (let time = 0; time < 30; time += 1) {
+    await scene.discord.gateway.forgetSessions(applicationId);
+    const one = await scene.start({ readyWithinMs: READY_WITHIN_MS }).catch(() => undefined);
+    if (one !== undefined) started += 1;
+    await delay(700);
+    await one?.kill9();
+  }
+  const identifies = (await scene.discord.gateway.identifies(applicationId)).length;
+  const findings = [
+    ...(identifies > MAX_IDENTIFIES ? [`${identifies} identifies in the hour`] : []),
+    ...(identifies < 2 ? ["hardly any session was begun: the run proves nothing"] : []),
+    ...(started < 25 ? [`only ${started} of 30 starts were ready: the run proves little`] : []),
+  ];
+  return { findings, figures: { crashes: 30, started, identifies } };
+}
+
+/** Nothing comes any more, and nobody says so: the client notices by its heartbeats. */
+async function halfOpen(stage: Stage): Promise<Outcome> {
+  const scene = await openDiscord(stage);
+  await scene.start();
+  await scene.ask(6, 6);
+  const findings: string[] = [];
+  let longest = 0;
+  for (let time = 0; time < 3; time += 1) {
+    longest = Math.max(longest, await silence(scene));
+    await scene.ask(4, 8);
+  }
+  if (longest > 2 * HEARTBEAT_MS + LENIENCE_MS) findings.push(`noticed only after ${longest} ms`);
+  return await scene.judge({ findings, figures: { noticedAfterMs: longest } });
+}
+
+async function silence({ discord, server }: DiscordScene): Promise<number> {
+  const before = (await discord.gateway.resumes()).length;
+  const from = Date.now();
+  await discord.gateway.freeze(server.app.applicationId);
+  for (;;) {
+    const resumed = (await discord.gateway.resumes())[before];
+    if (resumed !== undefined) return resumed.at - from;
+    if (Date.now() - from > 60_000) return 60_000;
+    await delay(50);
+  }
+}
+
+export const discordSessions: readonly Scenario[] = [
+  { name: "discord-resume", stores: STORES, reduced: ["postgres-redis"], run: resume },
+  { name: "discord-refused-token", stores: STORES, reduced: [], run: refusedToken },
+  { name: "discord-crash-loop", stores: ["postgres"], reduced: [], run: crashLoop },
+  { name: "discord-half-open", stores: STORES, reduced: [], run: halfOpen },
+];

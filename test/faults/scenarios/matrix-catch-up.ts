@@ -1,0 +1,92 @@
+import { untilTaken } from "../events-taken.ts";
+import { openMatrix } from "../matrix-scene.ts";
+import { type Outcome, type Scenario, STORES, type StoreKind } from "../scenario.ts";
+import type { Stage } from "../stage.ts";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+/** What Parley answers is younger than this. */
+const ANSWER_AGE_MS = 30 * MINUTE_MS;
+/** Messages near the age of answers would depend on the speed of the machine. */
+const MARGIN_MS = 3 * MINUTE_MS;
+
+interface Offline {
+  readonly mode: "bot" | "service";
+  readonly lengthMs: number;
+  readonly count: number;
+}
+
+/** Nothing ran for a time; the homeserver keeps what was said, with times of the past, and more of it than one answer holds. */
+async function offline(stage: Stage, { mode, lengthMs, count }: Offline): Promise<Outcome> {
+  const scene = await openMatrix(stage, { mode });
+  const first = await scene.start();
+  await scene.ask(scene.places.length, 6);
+  await scene.settle();
+  await first.stop();
+
+  const [left] = scene.places.slice(2, 3);
+  if (left === undefined) throw new Error("there is no room to be left");
+  const young = new Set<string>();
+  const old: string[] = [];
+  for (let n = 0; n < count; n += 1) {
+    const place = scene.places[n % scene.places.length];
+    const ageMs = Math.floor(lengthMs * (1 - n / count));
+    if (place === undefined || place.roomId === left.roomId || Math.abs(ageMs - ANSWER_AGE_MS) < MARGIN_MS) continue;
+    const token = `missed-${n + 1}`;
+    await scene.say(place, token, { ageMs });
+    if (ageMs < ANSWER_AGE_MS) young.add(token);
+    else old.push(token);
+  }
+  await left.person.kick(left.roomId, scene.account);
+  const afterKick = [await scene.say(left, "kicked-1"), await scene.say(left, "kicked-2")];
+  const from = performance.now();
+  const second = await scene.start();
+  const without = (token: string): boolean => token.startsWith("kicked-") || old.includes(token);
+  await scene.settle(without);
+  await untilTaken(second, young.size + old.length);
+  const { asked, log, platformIds } = await scene.history("");
+  const ids = new Map(asked.map((one) => [one.token, `${one.channel}|${one.ts}`]));
+  const quoted = log.flatMap(({ by, text }) => (by === "app" ? [text ?? ""] : [])).join("\n");
+  const answeredOld = old.filter((token) => quoted.includes(`[#${token}]`));
+  const reads = scene.proxy.log.entries.filter(
+    (call) => call.atMs > from && call.path.endsWith("/messages") && call.path.includes(left.roomId),
+  );
+  return await scene.judge({
+    without,
+    figures: { missed: young.size + old.length, young: young.size, oldAnswered: answeredOld.length },
+    findings: [
+      ...(answeredOld.length > 0 ? [`${answeredOld.length} answers to what was too old`] : []),
+      ...(reads.length > 0 ? [`${reads.length} reads of a room that was left`] : []),
+      ...(young.size === 0 ? ["nothing was young enough: the run proves little"] : []),
+    ],
+    inspect: (ledger) => {
+      const found: string[] = [];
+      for (const token of [...young, ...old]) {
+        const row = ledger.messages.get(ids.get(token) ?? "");
+        if (row === undefined) found.push(`${token} is in the history and not in the ledger`);
+        else if (old.includes(token) && row.state !== "expired") found.push(`${token} is ${row.state}, not expired`);
+      }
+      const known = new Set([...ledger.messages.keys()].map((key) => platformIds?.get(key.split("|")[1] ?? "")));
+      if (afterKick.some((id) => known.has(id))) found.push("rows of what was said after the bot had been thrown out");
+      return found.length > 4 ? [...found.slice(0, 4), `and ${found.length - 4} more`] : found;
+    },
+  });
+}
+
+const LENGTHS: readonly (readonly [string, number, number])[] = [
+  ["10-minutes", 10 * MINUTE_MS, 60],
+  ["2-hours", 2 * HOUR_MS, 240],
+  ["26-hours", 26 * HOUR_MS, 900],
+];
+const REDUCED: readonly StoreKind[] = ["postgres"];
+
+export const matrixCatchUp: readonly Scenario[] = (["bot", "service"] as const).flatMap((mode) =>
+  LENGTHS.map(
+    ([name, lengthMs, count]): Scenario => ({
+      name: `matrix-${mode}-offline-${name}`,
+      stores: STORES,
+      reduced: mode === "bot" && name === "2-hours" ? REDUCED : [],
+      run: (stage) => offline(stage, { mode, lengthMs, count: stage.reduced ? 60 : count }),
+    }),
+  ),
+);

@@ -1,0 +1,67 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { CALLS } from "../../support/matrix/index.ts";
+import { openMatrix } from "../matrix-scene.ts";
+import { type Outcome, type Scenario, STORES } from "../scenario.ts";
+import type { Stage } from "../stage.ts";
+
+const WORKING_MS = 2_500;
+const UNDER_WAY_MS = 1_000;
+
+/** A question is edited while the agent works: the answer is to what it says now. */
+async function edited(stage: Stage, mode: "bot" | "service"): Promise<Outcome> {
+  const scene = await openMatrix(stage, { mode });
+  await scene.start();
+  await scene.ask(3, 6);
+  await scene.settle();
+  const rounds = stage.reduced ? 3 : 12;
+  for (let n = 1; n <= rounds; n += 1) {
+    const place = scene.places[n % scene.places.length];
+    if (place === undefined) throw new Error("there is no place to ask in");
+    const eventId = await scene.say(place, `before-${n}`, { extra: `wait=${WORKING_MS}` });
+    await delay(UNDER_WAY_MS);
+    await scene.edit(eventId, `after-${n}`, { extra: `wait=${WORKING_MS}` });
+  }
+  return await scene.judge({
+    figures: { edits: rounds },
+    inspect: ({ turns }) => {
+      const superseded = turns.get("superseded") ?? 0;
+      return superseded === rounds ? [] : [`${superseded} turns were started anew for ${rounds} edits`];
+    },
+  });
+}
+
+/** The account is thrown out while the agent works: one attempt at most, and the other rooms go on. */
+async function kicked(stage: Stage, mode: "bot" | "service"): Promise<Outcome> {
+  const scene = await openMatrix(stage, { mode });
+  await scene.start();
+  await scene.ask(3, 6);
+  await scene.settle();
+  const [shut, silenced, free] = scene.places;
+  if (shut === undefined || silenced === undefined || free === undefined) throw new Error("there are too few rooms");
+  await scene.say(shut, "closed-1", { extra: `wait=${WORKING_MS}` });
+  await scene.say(silenced, "closed-2", { extra: `wait=${WORKING_MS}` });
+  await delay(UNDER_WAY_MS);
+  const from = performance.now();
+  await shut.person.kick(shut.roomId, scene.account);
+  await silenced.person.setPower(silenced.roomId, {}, { events_default: 50 });
+  await scene.say(free, "free-1");
+  const without = (token: string): boolean => token.startsWith("closed-");
+  await delay(WORKING_MS);
+  await scene.settle(without);
+  // A second attempt would come after a pause.
+  await delay(WORKING_MS * 2);
+  const sends = scene.proxy.log.of({ method: "PUT", path: CALLS.send }).filter((call) => call.atMs > from);
+  const most = Math.max(
+    ...[shut, silenced].map(({ roomId }) => sends.filter((call) => call.path.includes(roomId)).length),
+  );
+  return await scene.judge({
+    without,
+    figures: { mostAttempts: most },
+    findings: most > 1 ? [`${most} attempts in a room that is closed`] : [],
+  });
+}
+
+export const matrixChanges: readonly Scenario[] = (["bot", "service"] as const).flatMap((mode): Scenario[] => [
+  { name: `matrix-${mode}-edited`, stores: STORES, reduced: [], run: (stage) => edited(stage, mode) },
+  { name: `matrix-${mode}-closed-rooms`, stores: STORES, reduced: [], run: (stage) => kicked(stage, mode) },
+]);

@@ -149,8 +149,8 @@ export function takeUnknown(sql: SqlRunner, owner: string, platforms: readonly s
         update deliveries d set state = 'sending', owner = $1, epoch = d.epoch + 1 from due where d.id = due.id returning d.*
       )
       select ${SENDING_COLUMNS}, d.absences, d.final,
-        case when d.preview then (select jsonb_agg(x.message_id) from (
-          select o.message_id from deliveries o where o.conversation_id = d.conversation_id and o.message_id is not null order by o.sequence desc limit 500) x) end as known_message_ids
+        (select jsonb_agg(x.message_id) from (
+          select o.message_id from deliveries o where o.conversation_id = d.conversation_id and o.message_id is not null order by o.sequence desc limit 500) x) as known_message_ids
       from taken d join conversations c on c.id = d.conversation_id`,
     },
     [owner, platforms],

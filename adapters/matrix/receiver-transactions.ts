@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
+import { readBody } from "../shared/read-body.ts";
 import type { AppService } from "./app-service.ts";
 import { asRecord, type Raw } from "./raw.ts";
 
@@ -34,7 +34,7 @@ export async function mountTransactions(server: FastifyInstance, options: Receiv
     const quiet = { logLevel: "error", config: { rateLimit: false }, schema: { hide: true } } as const;
     scope.put<{ Params: { txnId: string } }>(`${BASE}/transactions/:txnId`, quiet, async (request) => {
       const service = admitted(request, options);
-      const body = await readBody(request.raw);
+      const body = await readBody(request.raw, { maxBytes: MAX_BODY_BYTES, timeoutMs: BODY_TIMEOUT_MS });
       await service.transaction(request.params.txnId, parseObject(body), () => body.toString("utf8"));
       return {};
     });
@@ -48,7 +48,7 @@ export async function mountTransactions(server: FastifyInstance, options: Receiv
     });
     scope.post(`${BASE}/ping`, quiet, async (request) => {
       admitted(request, options);
-      await readBody(request.raw);
+      await readBody(request.raw, { maxBytes: MAX_BODY_BYTES, timeoutMs: BODY_TIMEOUT_MS });
       return {};
     });
   });
@@ -83,37 +83,6 @@ function parseObject(body: Buffer): Raw | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Collects the body; rejects with PAYLOAD_TOO_LARGE before more than the limit is held in memory. */
-function readBody(request: IncomingMessage): Promise<Buffer> {
-  if (Number(request.headers["content-length"] ?? 0) > MAX_BODY_BYTES) return Promise.reject(tooLarge());
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    const timer = setTimeout(
-      () => settle(() => reject(new ParleyError("PAYLOAD_MALFORMED", { detail: "the body came too slowly" }))),
-      BODY_TIMEOUT_MS,
-    );
-    const settle = (end: () => void): void => {
-      clearTimeout(timer);
-      request.off("data", onData).off("end", onEnd).off("error", onBroken).off("close", onBroken);
-      end();
-    };
-    const onData = (chunk: Buffer): void => {
-      bytes += chunk.length;
-      if (bytes > MAX_BODY_BYTES) settle(() => reject(tooLarge()));
-      else chunks.push(chunk);
-    };
-    const onEnd = (): void => settle(() => resolve(Buffer.concat(chunks)));
-    const onBroken = (): void =>
-      settle(() => reject(new ParleyError("PAYLOAD_MALFORMED", { detail: "the body was cut off" })));
-    request.on("data", onData).on("end", onEnd).on("error", onBroken).on("close", onBroken);
-  });
-}
-
-function tooLarge(): ParleyError {
-  return new ParleyError("PAYLOAD_TOO_LARGE", { facts: { maxBytes: MAX_BODY_BYTES } });
 }
 
 /** In the words of Matrix: a code and a sentence. */

@@ -1,6 +1,6 @@
-import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
+import { readBody } from "../shared/read-body.ts";
 import type { Ingress } from "./ingress.ts";
 import { asRecord, type Raw } from "./raw.ts";
 import { readSignedHead, verifyBody } from "./verify.ts";
@@ -44,7 +44,7 @@ export async function mountHttpReceiver(server: FastifyInstance, options: HttpRe
           header(request, "x-slack-signature"),
           nowMs(),
         );
-        const body = await readBody(request.raw);
+        const body = await readBody(request.raw, { maxBytes: MAX_BODY_BYTES, timeoutMs: BODY_TIMEOUT_MS });
         verifyBody(head, body, options.signingSecret);
         const ingress = options.ingress();
         if (ingress === undefined)
@@ -91,40 +91,6 @@ function parseObject(text: string): Raw | undefined {
 function header(request: FastifyRequest, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? undefined : value;
-}
-
-/** Collects the body; rejects with PAYLOAD_TOO_LARGE before more than the limit is held in memory. */
-function readBody(request: IncomingMessage): Promise<Buffer> {
-  if (Number(request.headers["content-length"] ?? 0) > MAX_BODY_BYTES) return Promise.reject(tooLarge());
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    const timer = setTimeout(
-      () => settle(() => reject(new ParleyError("PAYLOAD_MALFORMED", { detail: "the body came too slowly" }))),
-      BODY_TIMEOUT_MS,
-    );
-    const settle = (end: () => void): void => {
-      clearTimeout(timer);
-      request.off("data", onData).off("end", onEnd).off("error", onBroken).off("close", onBroken);
-      end();
-    };
-    const onData = (chunk: Buffer): void => {
-      bytes += chunk.length;
-      if (bytes > MAX_BODY_BYTES) settle(() => reject(tooLarge()));
-      else chunks.push(chunk);
-    };
-    const onEnd = (): void => {
-      const only = chunks[0];
-      settle(() => resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks)));
-    };
-    const onBroken = (): void =>
-      settle(() => reject(new ParleyError("PAYLOAD_MALFORMED", { detail: "the body was cut off" })));
-    request.on("data", onData).on("end", onEnd).on("error", onBroken).on("close", onBroken);
-  });
-}
-
-function tooLarge(): ParleyError {
-  return new ParleyError("PAYLOAD_TOO_LARGE", { facts: { maxBytes: MAX_BODY_BYTES } });
 }
 
 function refuse(reply: FastifyReply, thrown: unknown): FastifyReply {

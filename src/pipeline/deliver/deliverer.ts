@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { AgentIdentity, ChatAdapter, OutboundPost, Receipt } from "../../contracts/adapter.ts";
 import type { JsonValue } from "../../contracts/json.ts";
 import type { Logger } from "../../contracts/logger.ts";
@@ -108,17 +109,20 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
         "delivery attempt failed",
       );
       const row = settleFailure(delivery, error, { nowMs: Date.now(), deadLetterId: options.newId("x") });
-      return error.code === "CONTENT_REJECTED" && delivery.attempt === 1 ? asPlainText(delivery, row, identity) : row;
+      return error.code === "CONTENT_REJECTED" ? asPlainText(delivery, row, identity) : row;
     }
   }
 
-  /** A post whose form the platform refused is tried once more as its plain-text fallback. */
+  /** A post whose form the platform refused is tried once more as its plain-text fallback; refused in that form too, it is given up. */
   function asPlainText(delivery: SendingDelivery, row: ReceiptRow, identity: AgentIdentity): ReceiptRow {
     const conversation = delivery.path as ConversationPath; // written from a validated envelope
     const [plain] = options
       .adapter(delivery.platform)
       .render([{ type: "text", markdown: delivery.fallback_text }], { identity, conversation, mentionable: [] });
-    return plain === undefined ? row : { ...row, state: "pending", body: plain.body, dead_letter: null };
+    // As the ledger gives it back, which is what was sent.
+    const body: unknown = JSON.parse(JSON.stringify(plain?.body ?? null));
+    if (plain === undefined || isDeepStrictEqual(body, delivery.body)) return row;
+    return { ...row, state: "pending", body: plain.body, dead_letter: null };
   }
 
   function dispatch(deliveries: readonly SendingDelivery[], markedAtMs: number): void {

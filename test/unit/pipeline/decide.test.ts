@@ -36,7 +36,7 @@ function agent(handle: string, change: Partial<AgentDefinition> = {}): Directory
 interface Said {
   readonly mentions?: { agents?: string[]; bot?: boolean };
   readonly sender?: { kind: "human" | "agent" | "bot" | "external_guest"; agent?: string };
-  readonly channel?: { kind?: "public" | "direct"; agents?: string[] };
+  readonly channel?: { kind?: "public" | "private" | "direct"; agents?: string[] };
 }
 
 function said(what: Said = {}): RoutableEnvelope {

@@ -10,6 +10,8 @@ import { isNewer, msToSnowflake } from "./snowflakes.ts";
 
 /** How far Discord's clock may be behind ours. */
 const CLOCK_SKEW_MS = 5_000;
+/** How long Discord surely knows a nonce that it was given; "a few minutes", by its documentation of `enforce_nonce`. */
+const NONCE_KEPT_MS = 90_000;
 const PAGE_SIZE = 100;
 const MAX_PAGES = 25;
 
@@ -27,7 +29,8 @@ export interface ReconcileOptions {
  * Looks for a delivery in the platform's own record.
  *
  * A message of ours that carries the delivery's mark is it. Plain words of the bot carry none that history shows: there, the one
- * unmarked message of ours in that time that is accounted for nowhere is it, and several are undetermined. Absence is
+ * unmarked message of ours in that time that is accounted for nowhere is it; of several, none can be told to be it, which counts as absence as long as
+ * Discord keeps it from being posted twice by its nonce, and later is undetermined. Absence is
  * believed only of a complete reading, some time after the attempt.
  */
 export async function reconcileDelivery(query: ReconcileQuery, options: ReconcileOptions): Promise<ReconcileOutcome> {
@@ -54,9 +57,11 @@ export async function reconcileDelivery(query: ReconcileQuery, options: Reconcil
   const candidates = direct ? own.filter((message) => !isMarked(message) && !known.has(String(message["id"]))) : [];
   const [candidate] = candidates;
   if (candidate !== undefined && candidates.length === 1) return { found: receiptOf(candidate) };
-  if (candidates.length > 1) return { undetermined: `${candidates.length} messages may be it` };
-  if (options.nowMs - since < options.settleMs)
-    return { undetermined: "the attempt is too recent to be missing for certain" };
+  const ageMs = options.nowMs - since;
+  if (ageMs < options.settleMs) return { undetermined: "the attempt is too recent to be missing for certain" };
+  // Sent again under its own nonce, Discord gives back the message that stands, if one does.
+  if (candidates.length > 1 && ageMs > NONCE_KEPT_MS)
+    return { undetermined: `${candidates.length} messages may be it` };
   return { absent: true };
 }
 

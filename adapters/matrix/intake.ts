@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { JsonValue } from "../../src/contracts/json.ts";
-import { toParleyError } from "../../src/errors/parley-error.ts";
+import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import { storeEnvelope } from "../shared/store-envelope.ts";
 import type { Account } from "./account.ts";
 import { knownEvent } from "./event-index.ts";
@@ -43,7 +43,7 @@ export class Intake {
     const answerFrom = options.answerFrom ?? 0;
     if (events.length === 0) return;
     await account.memory.recall(roomId);
-    await account.rooms.ensure(roomId);
+    await this.#known(roomId, options.lastTry === true);
     const stored: Promise<void>[] = [];
     const keep = (storing: Promise<void>): void => {
       // Heard of below; until then a failure must not count as unhandled.
@@ -67,6 +67,14 @@ export class Intake {
     await Promise.all(stored);
     await account.memory.keep(roomId);
     this.#marks.flush(roomId);
+  }
+
+  /** Without knowing who is in a room, what is said there would be said to nobody. */
+  async #known(roomId: string, lastTry: boolean): Promise<void> {
+    const { rooms } = this.#account;
+    await rooms.ensure(roomId);
+    if (!lastTry && rooms.isAwaited(roomId))
+      throw new ParleyError("PLATFORM_UNAVAILABLE", { detail: "the room's state cannot be read yet" });
   }
 
   /** Takes an event whose key came late. */

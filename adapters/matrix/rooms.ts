@@ -16,6 +16,8 @@ export const STRICT_AGE_MS = 5_000;
 const MAX_SPACE_DEPTH = 5;
 /** A room that could not be read is asked for again after this. */
 const RETRY_MS = 30_000;
+/** The same where it is to be expected that the next try succeeds. */
+const PASSING_RETRY_MS = 1_000;
 const DIRECT_PREFIX = "direct/";
 
 interface Known {
@@ -23,6 +25,8 @@ interface Known {
   loaded: boolean;
   loadedAtMs: number;
   triedAtMs: number;
+  /** The last try failed for a reason that passes. */
+  passing: boolean;
 }
 
 /** What the account knows of its rooms: read from the homeserver when a room is first needed, kept up by what sync and transactions bring. */
@@ -62,7 +66,8 @@ export class Rooms {
     const known = this.#entry(roomId);
     const now = Date.now();
     const old = !this.#account.live && now - known.loadedAtMs > maxAgeMs;
-    if (known.loaded ? !old : now - known.triedAtMs < RETRY_MS) return known.state;
+    const retryMs = known.passing ? PASSING_RETRY_MS : RETRY_MS;
+    if (known.loaded ? !old : now - known.triedAtMs < retryMs) return known.state;
     let loading = this.#loading.get(roomId);
     if (loading === undefined) {
       loading = this.#load(roomId, known).finally(() => this.#loading.delete(roomId));
@@ -70,6 +75,12 @@ export class Rooms {
     }
     await loading;
     return known.state;
+  }
+
+  /** Nothing was ever read of the room, for a reason that passes: who is in it will be known soon. */
+  isAwaited(roomId: string): boolean {
+    const { loadedAtMs, passing } = this.#entry(roomId);
+    return loadedAtMs === 0 && passing;
   }
 
   isLoaded(roomId: string): boolean {
@@ -162,12 +173,14 @@ export class Rooms {
         if (event !== undefined) this.take(roomId, event);
       }
       known.loaded = true;
+      known.passing = false;
       known.loadedAtMs = Date.now();
       await this.#loadParents(known.state);
     } catch (error) {
       const fault = toParleyError(error);
       // Too old to be believed, and not to be had anew: unknown.
       known.loaded = false;
+      known.passing = fault.row.retry !== "never";
       account.sink.logger.warn(
         { installationId: account.installationId, code: fault.code, detail: fault.detail },
         "the state of a Matrix room could not be read; it counts as private",
@@ -213,7 +226,7 @@ export class Rooms {
   #entry(roomId: string): Known {
     let known = this.#rooms.get(roomId);
     if (known === undefined) {
-      known = { state: new RoomState(roomId), loaded: false, loadedAtMs: 0, triedAtMs: 0 };
+      known = { state: new RoomState(roomId), loaded: false, loadedAtMs: 0, triedAtMs: 0, passing: false };
       this.#rooms.set(roomId, known);
     }
     return known;

@@ -8,6 +8,7 @@ import {
   PushRouter,
   RoomLog,
   type Synapse,
+  startFaultProxy,
   startSynapse,
 } from "../../support/matrix/index.ts";
 import { AGENT, postsOf, type Running, startAdapter, targetOf, text, until } from "./harness.ts";
@@ -42,9 +43,9 @@ afterAll(async () => {
   await router?.stop();
 });
 
-async function serve(lasting?: Running["sink"]["lasting"]): Promise<void> {
+async function serve(lasting?: Running["sink"]["lasting"], homeserverUrl = synapse.url): Promise<void> {
   server = fastify({ forceCloseConnections: true });
-  run = await startAdapter({ homeserverUrl: synapse.url, ...tokens }, lasting, server);
+  run = await startAdapter({ homeserverUrl, ...tokens }, lasting, server);
   url = await server.listen({ host: "127.0.0.1", port: 0 });
   router.route("parley", { url, hsToken: tokens.homeserverToken });
 }
@@ -91,6 +92,26 @@ describe("an application service", { timeout: 60_000 }, () => {
     expect(JSON.stringify(sender.sink.logged)).not.toContain("could not be read");
     const said = (await log.events(room)).filter(({ type }) => type === "m.room.message");
     expect(said.map((event) => event.sender)).toEqual([alice.userId, puppet("guide")]);
+  });
+
+  test("takes what is said in a room only when it knows who is there", async () => {
+    const room = await alice.createRoom({ name: "unread", invite: [puppet("guide")] });
+    const first = await alice.say(room, "hello", { mentions: [puppet("guide")] });
+    await run.event("message_created", ({ body }) => body.messageId === first);
+    await run.stop();
+    await server.close();
+    const proxy = await startFaultProxy(() => synapse.url);
+    const path = /\/state$/u;
+    proxy.strike({ kind: "status", status: 503, when: "before", match: { path, roomId: room }, times: 2 });
+    await serve(run.sink.lasting, proxy.url);
+    const later = await alice.say(room, "still there?", { mentions: [puppet("guide")] });
+    const heard = await run.event("message_created", ({ body }) => body.messageId === later);
+    expect(heard.conversation.channel.agents).toEqual(["guide"]);
+    expect(proxy.log.entries.filter((entry) => path.test(entry.path) && entry.status === 503)).toHaveLength(2);
+    await run.stop();
+    await server.close();
+    await serve(run.sink.lasting);
+    await proxy.close();
   });
 
   test("speaks as each agent, and brings in one who is not there yet", async () => {

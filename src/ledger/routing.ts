@@ -191,5 +191,7 @@ function withDecisions(events: readonly RoutedEventRow[], decisions: readonly De
 
 /** Undefined when there is none, for an event that cannot be decided yet. */
 export function keptDecisions(decisions: readonly DecisionRow[]): Omit<DecisionRow, "event">[] | undefined {
-  return decisions.length === 0 ? undefined : decisions.map(({ event: _, ...kept }) => kept);
+  return decisions.length === 0
+    ? undefined
+    : decisions.map(({ agent, verdict, rule, turn, detail }) => ({ agent, verdict, rule, turn, detail }));
 }

@@ -100,7 +100,7 @@ export class MatrixAsker {
       since = answer.next_batch;
       for (const room of Object.values(answer.rooms?.join ?? {}))
         for (const { sender, content } of room.timeline?.events ?? [])
-          if (sender !== this.#person.userId) this.#see(String(content?.body ?? ""));
+          if (sender !== this.#person.userId) this.#see(typeof content?.body === "string" ? content.body : "");
     }
   }
 

@@ -25,7 +25,7 @@ function watchFor(silence: string): void {
 
 function end(code: number, line: string): void {
   clearTimeout(watch);
-  for (const [target, runs] of [...counts]) process.stdout.write(`${String(runs).padStart(9)}  ${target}\n`);
+  for (const [target, runs] of counts) process.stdout.write(`${String(runs).padStart(9)}  ${target}\n`);
   process.stdout.write(`${line}\n`);
   process.exit(code);
 }

@@ -14,7 +14,7 @@ export const WRITES = ["POST /webhooks/:webhook/:token", "POST /channels/:channe
 const SETTLE_MS = 90_000;
 /** What an hour of crashes may cost. */
 export const MAX_IDENTIFIES = 10;
-export const HEARTBEAT_MS = 1_500;
+const HEARTBEAT_MS = 1_500;
 
 export interface DiscordSceneOptions {
   readonly standIn?: StandInOptions;

@@ -9,6 +9,7 @@ export interface LedgerAudit {
   readonly openReasons: readonly string[];
   readonly parked: number;
   readonly deadLetters: number;
+  readonly deadLetterReasons: readonly string[];
   /** How many turns ended in each state. */
   readonly turns: ReadonlyMap<string, number>;
   /** Per message (`channel|ts`): the state of its event, and in wall ms when it was stored and when routing opened its turn. */
@@ -55,7 +56,7 @@ export async function auditLedger(where: {
       stored: Date;
       opened: Date | null;
     }>({
-      text: `select e.envelope->'conversation'->'channel'->>'id' || '|' || (e.envelope->'body'->>'messageId') as key, e.state, e.state_reason as reason, e.received_at as stored, min(t.created_at) as opened
+      text: `select e.envelope->'conversation'->'channel'->>'id' || '|' || (e.envelope->'body'->>'messageId') as key, e.state, e.state_reason || coalesce(': ' || jsonb_path_query_array(e.decisions, '$[*].agents[*].rule')::text, '') as reason, e.received_at as stored, min(t.created_at) as opened
         from events e left join turns t on t.event_id = e.id where e.kind = 'message_created' group by e.id`,
     });
     const turns = await database.query<{ state: string; count: number }>({
@@ -64,7 +65,11 @@ export async function auditLedger(where: {
     const reasons = await database.query<{ reason: string }>({
       text: `select distinct state || ': ' || coalesce(reason, 'no reason') as reason from deliveries where ${OPEN_DELIVERIES} or state = 'parked'`,
     });
+    const dead = await database.query<{ reason: string }>({
+      text: "select distinct stage || ': ' || code || ' ' || reason as reason from dead_letters where state = 'open'",
+    });
     return {
+      deadLetterReasons: dead.map((row) => row.reason),
       openReasons: reasons.map((row) => row.reason),
       openEvents: counts?.events ?? 0,
       openTurns: counts?.turns ?? 0,

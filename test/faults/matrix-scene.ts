@@ -21,6 +21,8 @@ import type { Stage } from "./stage.ts";
 import { type JudgedHistory, type JudgedScene, type JudgeOptions, judge } from "./verdict.ts";
 
 const SETTLE_MS = 90_000;
+/** Two answers for one room may leave side by side, from a busy machine; a pause that is not heeded is seconds too early. */
+const IN_FLIGHT_MS = 250;
 const JOIN_MS = 60_000;
 const SERVICE = "parley";
 
@@ -220,7 +222,7 @@ export async function openMatrix(stage: Stage, options: MatrixSceneOptions = {})
       // What is said twice is said late.
       await delay(1_500);
       const { servers, store, processes } = stage;
-      const early = proxy.log.early().length;
+      const early = proxy.log.early({ inFlightMs: IN_FLIGHT_MS }).length;
       return await judge(
         { scene, store, servers, processes },
         {

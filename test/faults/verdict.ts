@@ -152,7 +152,9 @@ function openRows(ledger: LedgerAudit, options: JudgeOptions): string[] {
   if (ledger.parked > (options.maxParked ?? 0))
     found.push(`${ledger.parked} deliveries are parked (${ledger.openReasons.join("; ")})`);
   if (ledger.deadLetters !== (options.deadLetters ?? 0))
-    found.push(`${ledger.deadLetters} dead letters, expected ${options.deadLetters ?? 0}`);
+    found.push(
+      `${ledger.deadLetters} dead letters, expected ${options.deadLetters ?? 0} (${ledger.deadLetterReasons.join("; ")})`,
+    );
   return found;
 }
 

@@ -63,7 +63,7 @@ async function outage(stage: Stage): Promise<Outcome> {
   return await scene.judge();
 }
 
-/** The place is gone, or closed to the bot, while the agent works there: one attempt at most, and others go on. */
+/** The place is gone, or closed to the bot, while the agent works there: the answer is tried once at most, so is the notice that it failed, and others go on. */
 async function closed(stage: Stage): Promise<Outcome> {
   const scene = await openDiscord(stage);
   const { people, requests } = scene.discord;
@@ -96,11 +96,17 @@ async function closed(stage: Stage): Promise<Outcome> {
   await delay(WORKING_MS * 2);
   const calls = await Promise.all(WRITES.map((route) => requests.of(route)));
   const writes = calls.flat().filter((call) => call.startedAt > from);
-  const most = Math.max(...closing.map(({ channel }) => writes.filter((call) => call.channel === channel).length));
+  const attempts = closing.map(({ channel }) => writes.filter((call) => call.channel === channel));
+  const most = Math.max(...attempts.map((calls) => calls.length));
+  const told = attempts
+    .map((calls) => calls.map(({ route, status, code }) => `${route} ${status} ${code ?? ""}`).join(", "))
+    .join(" | ");
   return await scene.judge({
     without,
+    // Of the thread nobody tells the bot beforehand; whoever writes there learns of it.
+    deadLetters: 1,
     figures: { mostAttempts: most },
-    findings: most > 1 ? [`${most} attempts in a place that is closed`] : [],
+    findings: most > 2 ? [`${most} attempts in a place that is closed: ${told}`] : [],
   });
 }
 

@@ -51,13 +51,17 @@ async function kicked(stage: Stage, mode: "bot" | "service"): Promise<Outcome> {
   // A second attempt would come after a pause.
   await delay(WORKING_MS * 2);
   const sends = scene.proxy.log.of({ method: "PUT", path: CALLS.send }).filter((call) => call.atMs > from);
-  const most = Math.max(
-    ...[shut, silenced].map(({ roomId }) => sends.filter((call) => call.path.includes(roomId)).length),
-  );
+  const attempts = sends.filter((call) => [shut, silenced].some(({ roomId }) => call.path.includes(roomId)));
+  // A path is one event: its last segment is the transaction's id.
+  const perEvent = Map.groupBy(attempts, (call) => call.path);
+  const most = Math.max(0, ...[...perEvent.values()].map((calls) => calls.length));
+  const told = attempts.map(({ path, status }) => `${path.slice(path.indexOf("/send/"))} ${status}`).join(", ");
   return await scene.judge({
     without,
-    figures: { mostAttempts: most },
-    findings: most > 1 ? [`${most} attempts in a room that is closed`] : [],
+    // Rights may change without a word to the account; whoever writes learns of it.
+    deadLetters: 1,
+    figures: { attempts: attempts.length, mostAttempts: most },
+    findings: most > 1 ? [`${most} attempts in a room that is closed: ${told}`] : [],
   });
 }
 

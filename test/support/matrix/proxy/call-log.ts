@@ -35,12 +35,12 @@ export class CallLog {
     return this.entries.filter((entry) => isMatch(entry, match));
   }
 
-  /** Calls that were made although a pause had been asked for and was not over. */
-  early(): readonly CallEntry[] {
+  /** Calls that were made although a pause had been asked for and was not over; not those within `inFlightMs` of the word, which were on their way. */
+  early({ inFlightMs = GRAIN_MS }: { readonly inFlightMs?: number } = {}): readonly CallEntry[] {
     return this.entries.filter((entry) =>
       this.#pauses.some(
         ({ match, fromMs, untilMs }) =>
-          entry.atMs > fromMs + GRAIN_MS && entry.atMs < untilMs - GRAIN_MS && isMatch(entry, match),
+          entry.atMs > fromMs + inFlightMs && entry.atMs < untilMs - GRAIN_MS && isMatch(entry, match),
       ),
     );
   }

@@ -67,9 +67,11 @@ export class Rooms {
     const now = Date.now();
     const old = !this.#account.live && now - known.loadedAtMs > maxAgeMs;
     const retryMs = known.passing ? PASSING_RETRY_MS : RETRY_MS;
-    if (known.loaded ? !old : now - known.triedAtMs < retryMs) return known.state;
+    if (known.loaded && !old) return known.state;
+    // Somebody else's reading is waited for: until it ends nobody is known to be in the room, and what is said there would be said to nobody.
     let loading = this.#loading.get(roomId);
     if (loading === undefined) {
+      if (!known.loaded && now - known.triedAtMs < retryMs) return known.state;
       loading = this.#load(roomId, known).finally(() => this.#loading.delete(roomId));
       this.#loading.set(roomId, loading);
     }

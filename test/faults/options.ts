@@ -3,8 +3,8 @@ import { STORES, type StoreKind } from "./scenario.ts";
 
 export const HELP = `npm run test:faults -- [options]
 
-Runs Parley as real processes against stand-ins of Slack and Discord and breaks things: kills, restarts, lost and doubled
-messages, failing agents. The log of the stand-in decides: nothing lost, nothing twice, nothing out of order.
+Runs Parley as real processes against stand-ins of Slack and Discord and a real Matrix homeserver, and breaks things: kills,
+restarts, lost and doubled messages, failing agents. The log of the platform decides: nothing lost, nothing twice, nothing out of order.
 
   --reduced          the part for every change, at most 8 minutes on 2 cores
   --only <text>      only scenarios whose name contains this; several separated by commas

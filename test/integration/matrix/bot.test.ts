@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { contentToText } from "../../../src/envelope/content.ts";
-import { MatrixPerson, RoomLog, type Synapse, startSynapse } from "../../support/matrix/index.ts";
+import { MatrixPerson, RoomLog, type Synapse, startFaultProxy, startSynapse } from "../../support/matrix/index.ts";
 import { AGENT, postsOf, type Running, startAdapter, targetOf, text, until } from "./harness.ts";
 
 let synapse: Synapse;
@@ -185,6 +185,35 @@ describe("a bot account", { timeout: 60_000 }, () => {
     expect(deleted).toMatchObject({ conversation: { thread: { id: root } }, body: { messageId: inThread } });
     const removed = await second.event("reaction_removed");
     expect(removed.body).toEqual({ messageId: root, reaction: "🎉" });
+  });
+
+  test("takes what is said while something else reads who is in the room only when that is known", async () => {
+    const { bot, run, room } = await botInRoom();
+    const first = await alice.say(room, "hello @guide");
+    const heard = await run.event("message_created", ({ body }) => body.messageId === first);
+    await run.stop();
+    const proxy = await startFaultProxy(() => synapse.url);
+    const second = await startAdapter(
+      { homeserverUrl: proxy.url, accessToken: bot.account.accessToken },
+      run.sink.lasting,
+    );
+    running.push(second);
+    const reading = { method: "GET", path: /\/state$/u, roomId: room };
+    proxy.strike({ kind: "slow", delayMs: 2_000, match: reading });
+    const [post] = postsOf(second, targetOf(second, heard, first), [text("what was waiting")]);
+    if (post === undefined) throw new Error("nothing was rendered");
+    const sending = second.adapter.send(post);
+    await until(
+      () => proxy.log.of(reading)[0],
+      () => "the room's state was not asked for",
+    );
+    const later = await alice.say(room, "still there, @guide?");
+    const { conversation } = await second.event("message_created", ({ body }) => body.messageId === later);
+    expect(conversation.channel).toEqual(heard.conversation.channel);
+    await sending;
+    expect(proxy.log.of(reading)).toHaveLength(1);
+    await second.stop();
+    await proxy.close();
   });
 
   test("takes decisions by reaction and by command", async () => {

@@ -5,6 +5,10 @@ import { type MarkdownStretch, stretchesOf } from "./markdown-stretches.ts";
 export const REPLY_BUDGET_US = 150_000;
 /** Most time for one stretch: a single construct beyond it is a table of thousands of cells or an attack. */
 const MAX_STRETCH_US = 80_000;
+/** The same for one that is nothing but words, whose time is known well. */
+const MAX_WORDS_US = 140_000;
+/** Words with the signs of ordinary prose: nothing that Markdown or its links could begin with. */
+const WORDS_ALONE = /^(?:[\p{L}\p{N}\s,;!?'"()%]|\.(?=\s|$))*$/u;
 
 export interface BoundedMarkdown {
   /** Markdown that is quick to parse. Equal to the source, or with what is too much of it between fences. */
@@ -23,7 +27,7 @@ export interface BoundedMarkdown {
  */
 export function boundMarkdown(source: string, budgetUs: number = REPLY_BUDGET_US): BoundedMarkdown {
   const stretches = stretchesOf(source);
-  const plain = tooCostly(stretches, budgetUs);
+  const plain = tooCostly(source, stretches, budgetUs);
   const costUs = stretches.reduce(
     (sum, stretch) => (plain.has(stretch) || stretch.isFence ? sum : sum + stretch.costUs),
     0,
@@ -50,14 +54,23 @@ export function boundMarkdown(source: string, budgetUs: number = REPLY_BUDGET_US
   return { markdown: shown.join("").trimEnd(), simplified: true, costUs };
 }
 
-function tooCostly(stretches: readonly MarkdownStretch[], budgetUs: number): ReadonlySet<MarkdownStretch> {
+function tooCostly(
+  source: string,
+  stretches: readonly MarkdownStretch[],
+  budgetUs: number,
+): ReadonlySet<MarkdownStretch> {
   const plain = new Set<MarkdownStretch>();
   let totalUs = 0;
   for (const stretch of stretches) {
     // Code is not looked into.
     if (stretch.isFence) continue;
-    if (stretch.costUs > MAX_STRETCH_US || totalUs + stretch.costUs > budgetUs) plain.add(stretch);
+    const isLong = stretch.costUs > MAX_STRETCH_US && !isWordsAlone(source, stretch);
+    if (isLong || totalUs + stretch.costUs > budgetUs) plain.add(stretch);
     else totalUs += stretch.costUs;
   }
   return plain;
+}
+
+function isWordsAlone(source: string, { start, end, costUs }: MarkdownStretch): boolean {
+  return costUs <= MAX_WORDS_US && WORDS_ALONE.test(source.slice(start, end));
 }

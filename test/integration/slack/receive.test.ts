@@ -277,7 +277,9 @@ describe("the HTTP door", () => {
       actions: [{ type: "button", action_id: "go\ud800", value: "1", action_ts: "1700000001.000100" }],
     };
     const slash = new URLSearchParams({
-      command: "/parley\u0000x",
+      command: "/parley",
+      text: "ask @guide hello",
+      response_url: "https://hooks.slack.com/\u0000",
       team_id: team.id,
       channel_id: channel,
       user_id: person,

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -12,6 +13,8 @@ export default defineConfig({
     root,
     environment: "node",
     pool: "forks",
+    // Tests that start servers and wait for them are most of the time; one worker a core would leave the cores idle.
+    maxWorkers: Math.max(3, availableParallelism()),
     reporters: ["default", fileURLToPath(new URL("last-line-reporter.ts", import.meta.url))],
     allowOnly: false,
     passWithNoTests: false,

@@ -28,7 +28,7 @@ export const restartMutants: readonly AdapterMutant[] = [
           const deaf: typeof sink = {
             ...sink,
             ingest: (envelope, options) =>
-              envelope.occurredAt < startedAt
+              envelope.occurredAt <= startedAt
                 ? Promise.resolve({ eventId: "old", duplicate: false })
                 : sink.ingest(envelope, options),
           };

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(async () => await synapse.stop());
 
-describe("an account in encrypted rooms", { timeout: 60_000 }, () => {
+describe("an account in encrypted rooms", { timeout: 120_000 }, () => {
   test("reads, answers readably, and is cross-signed; a restart in the middle loses nothing said meanwhile", async () => {
     const stage = await setStage(synapse);
     const { person, bot } = stage;
@@ -87,7 +87,7 @@ describe("an account in encrypted rooms", { timeout: 60_000 }, () => {
     await person.call("say", room, "can you hear me");
     await until("an event waits", async () => (await deaf.call("health")) === "cannot decrypt 1 event");
     await deaf.kill9();
-    await until("its key is in the backup", async () => await other.call("backedUp"), 20_000);
+    await until("its key is in the backup", async () => await other.call("backedUp"), 45_000);
     const again = await stage.startBot(await stage.embedded());
     await until("it is read", async () => (await heardBodies(again)).length === 1);
     expect((await again.call("heard")).map(({ body, late }) => [body, late])).toEqual([["can you hear me", true]]);
@@ -101,12 +101,12 @@ describe("an account in encrypted rooms", { timeout: 60_000 }, () => {
     const room = await stage.room();
     await person.call("say", room, "remember me");
     await until("it is heard", async () => (await heardBodies(first)).length === 1);
-    await until("its key is in the backup", async () => await first.call("backedUp"), 20_000);
+    await until("its key is in the backup", async () => await first.call("backedUp"), 45_000);
     await first.call("stop");
     await first.stop();
     const device = await stage.newDevice();
     const second = await stage.startBot({ ...device, ...(await stage.otherLedger()) });
-    await until("it is read", async () => (await heardBodies(second)).includes("remember me"), 20_000);
+    await until("it is read", async () => (await heardBodies(second)).includes("remember me"), 45_000);
     expect(await person.call("device", bot.userId, device.deviceId)).toEqual({ known: true, signedByOwner: true });
   });
 });

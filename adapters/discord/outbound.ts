@@ -5,6 +5,7 @@ import { ParleyError } from "../../src/errors/parley-error.ts";
 import { cancelled } from "../shared/abortable-sleep.ts";
 import { BoundedMap } from "../shared/bounded-map.ts";
 import { KeyedQueue } from "../shared/keyed-queue.ts";
+import { untilAbortedOrStarted } from "../shared/until-aborted.ts";
 import type { DiscordClient } from "./client.ts";
 import { createPayload, editPayload, isComponentsV2, webhookAuthor } from "./client-payload.ts";
 import { DISCORD_CODES, discordCode } from "./errors.ts";
@@ -76,7 +77,7 @@ export class Outbound {
       if (post.edit !== undefined) return this.edit({ ...post, body, messageId: post.edit.messageId });
       return this.post({ ...post, body });
     });
-    return unlessAbortedBefore(work, post.signal, () => started);
+    return untilAbortedOrStarted(work, post.signal, () => started);
   }
 
   /** Posts a new message: under the agent's name where a webhook may be, else as the bot with the agent's name above. */
@@ -252,20 +253,4 @@ export function receiptOf(answer: unknown): Receipt {
   if (id === undefined)
     throw new ParleyError("PLATFORM_OUTCOME_UNKNOWN", { detail: "Discord's answer names no message" });
   return { messageId: id, occurredAt: snowflakeToIso(id), platformOrder: snowflakeToOrder(id) };
-}
-
-/** Ends the wait for a place in the queue at once; a write under way ends by its own signal and says what is certain. */
-function unlessAbortedBefore<Result>(
-  work: Promise<Result>,
-  signal: AbortSignal,
-  started: () => boolean,
-): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      if (!started()) reject(cancelled());
-    };
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }

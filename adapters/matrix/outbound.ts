@@ -3,6 +3,7 @@ import { conversationKey } from "../../src/envelope/conversation.ts";
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import { cancelled } from "../shared/abortable-sleep.ts";
 import { KeyedQueue } from "../shared/keyed-queue.ts";
+import { untilAbortedOrStarted } from "../shared/until-aborted.ts";
 import type { Served } from "./accounts.ts";
 import { askCode } from "./ask.ts";
 import { DELIVERY_KEY, editContent, messageContent, profileOf, transactionId } from "./content.ts";
@@ -32,7 +33,7 @@ export class Outbound {
       const place = await this.placeOf(post.target, post.identity, post.signal);
       return post.edit === undefined ? this.#post(place, post) : this.#edit(place, post, post.edit.messageId);
     });
-    return unlessAbortedBefore(work, post.signal, () => started);
+    return untilAbortedOrStarted(work, post.signal, () => started);
   }
 
   /** Finds out as whom the agent writes there. Everything that fails here fails before anything was written. */
@@ -115,20 +116,4 @@ export class Outbound {
       );
     }
   }
-}
-
-/** Ends the wait for a place in the queue at once; a write under way ends by its own signal and says what is certain. */
-function unlessAbortedBefore<Result>(
-  work: Promise<Result>,
-  signal: AbortSignal,
-  started: () => boolean,
-): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      if (!started()) reject(cancelled());
-    };
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }

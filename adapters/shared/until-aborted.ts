@@ -10,3 +10,19 @@ export function untilAborted<Result>(work: Promise<Result>, signal: AbortSignal 
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
 }
+
+/** As `untilAborted` until the work has `started`; from then on it ends by its own signal and says itself what is certain. */
+export function untilAbortedOrStarted<Result>(
+  work: Promise<Result>,
+  signal: AbortSignal,
+  started: () => boolean,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      if (!started()) reject(cancelled());
+    };
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}

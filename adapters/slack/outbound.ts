@@ -6,6 +6,7 @@ import { ParleyError } from "../../src/errors/parley-error.ts";
 import { cancelled } from "../shared/abortable-sleep.ts";
 import { BoundedMap } from "../shared/bounded-map.ts";
 import { KeyedQueue } from "../shared/keyed-queue.ts";
+import { untilAbortedOrStarted } from "../shared/until-aborted.ts";
 import { asAgent } from "./as-agent.ts";
 import type { SlackAnswer } from "./client.ts";
 import { slackErrorName } from "./errors.ts";
@@ -54,7 +55,7 @@ export class Outbound {
       started = true;
       return this.#write(await this.#need(installationId), post);
     });
-    return unlessAbortedBefore(work, post.signal, () => started);
+    return untilAbortedOrStarted(work, post.signal, () => started);
   }
 
   /** Posts a new message under the agent's name. */
@@ -161,20 +162,4 @@ export function receiptOf(answer: SlackAnswer): Receipt {
   if (ts === undefined)
     throw new ParleyError("PLATFORM_OUTCOME_UNKNOWN", { detail: "Slack's answer names no message" });
   return { messageId: ts, occurredAt: tsToIso(ts), platformOrder: tsToOrder(ts) };
-}
-
-/** Ends the wait for a place in the queue at once; a write under way ends by its own signal and says what is certain. */
-function unlessAbortedBefore<Result>(
-  work: Promise<Result>,
-  signal: AbortSignal,
-  started: () => boolean,
-): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      if (!started()) reject(cancelled());
-    };
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }

@@ -68,6 +68,7 @@ export async function openDiscord(stage: Stage, options: DiscordSceneOptions = {
     places,
     folder,
     acceptedWhenStored: true,
+    ledgerWithinMs: 40_000,
     start: (more = {}) => stage.startParley({ folder, ...more, env: { ...env, ...more.env } }),
     question: (token, extra = "question") => `<@${app.botUserId}> ${extra} [#${token}]`,
     async ask(count, perSecond) {

@@ -164,6 +164,7 @@ export async function openMatrix(stage: Stage, options: MatrixSceneOptions = {})
     log,
     folder,
     acceptedWhenStored: true,
+    ledgerWithinMs: 40_000,
     async start(more = {}) {
       const started = await stage.startParley({ folder, port, ...more, env: { ...env, ...more.env } });
       if (mode === "service") router.route(SERVICE, { url: started.url, hsToken: token.hs });

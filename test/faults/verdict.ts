@@ -33,6 +33,8 @@ export interface JudgedScene {
   readonly folder: RunFolder;
   /** The platform keeps what was said and nobody tells it what was taken: a message counts as accepted once it is in the ledger. */
   readonly acceptedWhenStored?: boolean;
+  /** Where read-backs of the platform take longer than the ten seconds that are the default. */
+  readonly ledgerWithinMs?: number;
   /** All of it for the empty label. */
   history(label: string): Promise<JudgedHistory>;
 }
@@ -44,7 +46,10 @@ export interface JudgedRun {
   readonly processes: readonly ParleyProcess[];
 }
 
-const LEDGER_WITHIN_MS = 40_000;
+/** How long the ledger may take to close what it has open, once the last answer is there, in ms. */
+const LEDGER_WITHIN_MS = 10_000;
+/** The same for an embedded ledger, which its one process closes between everything else. */
+const EMBEDDED_WITHIN_MS = 40_000;
 const SHOWN = 3;
 
 /** Judges a run by the log of the platform and by the ledger: lost, twice, out of order, in the wrong place, left open. */
@@ -103,7 +108,7 @@ function inPlatformOrder(ledger: LedgerAudit, platformIds: ReadonlyMap<string, s
   return { ...ledger, messages: new Map(messages) };
 }
 
-/** The ledger once nothing is open any more, or after forty seconds as it is then. */
+/** The ledger once nothing is open any more, or as it is when its time is over. */
 async function closedLedger(run: JudgedRun): Promise<LedgerAudit> {
   const where = { databaseUrl: run.servers.databaseUrl, dataFolder: run.scene.folder.dataFolder };
   if (run.store === "pglite") {
@@ -113,7 +118,7 @@ async function closedLedger(run: JudgedRun): Promise<LedgerAudit> {
     await Promise.all(run.processes.map((one) => one.stop()));
     return await auditLedger(where);
   }
-  const deadline = performance.now() + LEDGER_WITHIN_MS;
+  const deadline = performance.now() + (run.scene.ledgerWithinMs ?? LEDGER_WITHIN_MS);
   for (;;) {
     const audit = await auditLedger(where);
     const open = audit.openDeliveries + audit.openTurns + audit.openEvents;
@@ -124,7 +129,7 @@ async function closedLedger(run: JudgedRun): Promise<LedgerAudit> {
 
 /** Resolves when the process says that it has nothing to do, or after forty seconds. */
 async function untilIdle({ url }: ParleyProcess): Promise<void> {
-  const deadline = performance.now() + LEDGER_WITHIN_MS;
+  const deadline = performance.now() + EMBEDDED_WITHIN_MS;
   while (performance.now() < deadline) {
     const metrics = await fetch(`${url}/metrics`).then(
       (answer) => answer.text(),

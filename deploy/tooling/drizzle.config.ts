@@ -9,6 +9,8 @@ export default defineConfig({
     "./src/ledger/schema/outbound.ts",
     "./src/ledger/schema/web.ts",
     "./src/ledger/schema/adapter-state.ts",
+    "./src/ledger/schema/access.ts",
+    "./src/ledger/schema/audit.ts",
   ],
   out: "./src/ledger/migrations",
 });

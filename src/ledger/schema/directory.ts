@@ -4,6 +4,9 @@ import { createdAt, instant, organizationId } from "./columns.ts";
 export const organizations = pgTable("organizations", {
   id: text("id").primaryKey(),
   name: text("name").notNull(),
+  /** active or stopped; nothing of a stopped organization runs or is sent. */
+  status: text("status").notNull().default("active"),
+  statusReason: text("status_reason"),
   createdAt: createdAt(),
 });
 
@@ -55,6 +58,10 @@ export const channels = pgTable(
     name: text("name"),
     external: boolean("external").notNull().default(false),
     archived: boolean("archived").notNull().default(false),
+    spaceId: text("space_id"),
+    categoryId: text("category_id"),
+    /** When the whole list of its members was last fetched; null: never, so who is not known to be in it is unknown. */
+    rosterAt: instant("roster_at"),
     /** Whether the installation's own identity is in it; null when the platform has not said. */
     selfMember: boolean("self_member"),
     /** Counts up with every leave, archive and return, so that old work is told from new. */
@@ -87,6 +94,8 @@ export const memberships = pgTable(
     memberId: text("member_id").notNull(),
     organizationId: organizationId(),
     state: text("state").notNull(),
+    /** member, admin, guest, external or bot. */
+    memberClass: text("member_class").notNull().default("member"),
     source: text("source").notNull(),
     /** The platform order of the event that set it; an older event changes nothing. */
     version: text("version").notNull(),

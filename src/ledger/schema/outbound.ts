@@ -30,6 +30,8 @@ export const turns = pgTable(
     notBefore: instant("not_before").notNull().defaultNow(),
     deadlineAt: instant("deadline_at"),
     cancelRequested: text("cancel_requested"),
+    /** The membership epoch of the channel when the turn was admitted; nothing is sent for it under another. */
+    accessEpoch: integer("access_epoch").notNull().default(0),
     hopCount: integer("hop_count").notNull().default(0),
     rootEventId: text("root_event_id").notNull(),
     /** The agent or other bot that caused it; null when a person did. */

@@ -13,9 +13,17 @@ export const webPeople = pgTable(
     /** owner, admin or member. */
     role: text("role").notNull(),
     active: boolean("active").notNull().default(true),
+    /** Who they are to the identity provider, where they sign in by one. */
+    oidcIssuer: text("oidc_issuer"),
+    oidcSubject: text("oidc_subject"),
     createdAt: createdAt(),
   },
-  (table) => [uniqueIndex("web_people_name").on(table.organizationId, sql`lower(name)`)],
+  (table) => [
+    uniqueIndex("web_people_oidc")
+      .on(table.organizationId, table.oidcIssuer, table.oidcSubject)
+      .where(sql`oidc_subject is not null`),
+    uniqueIndex("web_people_name").on(table.organizationId, sql`lower(name)`),
+  ],
 );
 
 /** A signed-in browser; the cookie's token is kept as a SHA-256 hash. */

@@ -1,0 +1,41 @@
+import { sql } from "drizzle-orm";
+import { bigint, bigserial, customType, integer, jsonb, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
+import { instant, organizationId } from "./columns.ts";
+
+const transactionId = customType<{ data: string }>({ dataType: () => "xid8" });
+
+/**
+ * One append-only record per transaction that changed something, with all that the transaction did, as canonical JSON text.
+ *
+ * `xact` gives the records an order that no late commit can change: what is older than every open transaction is complete.
+ */
+export const auditLog = pgTable(
+  "audit_log",
+  {
+    id: bigserial("id", { mode: "number" }).notNull(),
+    xact: transactionId("xact").notNull().default(sql`pg_current_xact_id()`),
+    organizationId: organizationId(),
+    at: instant("at").notNull().default(sql`clock_timestamp()`),
+    entries: text("entries").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.organizationId, table.xact, table.id] })],
+);
+
+/** The chain over the log: each seal covers the records since the one before, by their digests, and the seal before. */
+export const auditSeals = pgTable(
+  "audit_seals",
+  {
+    organizationId: organizationId(),
+    number: integer("number").notNull(),
+    at: instant("at").notNull().defaultNow(),
+    lastXact: transactionId("last_xact").notNull(),
+    lastId: bigint("last_id", { mode: "number" }).notNull(),
+    /** Keyed digest of each record covered, in order. */
+    digests: jsonb("digests").notNull(),
+    /** The seal before; empty for the first. */
+    previous: text("previous").notNull(),
+    /** Keyed digest of everything else in this row. */
+    seal: text("seal").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.organizationId, table.number] })],
+);

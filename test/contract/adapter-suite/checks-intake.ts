@@ -33,7 +33,7 @@ export const intakeChecks: readonly AdapterCheck[] = [
     title: "an event is acknowledged only after it was ingested",
     async run(rig) {
       const target = await rig.conversation();
-      rig.sink.hold();
+      rig.sink.hold("message_created");
       const inbound = await rig.inbound("message_created", { target });
       await until(
         () => rig.sink.offered.some((one) => one.kind === "message_created"),

@@ -73,7 +73,7 @@ export const lifeChecks: readonly AdapterCheck[] = [
     title: "stop waits for events that are being ingested, and takes no new ones",
     async run(rig) {
       const target = await rig.conversation();
-      rig.sink.hold();
+      rig.sink.hold("message_created");
       const inbound = await rig.inbound("message_created", { target });
       await until(
         () => rig.sink.offered.some((one) => one.kind === "message_created"),

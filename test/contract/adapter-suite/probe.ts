@@ -16,7 +16,7 @@ import { ParleyError } from "../../../src/errors/parley-error.ts";
 import type { AdapterRig, Inbound, ShownMessage } from "./harness.ts";
 
 /** Longest time a check waits for something that should happen, in ms; generous, for machines that do much else. */
-export const PATIENCE_MS = 5_000;
+export const PATIENCE_MS = 10_000;
 /** Time in which something that should not happen would have happened, in ms. */
 export const QUIET_MS = 150;
 

@@ -20,8 +20,8 @@ export interface RecordingSink extends AdapterSink {
   calls(): number;
   /** What is stored, as another process finds it. */
   readonly stored: RecordedState;
-  /** From now on `ingest` waits until `release`. */
-  hold(): void;
+  /** From now on `ingest` of this kind waits until `release`; others go on, for the platform may tell of members first. */
+  hold(kind: EnvelopeInput["kind"]): void;
   release(): void;
   /** The next calls of `ingest` reject as they do without a ledger. */
   rejectNext(count: number): void;
@@ -40,7 +40,7 @@ export function recordingSink(lasting: RecordedState = recordedState()): Recordi
   const ignoredEvents: IgnoredEvent[] = [];
   const logged: unknown[] = [];
   const known = new Map<string, string>();
-  let held: Promise<void> = Promise.resolve();
+  let held: { readonly kind: EnvelopeInput["kind"]; readonly end: Promise<void> } | undefined;
   let release = (): void => undefined;
   let rejections = 0;
   let commitsLeft = Number.POSITIVE_INFINITY;
@@ -70,9 +70,9 @@ export function recordingSink(lasting: RecordedState = recordedState()): Recordi
     logged,
     logger,
     calls: () => offered.length + malformed.length + ignoredEvents.length,
-    hold: () => {
+    hold: (kind) => {
       const { promise, resolve } = Promise.withResolvers<void>();
-      held = promise;
+      held = { kind, end: promise };
       release = resolve;
     },
     release: () => release(),
@@ -87,7 +87,7 @@ export function recordingSink(lasting: RecordedState = recordedState()): Recordi
     agents: () => AGENTS,
     ingest: async (envelope) => {
       offered.push(envelope);
-      await held;
+      if (held?.kind === envelope.kind) await held.end;
       if (rejections > 0) {
         rejections -= 1;
         throw new ParleyError("LEDGER_UNAVAILABLE");

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type FastifyInstance, fastify } from "fastify";
 import { createMatrixRecoveryKey, type MatrixAdapterConfig } from "../../../../adapters/matrix/index.ts";
-import type { ChatAdapter, Target } from "../../../../src/contracts/adapter.ts";
+import type { ChatAdapter, InstallationHealth, Target } from "../../../../src/contracts/adapter.ts";
 import type { EventKind } from "../../../../src/envelope/envelope.ts";
 import { CALLS, type Fault, type MatrixPerson, RoomLog, startFaultProxy } from "../../../support/matrix/index.ts";
 import type { AdapterHarness, AdapterRig, Breaker, FailureMode, MutantTools, Skip } from "../harness.ts";
@@ -17,6 +17,8 @@ import { type MatrixStage, puppetOf, startMatrixStage } from "./matrix-stage.ts"
 
 const DAWDLE_MS = 40;
 const CALL_TIMEOUT_MS = 5_000;
+/** Longest time for an adapter to connect that was started, in ms. */
+const CONNECTING_MS = 15_000;
 
 export interface MatrixHarnessOptions {
   readonly create: (config: MatrixAdapterConfig) => ChatAdapter;
@@ -150,7 +152,7 @@ async function startRig(options: MatrixHarnessOptions, stage: MatrixStage, start
         ? syncDeliveries(proxy, speaker.account.accessToken, () => outsider.say(noise, "anything"))
         : pushDeliveries(stage.router, service.name),
     log: new RoomLog(stage.synapse.url, asker.account.accessToken),
-    isRunning: () => running?.health().some((row) => row.state === "connected") ?? false,
+    isRunning: () => takesEvents(() => running?.health() ?? []),
   };
   const create = (): ChatAdapter => {
     const adapter = options.create({
@@ -251,6 +253,16 @@ async function startRig(options: MatrixHarnessOptions, stage: MatrixStage, start
       await Promise.all(servers.map((server) => server.close()));
     },
   };
+}
+
+/** What still connects takes what happens meanwhile, and so has to be waited for like what is connected. */
+async function takesEvents(health: () => readonly InstallationHealth[]): Promise<boolean> {
+  const isIn = (state: InstallationHealth["state"]): boolean => health().some((row) => row.state === state);
+  for (const untilMs = performance.now() + CONNECTING_MS; performance.now() < untilMs; await pause(20)) {
+    if (isIn("connected")) return true;
+    if (!isIn("connecting")) return false;
+  }
+  return false;
 }
 
 /** The members of an adapter, to be spread. */

@@ -20,5 +20,6 @@ export interface MatrixSide {
   readonly deliveries: Deliveries;
   /** What the asker sees. */
   readonly log: RoomLog;
-  isRunning(): boolean;
+  /** Resolves once an adapter that was started takes events, or at once when there is none that will. */
+  isRunning(): Promise<boolean>;
 }

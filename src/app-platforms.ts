@@ -3,6 +3,7 @@ import { createMatrixAdapter } from "../adapters/matrix/index.ts";
 import { createSlackAdapter } from "../adapters/slack/index.ts";
 import { createWebAdapter, type WebAdapter, type WebRoomAgent, webRenderer } from "../adapters/web/index.ts";
 import { isAssistantConfigured } from "../agents/assistant/index.ts";
+import type { PolicyBook } from "./access/policy-book.ts";
 import type { Config } from "./config/config.ts";
 import { deriveKey } from "./config/secret-key.ts";
 import type { ChatAdapter } from "./contracts/adapter.ts";
@@ -14,6 +15,7 @@ import type { Directory, DirectoryAgent } from "./pipeline/directory.ts";
 interface PlatformPorts {
   readonly store: WebRoomStore;
   readonly directory: Directory;
+  readonly policies: PolicyBook;
   /** Puts something between an adapter and the pipeline. */
   readonly port: (created: ChatAdapter) => ChatAdapter;
 }
@@ -21,7 +23,7 @@ interface PlatformPorts {
 /** Creates the adapter of each platform that is set up, the web rooms always; does no I/O. */
 export function createAdapters(
   config: Config,
-  { store, directory, port }: PlatformPorts,
+  { store, directory, policies, port }: PlatformPorts,
 ): { adapters: ReadonlyMap<string, ChatAdapter>; isOwner: WebAdapter["isOwner"] } {
   const { openai, anthropic } = config.models;
   const hasModel = isAssistantConfigured({
@@ -37,12 +39,23 @@ export function createAdapters(
     directory
       .list(organizationId)
       .filter(
-        (agent) => room === undefined || grantIn(agent, { id: room.roomId, name: room.name, kind: room.kind }).member,
+        (agent) =>
+          room === undefined ||
+          grantIn(
+            agent,
+            { installationId: undefined, id: room.roomId, name: room.name, kind: room.kind },
+            policies.of(organizationId),
+          ).member,
       )
       .map((agent) => ({
         ...agent.identity,
         description: agent.definition.description,
-        status: agent.status === "active" && lacksModel(agent) ? "not_set_up" : agent.status,
+        status:
+          agent.status === "active" && lacksModel(agent)
+            ? "not_set_up"
+            : agent.status === "stopped"
+              ? "paused"
+              : agent.status,
       }));
   const web = createWebAdapter(
     {

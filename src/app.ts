@@ -8,6 +8,7 @@ import { createModelWriter, ModelConfig } from "../agents/model/index.ts";
 import { createConnector, findConnectorFaults, secretFieldsOf } from "../agents/registry.ts";
 import { generateWebhookSecret } from "../agents/webhook/index.ts";
 import { createFileAddresses } from "./access/file-addresses.ts";
+import { openPolicyBook } from "./access/policy-book.ts";
 import { createFileReader } from "./access/turn-files.ts";
 import { listen } from "./api/listen.ts";
 import { createOperatorAccess } from "./api/operator-access.ts";
@@ -116,6 +117,10 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       logger.warn({ err: error }, "the agents could not be read again"),
     );
     closers.push(() => directory.close());
+    const policies = await openPolicyBook(database, (error) =>
+      logger.warn({ err: error }, "the access lists could not be read again"),
+    );
+    closers.push(() => policies.close());
 
     const local = new Map<string, ConnectorConfig>();
     const connectors = createConnectors({
@@ -167,6 +172,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     const { adapters, isOwner } = createAdapters(config, {
       store,
       directory,
+      policies,
       port: ports.adapter ?? ((adapter) => adapter),
     });
     const state = { url: config.web.publicUrl ?? "", started: false, draining: false };
@@ -174,6 +180,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       database,
       doorbell,
       directory,
+      policies,
       connectors,
       adapters,
       newId,
@@ -200,6 +207,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       doorbell,
       newId,
       directory,
+      policies,
       agents,
       adapters,
       replyTokens,

@@ -1,7 +1,12 @@
 /** Whether an agent is a member of a channel, and by which rule; what is not known is denied. */
 export interface ChannelGrant {
   readonly member: boolean;
-  readonly rule: "agent_in_channel" | "agent_not_in_channel" | "channel_archived" | "identity_not_in_channel";
+  readonly rule:
+    | "agent_in_channel"
+    | "agent_invited"
+    | "agent_not_in_channel"
+    | "channel_archived"
+    | "identity_not_in_channel";
 }
 
 export interface ChannelGrantFacts {
@@ -15,6 +20,8 @@ export interface ChannelGrantFacts {
   readonly channelAgents: readonly string[] | undefined;
   /** False once the installation's own identity was removed from the channel. */
   readonly identityInChannel: boolean;
+  /** A person with the right invited it into this channel, and the invitation stands. */
+  readonly invited: boolean;
 }
 
 /**
@@ -33,6 +40,7 @@ export function decideChannelGrant(facts: ChannelGrantFacts): ChannelGrant {
   const direct = facts.channelKind === "direct" || facts.channelKind === "group_direct";
   if (direct || facts.agentChannels.some((pattern) => matchesChannel(pattern, facts)))
     return { member: true, rule: "agent_in_channel" };
+  if (facts.invited) return { member: true, rule: "agent_invited" };
   return { member: false, rule: "agent_not_in_channel" };
 }
 

@@ -12,7 +12,7 @@ export const AgentViewSchema = z
     color: z.string(),
     connectorKind: z.string(),
     source: z.enum(["config", "api", "builtin"]),
-    status: z.enum(["active", "paused"]),
+    status: z.enum(["active", "paused", "stopped"]),
     turnMode: TurnMode,
     channels: z.array(z.string()).readonly(),
   })

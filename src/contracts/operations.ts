@@ -44,7 +44,7 @@ export interface AgentView {
   readonly color: string;
   readonly connectorKind: string;
   readonly source: "config" | "api" | "builtin";
-  readonly status: "active" | "paused";
+  readonly status: "active" | "paused" | "stopped";
   readonly turnMode: AgentDefinition["turnMode"];
   readonly channels: readonly string[];
 }

@@ -1,4 +1,5 @@
 import type { FileAddresses } from "../access/file-addresses.ts";
+import type { PolicyBook } from "../access/policy-book.ts";
 import { createTurnFiles } from "../access/turn-files.ts";
 import type { ChatAdapter } from "../contracts/adapter.ts";
 import type { AdapterSink, AgentMention, InstallationStore } from "../contracts/adapter-sink.ts";
@@ -39,6 +40,7 @@ export interface PipelineOptions {
   readonly database: Database;
   readonly doorbell: Doorbell;
   readonly directory: Directory;
+  readonly policies: PolicyBook;
   readonly connectors: Connectors;
   readonly installations: InstallationStore;
   readonly adapterState: (owner: string) => AdapterStateStore;
@@ -83,9 +85,9 @@ function rememberMentions(): (agents: readonly DirectoryAgent[]) => readonly Age
 
 /** Composes the pipeline of one process: ingest → route → assemble → invoke → render → deliver, over the ledger. */
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
-  const { database, directory, connectors, logger, metrics, newId, roles, adapters } = options;
+  const { database, directory, policies, connectors, logger, metrics, newId, roles, adapters } = options;
   const owner = newId("w");
-  const rosters = createRosters(database, directory);
+  const rosters = createRosters(database, directory, policies);
   const transcripts = createTranscripts(database, () => directory.longestHistory());
   const logError = (error: unknown): void => logger.warn({ err: error }, "a signal between processes was lost");
   const adapter = (platform: string): ChatAdapter => {
@@ -153,6 +155,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const signals = await openTurnSignals(database, runner, logError);
   const plan = {
     directory,
+    policies,
     newId,
     limits: options.loopLimits,
     answerAgeMs: options.answerAgeMs,

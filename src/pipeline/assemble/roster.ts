@@ -1,8 +1,9 @@
+import type { PolicyBook } from "../../access/policy-book.ts";
 import type { RosterEntry } from "../../contracts/connector.ts";
 import type { ConversationPath } from "../../envelope/conversation.ts";
 import { listMembers } from "../../ledger/channel-mirror.ts";
 import type { SqlRunner } from "../../ledger/connection/database.ts";
-import { grantIn } from "../agent-grant.ts";
+import { agentMay } from "../agent-grant.ts";
 import type { Directory } from "../directory.ts";
 
 export interface Rosters {
@@ -14,7 +15,7 @@ const MAX_AGE_MS = 10_000;
 const MAX_CHANNELS = 5_000;
 
 /** Creates a reader of rosters that asks the ledger once per channel and 10 seconds. */
-export function createRosters(sql: SqlRunner, directory: Directory): Rosters {
+export function createRosters(sql: SqlRunner, directory: Directory, policies: PolicyBook): Rosters {
   const cached = new Map<string, { readonly at: number; readonly people: Promise<readonly RosterEntry[]> }>();
 
   function people(installationId: string, channelId: string): Promise<readonly RosterEntry[]> {
@@ -34,7 +35,11 @@ export function createRosters(sql: SqlRunner, directory: Directory): Rosters {
     async of(organizationId, installationId, path) {
       const agents = directory
         .list(organizationId)
-        .filter((agent) => agent.status === "active" && grantIn(agent, path.channel).member);
+        .filter(
+          (agent) =>
+            agent.status === "active" &&
+            agentMay(agent, "post", { installationId, path }, policies.of(organizationId)).allowed,
+        );
       const entries = agents.map(
         (agent): RosterEntry => ({
           id: agent.agentId,

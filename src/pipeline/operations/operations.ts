@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { PolicyBook } from "../../access/policy-book.ts";
 import type { ChatAdapter } from "../../contracts/adapter.ts";
 import { DeferredReply } from "../../contracts/deferred-reply.ts";
 import type { Operations, SystemStatus } from "../../contracts/operations.ts";
@@ -10,7 +11,7 @@ import { conversationIdOf, type NewId } from "../../ledger/row-ids.ts";
 import { countWork, findDestination, listRooms } from "../../ledger/status.ts";
 import { storeDeferredReply } from "../../ledger/turns.ts";
 import type { Doorbell } from "../../queue/queue-port.ts";
-import { grantIn } from "../agent-grant.ts";
+import { agentMay, grantIn } from "../agent-grant.ts";
 import type { Directory } from "../directory.ts";
 import type { AgentRegistry } from "./agent-operations.ts";
 import { createDeadLetterOperations } from "./dead-letter-operations.ts";
@@ -23,6 +24,7 @@ export interface OperationsOptions {
   readonly queueBackend: string;
   readonly newId: NewId;
   readonly directory: Directory;
+  readonly policies: PolicyBook;
   readonly agents: AgentRegistry;
   readonly adapters: ReadonlyMap<string, ChatAdapter>;
   readonly replyTokens: ReplyTokens;
@@ -54,9 +56,17 @@ export function createOperations(options: OperationsOptions): Operations {
         space: { id: place.installation_id },
         channel: { id: place.channel_id, name: place.name ?? undefined, kind: place.kind, external: false },
       }) as ConversationPath; // written from a validated envelope, or built from the mirror's row
-      const grant = grantIn(agent, { ...path.channel, id: place.channel_id, name: place.name });
-      if (!grant.member)
-        throw new ParleyError("PERMISSION_DENIED", { detail: `@${handle} is not a member of ${to} (${grant.rule})` });
+      const access = agentMay(
+        agent,
+        "post",
+        {
+          installationId: place.installation_id,
+          path: { ...path, channel: { ...path.channel, id: place.channel_id, name: place.name ?? undefined } },
+        },
+        options.policies.of(organizationId),
+      );
+      if (!access.allowed)
+        throw new ParleyError("PERMISSION_DENIED", { detail: `@${handle} may not post to ${to} (${access.rule})` });
       const conversationId = conversationIdOf(
         conversationKey(place.installation_id, place.channel_id, place.thread_id ?? undefined),
       );
@@ -176,7 +186,8 @@ export function createOperations(options: OperationsOptions): Operations {
                 agent.status === "active" &&
                 grantIn(
                   agent,
-                  { id: room.channel_id, name: room.name, kind: room.kind },
+                  { installationId: room.installation_id, id: room.channel_id, name: room.name, kind: room.kind },
+                  options.policies.of(room.organization_id),
                   { archived: room.archived, identityInChannel: room.self_member !== false },
                 ).member,
             )

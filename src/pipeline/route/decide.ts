@@ -1,7 +1,8 @@
 import { matchesChannel } from "../../access/channel-grant.ts";
+import type { OrganizationPolicies } from "../../access/policy-book.ts";
 import type { TurnReason } from "../../contracts/connector.ts";
 import type { EnvelopeOf } from "../../envelope/envelope.ts";
-import { grantIn } from "../agent-grant.ts";
+import { agentMay, senderMay } from "../agent-grant.ts";
 import type { DirectoryAgent } from "../directory.ts";
 import { checkLoop, type LoopFacts, type LoopLimits } from "./loop-guard.ts";
 
@@ -14,6 +15,7 @@ export type RoutableEnvelope =
 /** What routing knows besides the envelope itself. */
 export interface RouteFacts {
   readonly text: string;
+  readonly policies: OrganizationPolicies;
   readonly archived: boolean;
   readonly identityInChannel: boolean;
   /** Agents that have had a turn in this thread. */
@@ -39,11 +41,13 @@ export function decide(envelope: RoutableEnvelope, agent: DirectoryAgent, facts:
   const no = (rule: string): Decision => ({ agentId: agent.agentId, verdict: "no", rule });
   if (envelope.sender.agent === agent.handle || envelope.sender.id === agent.agentId) return no("own_message");
   if (agent.status === "paused") return no("agent_paused");
-  const { channel } = envelope.conversation;
-  const grant = grantIn(agent, channel, { archived: facts.archived, identityInChannel: facts.identityInChannel });
-  if (!grant.member) return no(grant.rule);
+  const where = { installationId: envelope.installationId, path: envelope.conversation };
+  const post = agentMay(agent, "post", where, facts.policies, facts);
+  if (!post.allowed) return no(post.rule);
   const reason = addressedBy(envelope, agent, facts);
   if (reason === undefined) return no("not_addressed");
+  const start = senderMay(envelope.sender, "start_agent", where, facts.policies);
+  if (!start.allowed) return no(`sender_${start.rule}`);
   if (fromMachine(envelope) && !MACHINE_REASONS.has(reason)) return no("machines_only_by_mention");
   const broken = checkLoop(facts.loop(agent.agentId), facts.limits);
   if (broken !== undefined) return no(broken);

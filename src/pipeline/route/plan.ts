@@ -1,3 +1,4 @@
+import type { PolicyBook } from "../../access/policy-book.ts";
 import { DEFAULT_TURN_TIMEOUT_MS } from "../../contracts/agent-definition.ts";
 import type { TurnReason } from "../../contracts/connector.ts";
 import { contentToText } from "../../envelope/content.ts";
@@ -41,6 +42,7 @@ export interface ConversationPlan {
 
 export interface PlanContext {
   readonly directory: Directory;
+  readonly policies: PolicyBook;
   readonly newId: NewId;
   readonly loops: LoopCounts;
   readonly limits: LoopLimits;
@@ -181,6 +183,7 @@ function planTurns(
   const text = textOf(envelope, event);
   const facts = {
     text,
+    policies: context.policies.of(claimed.organization_id),
     archived: claimed.archived === true,
     identityInChannel: claimed.identity_in_channel !== false,
     participants: new Set(claimed.participants ?? []),

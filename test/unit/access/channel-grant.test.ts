@@ -11,6 +11,7 @@ const facts = {
   agentHandle: "guide",
   channelAgents: undefined,
   identityInChannel: true,
+  invited: false,
 } as const;
 
 describe("decideChannelGrant", () => {
@@ -22,11 +23,17 @@ describe("decideChannelGrant", () => {
     ["agent_not_in_channel", { agentChannels: [] }],
     ["agent_not_in_channel", { agentChannels: ["general"], channelName: undefined }],
     ["agent_in_channel", { agentChannels: [], channelKind: "direct" as const }],
+    ["agent_invited", { agentChannels: [], invited: true }],
+    ["agent_not_in_channel", { channelKind: "direct" as const, channelAgents: [], invited: true }],
+    ["channel_archived", { archived: true, invited: true }],
     ["agent_in_channel", { channelKind: "direct" as const, channelAgents: ["guide"] }],
     ["agent_not_in_channel", { channelKind: "direct" as const, channelAgents: ["assistant"] }],
     ["agent_not_in_channel", { channelKind: "direct" as const, channelAgents: [] }],
   ])("decides %s", (rule, change) => {
-    expect(decideChannelGrant({ ...facts, ...change })).toEqual({ member: rule === "agent_in_channel", rule });
+    expect(decideChannelGrant({ ...facts, ...change })).toEqual({
+      member: rule === "agent_in_channel" || rule === "agent_invited",
+      rule,
+    });
   });
 
   it("never grants in an archived channel or without the identity, whatever else holds", () => {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { NO_POLICIES } from "../../../src/access/policy-book.ts";
 import { AgentDefinition } from "../../../src/contracts/agent-definition.ts";
 import { Envelope } from "../../../src/envelope/envelope.ts";
 import type { DirectoryAgent } from "../../../src/pipeline/directory.ts";
@@ -60,6 +61,7 @@ function said(what: Said = {}): RoutableEnvelope {
 function facts(change: Partial<RouteFacts> = {}): RouteFacts {
   return {
     text: "hello",
+    policies: NO_POLICIES,
     archived: false,
     identityInChannel: true,
     participants: new Set(),

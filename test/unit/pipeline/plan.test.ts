@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { NO_POLICIES, type PolicyBook } from "../../../src/access/policy-book.ts";
 import { AgentDefinition } from "../../../src/contracts/agent-definition.ts";
 import { Envelope } from "../../../src/envelope/envelope.ts";
 import type { ClaimedConversation, OpenTurn } from "../../../src/ledger/claims.ts";
@@ -42,8 +43,11 @@ const directory: Directory = {
   close: async () => undefined,
 };
 
+const policies: PolicyBook = { of: () => NO_POLICIES, refresh: async () => undefined, close: async () => undefined };
+
 const context = (change: Partial<PlanContext> = {}): PlanContext => ({
   directory,
+  policies,
   newId: createIdSource(),
   loops: { facts: () => ({ hopCount: 0, pairTurns: 0, rootTurns: 0 }), planned: () => undefined },
   limits: DEFAULT_LOOP_LIMITS,

@@ -26,6 +26,7 @@ export interface ReceiptRow {
 const PENDING_NEXT = (exclude: string) => `
   select distinct on (d.conversation_id) d.id, d.not_before, d.conversation_id, d.sequence from deliveries d
   where d.state = 'pending' and d.conversation_id in (select conversation_id from ${exclude}) and not exists (select 1 from ${exclude} x where x.id = d.id)
+    and not exists (select 1 from ${exclude} x where x.turn_id = d.turn_id and x.state = 'cancelled')
   order by d.conversation_id, d.sequence`;
 
 const NOT_BLOCKED = (exclude: string) => `not exists (
@@ -57,6 +58,11 @@ with done as materialized (
   select d.dead_letter, d.organization_id, 'deliver', coalesce(d.code, 'INVARIANT_BROKEN'), coalesce(d.reason, ''), 'delivery:' || d.id, d.turn_id, d.id, d.conversation_id
   from done d where d.dead_letter is not null
   on conflict (dedupe_key) do update set state = 'open', code = excluded.code, reason = excluded.reason, resolved_at = null
+), unsaid as (
+  -- What else the turn had to say would go to the same closed place.
+  update deliveries d set state = 'cancelled', code = x.code, reason = x.reason
+  from (select distinct on (turn_id) turn_id, code, reason from done where state = 'cancelled' order by turn_id) x
+  where d.turn_id = x.turn_id and d.state = 'pending' and not exists (select 1 from done y where y.id = d.id)
 ), next as materialized (${PENDING_NEXT("done")}), taken as (
   update deliveries d set state = 'sending', owner = $1, epoch = d.epoch + 1, attempt = d.attempt + 1, first_attempt_at = coalesce(d.first_attempt_at, now())
   from next n where d.id = n.id and d.state = 'pending' and n.not_before <= now() and $3::boolean and ${NOT_BLOCKED("done")}
@@ -66,11 +72,14 @@ with done as materialized (
   update turns t set finished_at = now(),
     state = case when t.outcome <> 'answered' then t.outcome
       when exists (select 1 from done x where x.turn_id = t.id and x.state = 'delivered')
-        or exists (select 1 from deliveries o where o.turn_id = t.id and o.state = 'delivered' and o.ordinal >= 0) then 'answered' else 'dead_lettered' end,
+        or exists (select 1 from deliveries o where o.turn_id = t.id and o.state = 'delivered' and o.ordinal >= 0) then 'answered'
+      when exists (select 1 from done x where x.turn_id = t.id and x.state = 'cancelled')
+        and not exists (select 1 from deliveries o where o.turn_id = t.id and o.state in ('rejected', 'parked') and o.ordinal >= 0) then 'cancelled' else 'dead_lettered' end,
     state_reason = coalesce(t.state_reason, (select x.reason from done x where x.turn_id = t.id and x.state <> 'delivered' limit 1))
   where t.state = 'delivering' and t.id in (select turn_id from done where state in ('delivered', 'rejected', 'cancelled', 'parked'))
     and not exists (select 1 from deliveries o where o.turn_id = t.id and o.state in ('pending', 'sending', 'unknown', 'open')
-      and not exists (select 1 from done x where x.id = o.id and x.state in ('delivered', 'rejected', 'cancelled', 'parked')))
+      and not exists (select 1 from done x where x.id = o.id and x.state in ('delivered', 'rejected', 'cancelled', 'parked'))
+      and not (o.state = 'pending' and exists (select 1 from done x where x.turn_id = t.id and x.state = 'cancelled')))
   returning t.id, t.event_id, t.reply_conversation_id, t.agent_id, t.state, t.state_reason, t.follow_up, t.organization_id
 ), ev as (
   update events e set open_turns = e.open_turns - x.n,

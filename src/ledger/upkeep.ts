@@ -167,7 +167,9 @@ export async function settleForgotten(sql: SqlRunner): Promise<number> {
     text: `with settled as (
         update turns t set finished_at = now(),
           state = case when t.outcome <> 'answered' then t.outcome
-            when exists (select 1 from deliveries o where o.turn_id = t.id and o.state = 'delivered' and o.ordinal >= 0) then 'answered' else 'dead_lettered' end
+            when exists (select 1 from deliveries o where o.turn_id = t.id and o.state = 'delivered' and o.ordinal >= 0) then 'answered'
+            when exists (select 1 from deliveries o where o.turn_id = t.id and o.state = 'cancelled' and o.final and o.ordinal >= 0)
+              and not exists (select 1 from deliveries o where o.turn_id = t.id and o.state in ('rejected', 'parked') and o.ordinal >= 0) then 'cancelled' else 'dead_lettered' end
         where t.state = 'delivering' and t.is_active and t.replied_at < now() - interval '10 seconds'
           and not exists (select 1 from deliveries o where o.turn_id = t.id and o.state in ('pending', 'sending', 'open', 'unknown'))
         returning t.id, t.event_id, t.reply_conversation_id, t.state, t.state_reason

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "../../errors/codes.ts";
 import type { ParleyError } from "../../errors/parley-error.ts";
 import type { ReceiptRow } from "../../ledger/receipts.ts";
 import type { SendingDelivery } from "../../ledger/replies.ts";
@@ -12,6 +13,9 @@ export const FIRST_READ_BACK_MS = 1_500;
 
 /** Pause while the platform no longer takes the installation's token, in ms: soon enough after it was connected again. */
 export const UNAUTHORIZED_WAIT_MS = 15_000;
+
+/** The conversation is gone, archived or closed to the installation: nobody is left there to tell, and nothing is left to repair. */
+const PLACE_CLOSED: ReadonlySet<ErrorCode> = new Set(["TARGET_NOT_FOUND", "PLATFORM_FORBIDDEN"]);
 
 /** Decides what a failed attempt means for its delivery; pure. Unknown is never sent again, only looked for. */
 export function settleFailure(
@@ -40,6 +44,7 @@ export function settleFailure(
   // Our own mark was too old: nothing was sent, and the row is simply marked anew.
   if (error.code === "LEASE_LOST") return row("pending", 100);
   const waitsForToken = error.code === "PLATFORM_UNAUTHORIZED";
+  if (PLACE_CLOSED.has(error.code) && error.delivery === "not_sent") return row("cancelled");
   if (error.row.retry === "never" && error.delivery !== "unknown" && !waitsForToken) return row("rejected");
   if (ageMs > DELIVERY_TTL_MS) return row("rejected");
   if (waitsForToken) return row("pending", UNAUTHORIZED_WAIT_MS);

@@ -7,6 +7,8 @@ let parley: DiscordApp;
 let asked = 0;
 
 const echo = defineAgent(async function* (request) {
+  if (request.trigger.text.includes("with a file"))
+    yield { type: "artifact", artifactId: "file", name: "file.txt", mediaType: "text/plain", base64: "ZmlsZQ==" };
   yield `you said ${request.trigger.text}`;
 });
 
@@ -77,6 +79,37 @@ it("waits where it is asked to, and answers afterwards", async () => {
   expect(await answers([ask(), ask()], 30_000)).toEqual([1, 1]);
   expect(discord.requests.callsBeforeRetryAfter()).toEqual([]);
 }, 40_000);
+
+it("tries an answer once where the place is closed, says why it ended, and tells nobody there", async () => {
+  const { discord, ledger } = parley;
+  const route = ["POST /channels/:channel/messages", "POST /webhooks/:webhook/:token"];
+  const calls = (): number => route.flatMap((one) => discord.requests.of(one)).length;
+  const before = calls();
+  // The thread was locked: https://docs.discord.com/developers/topics/opcodes-and-status-codes#json
+  discord.faults.add({ kind: "refusal", route, status: 400, code: 160_005 });
+  const { message } = discord.people.postAs(parley.user, parley.channel, parley.ask("echo", "closed, with a file"));
+  const end = async () => {
+    const [row] = await ledger.query<{ state: string; reason: string | null }>(
+      {
+        text: `select state, state_reason as reason from events where envelope->'body'->>'messageId' = $1 and finished_at is not null`,
+      },
+      [message],
+    );
+    return row;
+  };
+  await expect
+    .poll(end, { timeout: 20_000 })
+    .toMatchObject({ state: "cancelled", reason: expect.stringContaining("160005") });
+  expect(calls() - before).toBe(1);
+  expect(
+    await ledger.query({
+      text: "select d.state from deliveries d join turns t on t.id = d.turn_id where t.state = 'cancelled'",
+    }),
+  ).toEqual([{ state: "cancelled" }, { state: "cancelled" }]);
+  expect(await ledger.query({ text: "select id from dead_letters where stage = 'deliver'" })).toEqual([]);
+  discord.faults.clear();
+  expect(await answers([ask()])).toEqual([1]);
+});
 
 it("loses no question when the gateway cuts, reconnects, spoils frames or goes silent", async () => {
   const { discord, server } = parley;

@@ -25,10 +25,17 @@ describe("settleFailure", () => {
   });
 
   it("gives up at once on a certain refusal, with a dead letter", () => {
-    expect(settleFailure(delivery, new ParleyError("TARGET_NOT_FOUND"), at)).toMatchObject({
+    expect(settleFailure(delivery, new ParleyError("FEATURE_UNSUPPORTED"), at)).toMatchObject({
       state: "rejected",
       dead_letter: "x",
     });
+  });
+
+  it.each(["TARGET_NOT_FOUND", "PLATFORM_FORBIDDEN"] as const)("ends quietly where the place is closed: %s", (code) => {
+    const why = new ParleyError(code, { detail: "the channel is archived" });
+    const ended = { state: "cancelled", code, reason: "the channel is archived", dead_letter: null };
+    expect(settleFailure(delivery, why, at)).toMatchObject(ended);
+    expect(settleFailure({ ...delivery, message_id: "m" }, why, at)).toMatchObject(ended);
   });
 
   it("keeps a post until the installation's token is good again, but not longer than anybody waits for it", () => {

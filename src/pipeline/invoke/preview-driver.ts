@@ -9,6 +9,9 @@ import { MAX_MARK_AGE_MS } from "../deliver/deliverer.ts";
 /** Where the adapter names no time after which a turn's text is shown live: on a platform with write rates a quick answer is one write. */
 const DEFAULT_PREVIEW_AFTER_MS = 700;
 
+/** An answer that comes whole is followed by its turn's end at once: where writes are scarce it is posted as it is, without a preview a moment before. */
+const WHOLE_ANSWER_MS = 100;
+
 const REMOVE_TIMEOUT_MS = 10_000;
 
 /** Pauses between attempts to record an opening while the ledger is away, in ms. */
@@ -45,6 +48,7 @@ export function createPreviewDriver(options: PreviewDriverOptions): PreviewDrive
   let latest: (() => string) | undefined;
   let ended = false;
   let timer: NodeJS.Timeout | undefined;
+  let firstOfferAtMs: number | undefined;
 
   async function open(): Promise<void> {
     const text = latest?.() ?? "";
@@ -105,8 +109,10 @@ export function createPreviewDriver(options: PreviewDriverOptions): PreviewDrive
       if (feature === undefined || ended) return;
       latest = text;
       if (live !== undefined) return live.offer(text());
-      const waitMs =
-        options.startedAtMs + (options.adapter.limits.previewAfterMs ?? DEFAULT_PREVIEW_AFTER_MS) - performance.now();
+      firstOfferAtMs ??= performance.now();
+      const afterMs = options.adapter.limits.previewAfterMs ?? DEFAULT_PREVIEW_AFTER_MS;
+      const notBeforeMs = afterMs === 0 ? 0 : firstOfferAtMs + WHOLE_ANSWER_MS;
+      const waitMs = Math.max(options.startedAtMs + afterMs, notBeforeMs) - performance.now();
       if (waitMs <= 0) tryOpen();
       else timer ??= setTimeout(tryOpen, waitMs);
     },

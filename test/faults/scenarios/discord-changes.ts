@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type DiscordScene, openDiscord, WRITES } from "../discord-scene.ts";
+import type { LedgerAudit } from "../ledger-audit.ts";
 import { type Outcome, type Scenario, STORES } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
 
@@ -63,7 +64,7 @@ async function outage(stage: Stage): Promise<Outcome> {
   return await scene.judge();
 }
 
-/** The place is gone, or closed to the bot, while the agent works there: the answer is tried once at most, so is the notice that it failed, and others go on. */
+/** The place is gone, or closed to the bot, while the agent works there: one attempt at most, an end that says why, and others go on. */
 async function closed(stage: Stage): Promise<Outcome> {
   const scene = await openDiscord(stage);
   const { people, requests } = scene.discord;
@@ -103,10 +104,25 @@ async function closed(stage: Stage): Promise<Outcome> {
     .join(" | ");
   return await scene.judge({
     without,
-    // Of the thread nobody tells the bot beforehand; whoever writes there learns of it.
-    deadLetters: 1,
+    inspect: (ledger, asked) =>
+      cancelled(
+        ledger,
+        asked.filter(({ token }) => without(token)),
+      ),
     figures: { mostAttempts: most },
-    findings: most > 2 ? [`${most} attempts in a place that is closed: ${told}`] : [],
+    findings: most > 1 ? [`${most} attempts in a place that is closed: ${told}`] : [],
+  });
+}
+
+function cancelled(
+  ledger: LedgerAudit,
+  asked: readonly { readonly token: string; readonly channel: string; readonly ts: string }[],
+): string[] {
+  return asked.flatMap(({ token, channel, ts }) => {
+    const row = ledger.messages.get(`${channel}|${ts}`);
+    return row?.state === "cancelled" && row.reason !== undefined
+      ? []
+      : [`${token} is ${row?.state ?? "not stored"} (${row?.reason ?? "no reason"}), not cancelled`];
   });
 }
 

@@ -12,6 +12,8 @@ export interface LedgerAudit {
   readonly deadLetterReasons: readonly string[];
   /** How many turns ended in each state. */
   readonly turns: ReadonlyMap<string, number>;
+  /** How many turns ended for which reason, as `state: reason`. */
+  readonly turnReasons: ReadonlyMap<string, number>;
   /** Per message (`channel|ts`): the state of its event, and in wall ms when it was stored and when routing opened its turn. */
   readonly messages: ReadonlyMap<string, AuditedMessage>;
 }
@@ -62,6 +64,9 @@ export async function auditLedger(where: {
     const turns = await database.query<{ state: string; count: number }>({
       text: "select state, count(*)::int as count from turns group by state",
     });
+    const ends = await database.query<{ reason: string; count: number }>({
+      text: "select state || ': ' || state_reason as reason, count(*)::int as count from turns where state_reason is not null group by 1",
+    });
     const reasons = await database.query<{ reason: string }>({
       text: `select distinct state || ': ' || coalesce(reason, 'no reason') as reason from deliveries where ${OPEN_DELIVERIES} or state = 'parked'`,
     });
@@ -87,6 +92,7 @@ export async function auditLedger(where: {
           },
         ]),
       ),
+      turnReasons: new Map(ends.map(({ reason, count }) => [reason, count])),
       turns: new Map(turns.map(({ state, count }) => [state, count])),
     };
   } finally {

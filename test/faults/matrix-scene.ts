@@ -47,6 +47,8 @@ export interface MatrixScene extends JudgedScene {
   readonly places: readonly MatrixPlace[];
   /** Whom people ask. */
   readonly account: string;
+  /** The way from the homeserver to the application service. */
+  readonly router: PushRouter;
   /** What the homeserver shows of the rooms, by the eyes of somebody who is in them. */
   readonly log: RoomLog;
   start(more?: Partial<ParleyOptions>): Promise<ParleyProcess>;
@@ -161,6 +163,7 @@ export async function openMatrix(stage: Stage, options: MatrixSceneOptions = {})
     proxy,
     places,
     account,
+    router,
     log,
     folder,
     acceptedWhenStored: true,
@@ -223,13 +226,20 @@ export async function openMatrix(stage: Stage, options: MatrixSceneOptions = {})
       // What is said twice is said late.
       await delay(1_500);
       const { servers, store, processes } = stage;
-      const early = proxy.log.early({ inFlightMs: IN_FLIGHT_MS }).length;
+      const early = proxy.log
+        .early({ inFlightMs: IN_FLIGHT_MS })
+        .map(
+          (call) => `${call.path.split("/").slice(-3).join("/")} after ${Math.round(proxy.log.pausedForMs(call))} ms`,
+        );
       return await judge(
         { scene, store, servers, processes },
         {
           ...how,
           figures: { calls: proxy.log.entries.length, ...how.figures },
-          findings: [...(early > 0 ? [`${early} calls came before the pause was over`] : []), ...(how.findings ?? [])],
+          findings: [
+            ...(early.length > 0 ? [`${early.length} calls came before the pause was over: ${early.join(", ")}`] : []),
+            ...(how.findings ?? []),
+          ],
         },
       );
     },

@@ -12,6 +12,8 @@ import { matrixFaults } from "./scenarios/matrix.ts";
 import { matrixCatchUp } from "./scenarios/matrix-catch-up.ts";
 import { matrixChanges } from "./scenarios/matrix-changes.ts";
 import { matrixEncryption } from "./scenarios/matrix-encryption.ts";
+import { matrixOrder } from "./scenarios/matrix-order.ts";
+import { matrixRestarts } from "./scenarios/matrix-restarts.ts";
 import { platformFaults } from "./scenarios/platform.ts";
 import { socketMode } from "./scenarios/socket-mode.ts";
 import { storesAway } from "./scenarios/stores-away.ts";
@@ -31,6 +33,8 @@ const SCENARIOS: readonly Scenario[] = [
   ...discordCatchUp,
   ...discordChanges,
   ...matrixFaults,
+  ...matrixRestarts,
+  ...matrixOrder,
   ...matrixCatchUp,
   ...matrixChanges,
   ...matrixEncryption,

@@ -128,7 +128,7 @@ async function closedLedger(run: JudgedRun): Promise<LedgerAudit> {
 }
 
 /** Resolves when the process says that it has nothing to do, or after forty seconds. */
-async function untilIdle({ url }: ParleyProcess): Promise<void> {
+export async function untilIdle({ url }: ParleyProcess): Promise<void> {
   const deadline = performance.now() + EMBEDDED_WITHIN_MS;
   while (performance.now() < deadline) {
     const metrics = await fetch(`${url}/metrics`).then(

@@ -30,19 +30,22 @@ async function edited(stage: Stage, mode: "bot" | "service"): Promise<Outcome> {
   });
 }
 
-/** The account is thrown out while the agent works: one attempt at most, and the other rooms go on. */
-async function kicked(stage: Stage, mode: "bot" | "service"): Promise<Outcome> {
-  const scene = await openMatrix(stage, { mode });
+/** The account is thrown out, the room is replaced, or nobody but its moderators may speak, while the agent works. */
+async function closed(stage: Stage, mode: "bot" | "service"): Promise<Outcome> {
+  const scene = await openMatrix(stage, { mode, rooms: 4 });
   await scene.start();
-  await scene.ask(3, 6);
+  await scene.ask(4, 6);
   await scene.settle();
-  const [shut, silenced, free] = scene.places;
-  if (shut === undefined || silenced === undefined || free === undefined) throw new Error("there are too few rooms");
-  await scene.say(shut, "closed-1", { extra: `wait=${WORKING_MS}` });
-  await scene.say(silenced, "closed-2", { extra: `wait=${WORKING_MS}` });
+  const [shut, replaced, silenced, free] = scene.places;
+  if (shut === undefined || replaced === undefined || silenced === undefined || free === undefined)
+    throw new Error("there are too few rooms");
+  const rooms = [shut, replaced, silenced];
+  for (const [index, place] of rooms.entries())
+    await scene.say(place, `closed-${index + 1}`, { extra: `wait=${WORKING_MS}` });
   await delay(UNDER_WAY_MS);
   const from = performance.now();
   await shut.person.kick(shut.roomId, scene.account);
+  await replaced.person.upgrade(replaced.roomId, "11");
   await silenced.person.setPower(silenced.roomId, {}, { events_default: 50 });
   await scene.say(free, "free-1");
   const without = (token: string): boolean => token.startsWith("closed-");
@@ -51,7 +54,7 @@ async function kicked(stage: Stage, mode: "bot" | "service"): Promise<Outcome> {
   // A second attempt would come after a pause.
   await delay(WORKING_MS * 2);
   const sends = scene.proxy.log.of({ method: "PUT", path: CALLS.send }).filter((call) => call.atMs > from);
-  const attempts = sends.filter((call) => [shut, silenced].some(({ roomId }) => call.path.includes(roomId)));
+  const attempts = sends.filter((call) => rooms.some(({ roomId }) => call.path.includes(roomId)));
   // A path is one event: its last segment is the transaction's id.
   const perEvent = Map.groupBy(attempts, (call) => call.path);
   const most = Math.max(0, ...[...perEvent.values()].map((calls) => calls.length));
@@ -62,10 +65,14 @@ async function kicked(stage: Stage, mode: "bot" | "service"): Promise<Outcome> {
     deadLetters: 1,
     figures: { attempts: attempts.length, mostAttempts: most },
     findings: most > 1 ? [`${most} attempts in a room that is closed: ${told}`] : [],
+    inspect: ({ turnReasons }) =>
+      ["cancelled: member_left", "cancelled: channel_archived"].flatMap((end) =>
+        turnReasons.get(end) === 1 ? [] : [`no turn ended ${end}: ${[...turnReasons.keys()].join("; ")}`],
+      ),
   });
 }
 
 export const matrixChanges: readonly Scenario[] = (["bot", "service"] as const).flatMap((mode): Scenario[] => [
   { name: `matrix-${mode}-edited`, stores: STORES, reduced: [], run: (stage) => edited(stage, mode) },
-  { name: `matrix-${mode}-closed-rooms`, stores: STORES, reduced: [], run: (stage) => kicked(stage, mode) },
+  { name: `matrix-${mode}-closed-rooms`, stores: STORES, reduced: [], run: (stage) => closed(stage, mode) },
 ]);

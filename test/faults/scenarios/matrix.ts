@@ -5,7 +5,6 @@ import { type Outcome, type Scenario, STORES } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
 
 const SENDS = { method: "PUT", path: CALLS.send } as const;
-const RESTART_WITHIN_MS = 60_000;
 
 /** What may become of a write on its way to the homeserver and back. */
 const WRITE_FAULTS: readonly Fault[] = [
@@ -54,33 +53,6 @@ async function kills(stage: Stage, mode: "bot" | "service"): Promise<Outcome> {
   asking = false;
   await people;
   return await scene.judge({ figures: { kills: count } });
-}
-
-/** The answer to a write is lost and the homeserver restarts before the retry: what it knew of transactions is gone. */
-async function restarts(stage: Stage, mode: "bot" | "service"): Promise<Outcome> {
-  const scene = await openMatrix(stage, { mode, rooms: 2 });
-  await scene.start();
-  const trials = stage.reduced ? 5 : 20;
-  let struck = 0;
-  for (let trial = 0; trial < trials; trial += 1) {
-    const [when, wait] = trial % 3 === 2 ? (["before", 0] as const) : (["after", trial % 2] as const);
-    const relent = scene.proxy.strike({ kind: "drop", when, match: SENDS });
-    const sends = scene.proxy.log.of(SENDS).length;
-    await scene.ask(1, 20);
-    const deadline = performance.now() + RESTART_WITHIN_MS;
-    while (scene.proxy.log.of(SENDS).length === sends && performance.now() < deadline) await delay(10);
-    if (scene.proxy.log.of(SENDS).length > sends) struck += 1;
-    // The fault strikes after the homeserver carried it out: give it the time to.
-    await delay(150 + wait * 250);
-    if (trial % 2 === 0) await scene.synapse.kill9();
-    await scene.synapse.restart();
-    relent();
-    await scene.settle();
-  }
-  return await scene.judge({
-    figures: { trials, struck },
-    findings: struck < trials ? [`only ${struck} of ${trials} writes were struck`] : [],
-  });
 }
 
 /** The homeserver limits one room for a time: its answers wait, the other rooms' do not. */
@@ -169,12 +141,6 @@ export const matrixFaults: readonly Scenario[] = [
       stores: STORES,
       reduced: mode === "bot" ? ["postgres-redis"] : [],
       run: (stage) => kills(stage, mode),
-    },
-    {
-      name: `matrix-${mode}-homeserver-restarts`,
-      stores: STORES,
-      reduced: mode === "service" ? ["postgres"] : [],
-      run: (stage) => restarts(stage, mode),
     },
     {
       name: `matrix-${mode}-writes`,

@@ -27,6 +27,7 @@ export class PushRouter {
   readonly pushes: Push[] = [];
   readonly #routes = new Map<string, Route>();
   readonly #server: Server;
+  #change: (push: Push) => string = ({ body }) => body;
   #port = 0;
 
   private constructor() {
@@ -56,6 +57,11 @@ export class PushRouter {
   route(service: string, route: Route | undefined): void {
     if (route === undefined) this.#routes.delete(service);
     else this.#routes.set(service, route);
+  }
+
+  /** From now on services get something else than what the homeserver pushes: the JSON that `change` makes of it. */
+  onPush(change: (push: Push) => string): void {
+    this.#change = change;
   }
 
   /** Pushes a transaction of one's own making, signed as the homeserver signs its own; gives the status. */
@@ -90,7 +96,7 @@ export class PushRouter {
       const answer = await fetch(`${route.url}/${rest.join("/")}`, {
         method: request.method ?? "GET",
         headers: { authorization: request.headers.authorization ?? "", "content-type": "application/json" },
-        ...(body === "" ? {} : { body }),
+        ...(body === "" ? {} : { body: push === undefined ? body : this.#change(push) }),
       });
       const text = await answer.text();
       if (push !== undefined) push.status = answer.status;

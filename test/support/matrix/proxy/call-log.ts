@@ -37,11 +37,14 @@ export class CallLog {
 
   /** Calls that were made although a pause had been asked for and was not over; not those within `inFlightMs` of the word, which were on their way. */
   early({ inFlightMs = GRAIN_MS }: { readonly inFlightMs?: number } = {}): readonly CallEntry[] {
-    return this.entries.filter((entry) =>
-      this.#pauses.some(
-        ({ match, fromMs, untilMs }) =>
-          entry.atMs > fromMs + inFlightMs && entry.atMs < untilMs - GRAIN_MS && isMatch(entry, match),
-      ),
+    return this.entries.filter((entry) => this.pausedForMs(entry) > inFlightMs);
+  }
+
+  /** How long the pause that a call came into had been asked for, in ms; 0 when there was none. */
+  pausedForMs(entry: CallEntry): number {
+    const pauses = this.#pauses.filter(
+      ({ match, fromMs, untilMs }) => entry.atMs > fromMs && entry.atMs < untilMs - GRAIN_MS && isMatch(entry, match),
     );
+    return Math.max(0, ...pauses.map(({ fromMs }) => entry.atMs - fromMs));
   }
 }

@@ -194,7 +194,7 @@ class Proxy implements FaultProxy {
         return await forward();
       case "changed": {
         const answer = await forward();
-        return { ...answer, body: Buffer.from(fault.change(answer.body)) };
+        return { ...answer, body: Buffer.from(fault.change(answer.body, entry)) };
       }
     }
   }

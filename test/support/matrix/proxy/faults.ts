@@ -17,7 +17,7 @@ export type FaultKind =
   | { readonly kind: "silence"; readonly when: "before" | "after" }
   | { readonly kind: "slow"; readonly delayMs: number }
   /** The answer becomes something else: hostile JSON, bytes that are no UTF-8. */
-  | { readonly kind: "changed"; readonly change: (answer: Buffer) => Buffer | string };
+  | { readonly kind: "changed"; readonly change: (answer: Buffer, call: Call) => Buffer | string };
 
 export type Fault = FaultKind & {
   readonly match: CallMatch;

@@ -153,6 +153,10 @@ export const apiTokens = pgTable(
     createdBy: text("created_by").notNull(),
     createdAt: createdAt(),
     expiresAt: instant("expires_at"),
+    /** When it was given a new secret; the one before was refused from then on. */
+    rotatedAt: instant("rotated_at"),
+    /** Recorded once in five minutes at most. */
+    lastUsedAt: instant("last_used_at"),
     revokedAt: instant("revoked_at"),
   },
   (table) => [

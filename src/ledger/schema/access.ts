@@ -100,6 +100,20 @@ export const channelPolicies = pgTable(
   (table) => [primaryKey({ columns: [table.installationId, table.channelId] })],
 );
 
+/** What a place of the configuration was found to be, so that a channel that is renamed keeps its lists until the configuration names another. */
+export const accessReferences = pgTable(
+  "access_references",
+  {
+    organizationId: organizationId(),
+    reference: text("reference").notNull(),
+    level: text("level").notNull(),
+    installationId: text("installation_id").notNull(),
+    placeId: text("place_id").notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [primaryKey({ columns: [table.organizationId, table.reference] })],
+);
+
 /** The conversations, apart from its own, that a turn has read from. */
 export const turnSources = pgTable(
   "turn_sources",

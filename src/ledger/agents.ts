@@ -54,22 +54,24 @@ export async function saveAgent(sql: SqlRunner, row: Omit<AgentRow, "revision" |
       row.source,
     ],
   );
-  await announce(sql);
+  await notifyAgents(sql);
 }
 
+/** Pauses an agent or lets it work again; one that the kill switch holds stays stopped. */
 export async function setAgentStatus(
   sql: SqlRunner,
   organizationId: string,
   handle: string,
-  status: AgentView["status"],
+  status: "active" | "paused",
 ): Promise<boolean> {
   const rows = await sql.query(
     {
-      text: "update agents set status = $3, revision = revision + 1 where organization_id = $1 and handle = $2 and removed_at is null returning id",
+      text: `update agents set status = case when status = 'stopped' then status else $3 end, revision = revision + 1
+        where organization_id = $1 and handle = $2 and removed_at is null returning id`,
     },
     [organizationId, handle, status],
   );
-  await announce(sql);
+  await notifyAgents(sql);
   return rows.length > 0;
 }
 
@@ -80,10 +82,11 @@ export async function removeAgent(sql: SqlRunner, organizationId: string, handle
     },
     [organizationId, handle],
   );
-  await announce(sql);
+  await notifyAgents(sql);
   return rows.length > 0;
 }
 
-async function announce(sql: SqlRunner): Promise<void> {
+/** Tells all processes, once the transaction is committed, that some agent changed. */
+export async function notifyAgents(sql: SqlRunner): Promise<void> {
   await sql.query({ text: "select pg_notify($1, '')" }, [AGENTS_CHANGED]);
 }

@@ -45,7 +45,8 @@ export async function upsertChannels(sql: SqlRunner, rows: readonly ChannelRow[]
           archived = case when (select x.archived from jsonb_to_recordset($1::jsonb) as x(inst text, channel text, archived boolean)
             where x.inst = excluded.installation_id and x.channel = excluded.channel_id limit 1) is null then c.archived else excluded.archived end,
           self_member = coalesce(excluded.self_member, c.self_member),
-          membership_epoch = c.membership_epoch + case when excluded.self_member is not null and excluded.self_member is distinct from c.self_member then 1 else 0 end,
+          membership_epoch = c.membership_epoch + case when (excluded.self_member is distinct from coalesce(c.self_member, true) and excluded.self_member is not null)
+            or (excluded.archived and not c.archived) then 1 else 0 end,
           updated_at = now()`,
     },
     [JSON.stringify(rows)],
@@ -76,23 +77,6 @@ export async function upsertMemberships(sql: SqlRunner, rows: readonly Membershi
         from jsonb_to_recordset($1::jsonb) as x(org text, inst text, channel text, member text, state text, source text, version text) order by inst, channel, member
         on conflict (installation_id, channel_id, member_id) do update set state = excluded.state, source = excluded.source, version = excluded.version, updated_at = now()
         where m.version <= excluded.version`,
-    },
-    [JSON.stringify(rows)],
-  );
-}
-
-/** Asks every open turn of a channel and its threads to stop. */
-export async function cancelChannelTurns(
-  sql: SqlRunner,
-  rows: readonly { inst: string; channel: string; reason: string }[],
-): Promise<void> {
-  await sql.query(
-    {
-      name: "cancel_channel_turns",
-      text: `update turns t set cancel_requested = 'cancelled:' || x.reason
-        from jsonb_to_recordset($1::jsonb) as x(inst text, channel text, reason text)
-        join conversations c on c.installation_id = x.inst and c.channel_id = x.channel
-        where t.reply_conversation_id = c.id and t.finished_at is null and t.cancel_requested is null`,
     },
     [JSON.stringify(rows)],
   );

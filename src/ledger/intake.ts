@@ -1,5 +1,6 @@
 import type { SqlRunner } from "./connection/database.ts";
 import type { NewTurnRow } from "./routing.ts";
+import { ACCESS_EPOCH } from "./sendable.ts";
 
 /** One event on its way into the ledger, as the pipeline prepared it. */
 export interface IntakeRow {
@@ -118,9 +119,9 @@ with input as materialized (
   on conflict (id) do nothing
 ), turn as (
   insert into turns (id, organization_id, agent_id, conversation_id, reply_conversation_id, event_id, trigger_message_id, asker_id, reason, state, owner,
-    deadline_at, hop_count, root_event_id, restarts, started_at)
+    deadline_at, hop_count, root_event_id, restarts, started_at, access_epoch)
   select t.id, t.org, t.agent, t.conv, t.reply_conv, t.event, t.trigger_message, t.asker, t.reason, 'running', $5,
-    now() + t.timeout_ms * interval '1 millisecond', t.hop, t.root, t.restarts, now()
+    now() + t.timeout_ms * interval '1 millisecond', t.hop, t.root, t.restarts, now(), ${ACCESS_EPOCH("t.inst", "t.reply_path->'channel'->>'id'")}
   from turn_in t order by t.seq
 ), msg as (
   insert into messages as m (installation_id, channel_id, message_id, organization_id, conversation_id, event_id, sender, content, text, platform_order, revision, occurred_at, deleted_at)

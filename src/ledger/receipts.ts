@@ -1,6 +1,8 @@
+import { endBarred } from "./barred.ts";
 import type { SqlRunner } from "./connection/database.ts";
 import { ONE_BY_ONE } from "./one-by-one.ts";
 import { SENDING_COLUMNS, type SendingDelivery } from "./replies.ts";
+import { BARRED_BY } from "./sendable.ts";
 
 /** What became of one attempt of a delivery. */
 export interface ReceiptRow {
@@ -65,7 +67,8 @@ with done as materialized (
   where d.turn_id = x.turn_id and d.state = 'pending' and not exists (select 1 from done y where y.id = d.id)
 ), next as materialized (${PENDING_NEXT("done")}), taken as (
   update deliveries d set state = 'sending', owner = $1, epoch = d.epoch + 1, attempt = d.attempt + 1, first_attempt_at = coalesce(d.first_attempt_at, now())
-  from next n where d.id = n.id and d.state = 'pending' and n.not_before <= now() and $3::boolean and ${NOT_BLOCKED("done")}
+  from next n join conversations c on c.id = n.conversation_id
+  where d.id = n.id and d.state = 'pending' and n.not_before <= now() and $3::boolean and ${NOT_BLOCKED("done")} and ${BARRED_BY("d", "c")} is null
     and not exists (select 1 from done x where x.conversation_id = n.conversation_id and x.state in ('unknown', 'pending') and x.message_id is null)
   returning d.*
 ), finished as (
@@ -152,7 +155,8 @@ with due as materialized (
   where d.state = 'pending' and d.conversation_id in (select id from due) order by d.conversation_id, d.sequence
 ), taken as (
   update deliveries d set state = 'sending', owner = $1, epoch = d.epoch + 1, attempt = d.attempt + 1, first_attempt_at = coalesce(d.first_attempt_at, now())
-  from next n where d.id = n.id and d.state = 'pending' and n.not_before <= now() and ${NOT_BLOCKED("none")}
+  from next n join conversations c on c.id = n.conversation_id
+  where d.id = n.id and d.state = 'pending' and n.not_before <= now() and ${NOT_BLOCKED("none")} and ${BARRED_BY("d", "c")} is null
   returning d.*
 ), cleared as (
   update conversations c set outbox_due_at = case
@@ -165,9 +169,10 @@ select ${SENDING_COLUMNS} from taken d join conversations c on c.id = d.conversa
 } as const;
 
 /** Marks the next write of each due outbox of these platforms as sending by `owner`, at most one per conversation, never past an earlier one that is unresolved. */
-export function takeDeliveries(
+export async function takeDeliveries(
   sql: SqlRunner,
   options: { owner: string; limit: number; platforms: readonly string[] },
 ): Promise<SendingDelivery[]> {
-  return sql.query<SendingDelivery>(TAKE, [options.owner, options.limit, options.platforms]);
+  await endBarred(sql, options.platforms);
+  return await sql.query<SendingDelivery>(TAKE, [options.owner, options.limit, options.platforms]);
 }

@@ -1,5 +1,6 @@
 import type { SqlRunner } from "./connection/database.ts";
 import { ONE_BY_ONE } from "./one-by-one.ts";
+import { BARRED_BY } from "./sendable.ts";
 
 /** The end of one turn: what it becomes, and the platform writes that carry its reply. */
 export interface TurnEndRow {
@@ -66,18 +67,21 @@ with ended as materialized (
     reply = i.reply, usage = i.usage, follow_up = i.follow_up, replied_at = now(), finished_at = case when i.posts > 0 then null else now() end
   from jsonb_to_recordset($2::jsonb) as i(id text, epoch int, outcome text, reason text, reply jsonb, usage jsonb, follow_up jsonb, posts int, consumed jsonb)
   where ${ONE_BY_ONE("i.id")} and t.id = i.id and t.epoch = i.epoch and t.owner = $1 and t.state = 'running' and (t.cancel_requested is null or i.outcome <> 'answered')
-  returning t.id, t.organization_id, t.agent_id, t.reply_conversation_id, t.event_id, t.asker_id, t.state, t.state_reason, i.consumed
+  returning t.id, t.organization_id, t.agent_id, t.reply_conversation_id, t.event_id, t.asker_id, t.state, t.state_reason, t.access_epoch, i.consumed
 ), post as materialized (
-  select d.*, e.organization_id, e.agent_id, e.reply_conversation_id, e.asker_id
+  select d.*, e.organization_id, e.agent_id, e.reply_conversation_id, e.asker_id, e.access_epoch
   from jsonb_to_recordset($3::jsonb) as d(id text, turn text, ord int, body jsonb, fallback text, key text) join ended e on e.id = d.turn
 ), blocked as materialized (
   select distinct p.reply_conversation_id as id from post p where exists (
     select 1 from deliveries o where o.conversation_id = p.reply_conversation_id and o.state in ('pending', 'sending', 'unknown') and (o.state = 'pending' or (o.state in ('sending', 'unknown') and o.message_id is null))
       and o.turn_id is distinct from p.turn)
+), barred as materialized (
+  select distinct p.turn as id, p.reply_conversation_id from post p join conversations c on c.id = p.reply_conversation_id
+  where ${BARRED_BY("p", "c", "p.access_epoch")} is not null
 ), preview as (
   update deliveries d set body = p.body, fallback_text = p.fallback, final = true,
-    state = case d.state when 'open' then case when $5::boolean then 'sending' else 'pending' end when 'sending' then 'unknown' else d.state end,
-    owner = case when d.state = 'open' and $5::boolean then $1 end, not_before = now(), epoch = d.epoch + 1, attempt = d.attempt + 1
+    state = case d.state when 'open' then case when $5::boolean and p.turn not in (select id from barred) then 'sending' else 'pending' end when 'sending' then 'unknown' else d.state end,
+    owner = case when d.state = 'open' and $5::boolean and p.turn not in (select id from barred) then $1 end, not_before = now(), epoch = d.epoch + 1, attempt = d.attempt + 1
   from post p where d.turn_id = p.turn and d.ordinal = p.ord and d.preview and not d.final and d.state in ('open', 'unknown', 'sending', 'pending')
   returning d.*
 ), dropped_preview as (
@@ -88,7 +92,8 @@ with ended as materialized (
   select p.id, p.organization_id, p.turn, p.agent_id, p.reply_conversation_id, p.ord, p.body, p.fallback, p.key, p.asker_id,
     s.state, case s.state when 'sending' then $1 end, case s.state when 'sending' then 1 else 0 end, case s.state when 'sending' then now() end
   from post p cross join lateral (
-    select case when $5::boolean and p.ord = 0 and not exists (select 1 from blocked b where b.id = p.reply_conversation_id) then 'sending' else 'pending' end as state) s
+    select case when $5::boolean and p.ord = 0 and not exists (select 1 from blocked b where b.id = p.reply_conversation_id)
+      and p.turn not in (select id from barred) then 'sending' else 'pending' end as state) s
   where not exists (select 1 from deliveries o where o.turn_id = p.turn and o.ordinal = p.ord and o.preview and not o.final
     and o.state in ('open', 'unknown', 'sending', 'pending'))
   order by p.turn, p.ord
@@ -119,6 +124,7 @@ with ended as materialized (
   from (select id, bool_or(route) as route, bool_or(outbox) as outbox from (
       select conversation_id as id, true as route, false as outbox from unconsumed
       union all select id, false, true from blocked
+      union all select reply_conversation_id, false, true from barred
       union all select conversation_id, false, true from inserted where not $5::boolean
       union all select conversation_id, false, true from preview where state = 'pending'
       union all select reply_conversation_id, true, false from ended e where state <> 'delivering'

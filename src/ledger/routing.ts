@@ -1,5 +1,6 @@
 import type { SqlRunner } from "./connection/database.ts";
 import { ONE_BY_ONE } from "./one-by-one.ts";
+import { ACCESS_EPOCH } from "./sendable.ts";
 
 export interface ReleaseRow {
   readonly id: string;
@@ -131,10 +132,10 @@ with held as materialized (
   where e.id = x.event_id
 ), turn as (
   insert into turns (id, organization_id, agent_id, conversation_id, reply_conversation_id, event_id, trigger_message_id, asker_id, reason, state, owner,
-    deadline_at, hop_count, root_event_id, trigger_actor, restarts, started_at)
+    deadline_at, hop_count, root_event_id, trigger_actor, restarts, started_at, access_epoch)
   select t.id, t.org, t.agent, t.conv, t.reply_conv, t.event, t.trigger_message, t.asker, t.reason, s.state,
     case s.state when 'running' then $1 end, now() + t.timeout_ms * interval '1 millisecond', t.hop, t.root, t.actor, t.restarts,
-    case s.state when 'running' then now() end
+    case s.state when 'running' then now() end, ${ACCESS_EPOCH("(select c.installation_id from conversations c where c.id = t.conv)", "t.reply_path->'channel'->>'id'")}
   from turn_in t cross join lateral (
     select case when t.start and not exists (
       select 1 from turns o where o.reply_conversation_id = t.reply_conv and o.agent_id = t.agent and o.finished_at is null) then 'running' else 'queued' end as state) s

@@ -202,6 +202,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     metrics,
     express: roles.worker ? express : undefined,
     ring: (ids) => options.doorbell.ringQuietly(ids),
+    onEndedAccess: (turnId, request) => signals.cancel(turnId, request),
     holdMs: (platform) => adapters.get(platform)?.limits.orderingHoldMs ?? 0,
   });
   // Processes that share a ledger watch each other's heartbeats; a single one only looks for what was forgotten.

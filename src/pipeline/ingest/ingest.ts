@@ -2,7 +2,8 @@ import type { IngestOptions, IngestOutcome, MalformedEvent } from "../../contrac
 import type { Metrics } from "../../contracts/metrics.ts";
 import { Envelope, type EnvelopeInput } from "../../envelope/envelope.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
-import { cancelChannelTurns, upsertChannels, upsertMemberships, upsertPeople } from "../../ledger/channel-mirror.ts";
+import { type EndedAccess, endAccess } from "../../ledger/barred.ts";
+import { upsertChannels, upsertMemberships, upsertPeople } from "../../ledger/channel-mirror.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import { insertDeadLetter } from "../../ledger/dead-letters.ts";
 import {
@@ -38,6 +39,8 @@ export interface IngestPorts {
   readonly ring: (conversationIds: readonly string[]) => void;
   /** Routes with the intake what needs nothing but the message; absent in processes that run no turns. */
   readonly express: Express | undefined;
+  /** Called after a commit with each turn that lost its access by it, and the request to stop. */
+  readonly onEndedAccess: (turnId: string, request: string) => void;
   /** How long events of this platform are held to be put in order, in ms. */
   readonly holdMs: (platform: string) => number;
 }
@@ -107,24 +110,21 @@ export function createIngest(options: IngestPorts): Ingest {
         .map((item) => toMessageRow(item.row.id, item.envelope))
         .filter((row): row is MessageRow => row !== undefined),
     );
-    const ended = items.filter((item) => endsMembership(item.envelope));
+    const ended = items.map(endedAccess).filter((row) => row !== undefined);
     const events = items.map((item) => item.row);
     if (rows.channels.length + rows.people.length + rows.memberships.length + ended.length === 0) {
       return indexById(await insertEvents(database, events, messages, express));
     }
-    return await database.transaction(async (tx) => {
+    const { results, stopped } = await database.transaction(async (tx) => {
       if (rows.channels.length > 0) await upsertChannels(tx, rows.channels);
       if (rows.people.length > 0) await upsertPeople(tx, rows.people);
       if (rows.memberships.length > 0) await upsertMemberships(tx, rows.memberships);
       const results = await insertEvents(tx, events, messages, express);
-      if (ended.length > 0) {
-        await cancelChannelTurns(
-          tx,
-          ended.map(({ row, envelope }) => ({ inst: row.inst, channel: row.channel, reason: envelope.kind })),
-        );
-      }
-      return indexById(results);
+      const stopped = ended.length > 0 ? await endAccess(tx, ended) : [];
+      return { results, stopped };
     });
+    for (const { id, reason } of stopped) options.onEndedAccess(id, `cancelled:${reason}`);
+    return indexById(results);
   }
 
   return {
@@ -170,11 +170,12 @@ function mirrorRows(items: readonly Item[]): MirrorRows {
   };
 }
 
-function endsMembership(envelope: Envelope): boolean {
-  return (
-    (envelope.kind === "member_left" && envelope.body.self) ||
-    (envelope.kind === "channel_archived" && envelope.body.archived)
-  );
+/** The channel's work ends with the identity's membership or the channel itself; what a person asked for ends with theirs. */
+function endedAccess({ row, envelope }: Item): EndedAccess | undefined {
+  const place = { inst: row.inst, channel: row.channel, reason: envelope.kind, agent: null };
+  if (envelope.kind === "channel_archived") return envelope.body.archived ? { ...place, asker: null } : undefined;
+  if (envelope.kind !== "member_left") return undefined;
+  return { ...place, asker: envelope.body.self ? null : envelope.body.memberId };
 }
 
 function indexById(results: readonly IntakeResult[]): Map<string, IntakeResult> {

@@ -56,7 +56,12 @@ describe("parley render", () => {
   });
 
   test.each([
-    ["an unknown platform", ["--platform", "icq", "-"], JSON.stringify(REPLY), "icq is none of discord, matrix, slack, web"],
+    [
+      "an unknown platform",
+      ["--platform", "icq", "-"],
+      JSON.stringify(REPLY),
+      "icq is none of discord, matrix, slack, web",
+    ],
     ["no platform", ["-"], JSON.stringify(REPLY), "--platform"],
     ["a file that is not there", ["--platform", "web", "not-there.json"], "", "not-there.json cannot be read: ENOENT"],
     ["what is no JSON", ["--platform", "web", "-"], "{", "standard input is not valid JSON"],

@@ -80,9 +80,7 @@ it("refuses broken streams with Slack's codes", async () => {
   expect(await errorOf(client.chat.stopStream({ channel, ts: plain.ts ?? "" }))).toBe("message_not_in_streaming_state");
 });
 
-it("stops a stream for the person who presses stop, and by itself after its lifetime", async () => {
-  await slack.close();
-  await start({ streamLifetimeMs: 50 });
+it("stops a stream for the person who presses stop", async () => {
   const { ts: thread } = slack.people.postAs(user, channel, "tell me");
   const args = {
     channel,
@@ -95,7 +93,19 @@ it("stops a stream for the person who presses stop, and by itself after its life
   expect(slack.gestures.stopSession(user, channel, thread)).toEqual([first]);
   expect(await errorOf(client.chat.appendStream({ channel, ts: first, markdown_text: "y" }))).toBe("stopped_by_user");
   expect(await errorOf(client.chat.stopStream({ channel, ts: first, session_status: "active" }))).toBe("no error");
+});
 
+it("stops a stream by itself after its lifetime", async () => {
+  await slack.close();
+  await start({ streamLifetimeMs: 50 });
+  const { ts: thread } = slack.people.postAs(user, channel, "tell me");
+  const args = {
+    channel,
+    thread_ts: thread,
+    markdown_text: "x",
+    recipient_team_id: space.team.id,
+    recipient_user_id: user,
+  };
   const second = (await client.chat.startStream(args)).ts ?? "";
   await expect
     .poll(() => errorOf(client.chat.appendStream({ channel, ts: second, markdown_text: "y" })), { interval: 20 })

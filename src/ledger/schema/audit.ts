@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { bigint, bigserial, customType, integer, jsonb, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
+import { bigint, bigserial, customType, index, integer, jsonb, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
 import { instant, organizationId } from "./columns.ts";
 
 const transactionId = customType<{ data: string }>({ dataType: () => "xid8" });
@@ -30,12 +30,15 @@ export const auditSeals = pgTable(
     at: instant("at").notNull().defaultNow(),
     lastXact: transactionId("last_xact").notNull(),
     lastId: bigint("last_id", { mode: "number" }).notNull(),
-    /** Keyed digest of each record covered, in order. */
+    /** Id and keyed digest of each record covered, in order. */
     digests: jsonb("digests").notNull(),
     /** The seal before; empty for the first. */
     previous: text("previous").notNull(),
     /** Keyed digest of everything else in this row. */
     seal: text("seal").notNull(),
   },
-  (table) => [primaryKey({ columns: [table.organizationId, table.number] })],
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.number] }),
+    index("audit_seals_at").on(table.organizationId, table.at),
+  ],
 );

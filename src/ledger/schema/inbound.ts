@@ -61,11 +61,18 @@ export const events = pgTable(
     occurredAt: instant("occurred_at").notNull(),
     receivedAt: instant("received_at").notNull().defaultNow(),
     finishedAt: instant("finished_at"),
+    /** For a deletion: when the deleted message's text was gone for good from every table. */
+    purgedAt: instant("purged_at"),
   },
   (table) => [
     uniqueIndex("events_dedupe").on(table.installationId, table.dedupeKey),
     index("events_pending").on(table.conversationId, table.platformOrder).where(sql`is_pending`),
     index("events_steering").on(table.steeredTurnId).where(sql`steered_turn_id is not null`),
+    index("events_to_purge").on(table.id).where(sql`kind = 'message_deleted' and purged_at is null`),
+    // Edits and deletions are few; what they are about is found by the message.
+    index("events_of_message")
+      .on(table.installationId, sql`(envelope #>> '{body,messageId}')`)
+      .where(sql`kind = 'message_edited'`),
   ],
 );
 

@@ -105,6 +105,7 @@ export const deliveries = pgTable(
       .where(sql`state in ('pending', 'sending', 'open', 'unknown')`),
     index("deliveries_due").on(table.notBefore).where(sql`state in ('pending', 'sending', 'unknown')`),
     index("deliveries_turn").on(table.turnId),
+    index("deliveries_without_turn").on(table.messageId).where(sql`turn_id is null and message_id is not null`),
   ],
 );
 
@@ -130,6 +131,7 @@ export const deadLetters = pgTable(
   (table) => [
     uniqueIndex("dead_letters_dedupe").on(table.dedupeKey),
     index("dead_letters_open").on(table.organizationId, table.createdAt),
+    index("dead_letters_raw").on(table.organizationId).where(sql`raw is not null`),
   ],
 );
 

@@ -6,6 +6,7 @@ import { type Client, connect } from "./client.ts";
 import { type CommonOptions, common, outputOf } from "./common-options.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { paint, plain } from "./output.ts";
+import { addAgentSwitches } from "./switch-commands.ts";
 import { Agent, Check } from "./views.ts";
 
 const Agents = z.object({ agents: z.array(Agent) });
@@ -25,7 +26,7 @@ interface AddOptions extends CommonOptions {
 
 /** `parley agents …` */
 export function addAgentCommands(program: Command): void {
-  const agents = program.command("agents").description("list, add, remove, pause, resume and check agents");
+  const agents = program.command("agents").description("list, add, remove, pause, stop, resume and check agents");
   common(agents.command("list", { isDefault: true }).description("show all agents")).action(
     async (options: CommonOptions) => {
       const answer = await (await connect(options)).get("/api/agents", Agents);
@@ -53,21 +54,15 @@ export function addAgentCommands(program: Command): void {
       output.result({ removed: bare(handle) }, () => output.line(`@${plain(bare(handle))} is removed.`));
     },
   );
-  for (const verb of ["pause", "resume"] as const) {
-    common(
-      agents
-        .command(`${verb} <handle>`)
-        .description(verb === "pause" ? "let an agent take no new turns" : "let a paused agent take turns again"),
-    ).action(async (handle: string, options: CommonOptions) => {
-      const { agent } = await (await connect(options)).post(
-        `/api/agents/${encodeURIComponent(bare(handle))}/${verb}`,
-        undefined,
-        OneAgent,
-      );
+  common(agents.command("pause <handle>").description("let an agent take no new turns")).action(
+    async (handle: string, options: CommonOptions) => {
+      const path = `/api/agents/${encodeURIComponent(bare(handle))}/pause`;
+      const { agent } = await (await connect(options)).post(path, undefined, OneAgent);
       const output = outputOf(options);
       output.result({ agent }, () => output.line(`@${plain(agent.handle)} is ${agent.status}.`));
-    });
-  }
+    },
+  );
+  addAgentSwitches(agents);
   common(
     agents
       .command("check [handle]")

@@ -9,6 +9,8 @@ import { addRenderCommand } from "./render-command.ts";
 import { addSchemaCommand } from "./schema-command.ts";
 import { addSlackCommands } from "./slack-commands.ts";
 import { addStartCommand } from "./start-command.ts";
+import { addOrganizationCommands } from "./switch-commands.ts";
+import { addTokenCommands } from "./token-commands.ts";
 
 /** Every command of `parley`. */
 export function createProgram(): Command {
@@ -24,6 +26,8 @@ export function createProgram(): Command {
   addMessageCommands(program);
   addAgentCommands(program);
   addDeadLetterCommands(program);
+  addOrganizationCommands(program);
+  addTokenCommands(program);
   addSlackCommands(program);
   addMatrixCommands(program);
   addRenderCommand(program);

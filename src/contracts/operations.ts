@@ -7,6 +7,7 @@ import type { JsonValue } from "./json.ts";
 export interface Operations {
   readonly agents: AgentOperations;
   readonly deadLetters: DeadLetterOperations;
+  readonly switches: SwitchOperations;
   /** The whole path of one message; `reference` is an event id, a platform message id or a turn id. Undefined when nothing matches. */
   explain(organizationId: string, reference: string): Promise<Explanation | undefined>;
   /** Posts a text as an agent into a conversation through the outbox, like any reply. */
@@ -30,8 +31,43 @@ export interface AgentOperations {
     definition: AgentDefinitionInput,
   ): Promise<{ readonly agent: AgentView; readonly secret?: string }>;
   remove(organizationId: string, handle: string): Promise<void>;
-  setPaused(organizationId: string, handle: string, paused: boolean): Promise<AgentView>;
+  /** It takes no new turns until it is resumed; what runs goes on. Throws NOT_FOUND, CONFLICT when it is stopped. */
+  pause(organizationId: string, handle: string): Promise<AgentView>;
   check(organizationId: string, handle: string): Promise<ConnectorCheck>;
+}
+
+/** The kill switches. What is stopped runs nothing and sends nothing from the commit on, in every process. */
+export interface SwitchOperations {
+  /** Stops one agent: its turns are ended and what it has not sent is never sent. Throws NOT_FOUND. */
+  stopAgent(
+    organizationId: string,
+    handle: string,
+    switched: { readonly reason: string; readonly by: string },
+  ): Promise<StopReport & { readonly agent: AgentView }>;
+  /** Lets a stopped or paused agent work again; what it was asked meanwhile is not answered. Throws NOT_FOUND. */
+  resumeAgent(organizationId: string, handle: string, switched: { readonly by: string }): Promise<AgentView>;
+  /** Stops all agents of an organization. What is said meanwhile is kept. */
+  stopOrganization(
+    organizationId: string,
+    switched: { readonly reason: string; readonly by: string },
+  ): Promise<StopReport & OrganizationView>;
+  /** Lets an organization work again; what was said meanwhile is answered where it is younger than the answer age. */
+  resumeOrganization(organizationId: string, switched: { readonly by: string }): Promise<OrganizationView>;
+  organization(organizationId: string): Promise<OrganizationView>;
+}
+
+export interface StopReport {
+  /** Turns that ran, queued or waited, and were ended. */
+  readonly stoppedTurns: number;
+  /** Writes that no platform had seen, and none will. */
+  readonly cancelledDeliveries: number;
+}
+
+export interface OrganizationView {
+  readonly organizationId: string;
+  readonly status: "active" | "stopped";
+  /** Why it was stopped. */
+  readonly reason?: string;
 }
 
 /** An agent without its secrets. */

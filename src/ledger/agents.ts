@@ -57,22 +57,15 @@ export async function saveAgent(sql: SqlRunner, row: Omit<AgentRow, "revision" |
   await notifyAgents(sql);
 }
 
-/** Pauses an agent or lets it work again; one that the kill switch holds stays stopped. */
-export async function setAgentStatus(
-  sql: SqlRunner,
-  organizationId: string,
-  handle: string,
-  status: "active" | "paused",
-): Promise<boolean> {
-  const rows = await sql.query(
+/** Lets an agent take no new turns; one that the kill switch holds stays stopped. */
+export async function pauseAgent(sql: SqlRunner, organizationId: string, handle: string): Promise<void> {
+  await sql.query(
     {
-      text: `update agents set status = case when status = 'stopped' then status else $3 end, revision = revision + 1
-        where organization_id = $1 and handle = $2 and removed_at is null returning id`,
+      text: "update agents set status = 'paused', revision = revision + 1 where organization_id = $1 and handle = $2 and removed_at is null and status <> 'stopped'",
     },
-    [organizationId, handle, status],
+    [organizationId, handle],
   );
   await notifyAgents(sql);
-  return rows.length > 0;
 }
 
 export async function removeAgent(sql: SqlRunner, organizationId: string, handle: string): Promise<boolean> {

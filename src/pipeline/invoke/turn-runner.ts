@@ -4,7 +4,7 @@ import type { Logger } from "../../contracts/logger.ts";
 import type { Metrics } from "../../contracts/metrics.ts";
 import type { TurnTool } from "../../contracts/turn-tool.ts";
 import { ParleyError, toParleyError } from "../../errors/parley-error.ts";
-import { setAgentStatus } from "../../ledger/agents.ts";
+import { pauseAgent } from "../../ledger/agents.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 import { deferTurn, retryTurn } from "../../ledger/turns.ts";
@@ -210,8 +210,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       );
       await options.ends.commitFailure(turn, error, active.steering.consumed);
       // An address that answered 410 wants no more calls (Standard Webhooks): its agent rests until an operator resumes it.
-      if (error.facts["disable"] === true)
-        await setAgentStatus(database, turn.organizationId, turn.agent.handle, "paused");
+      if (error.facts["disable"] === true) await pauseAgent(database, turn.organizationId, turn.agent.handle);
       options.metrics.turnFinished(turn.agent.definition.connector.kind, error.code, performance.now() - startedAtMs);
     } catch (lost) {
       // The row stays ours until our heartbeat stops or the sweep finds it unattended; then it runs again under a new epoch.

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { AgentDefinition, type ConnectorConfig } from "../../contracts/agent-definition.ts";
 import type { AgentOperations, AgentView } from "../../contracts/operations.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
-import { removeAgent, saveAgent, setAgentStatus } from "../../ledger/agents.ts";
+import { pauseAgent, removeAgent, saveAgent } from "../../ledger/agents.ts";
+import { appendAudit } from "../../ledger/audit-log.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 import type { SecretBox } from "../../ledger/secret-box.ts";
@@ -100,9 +101,16 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
       await removeAgent(database, organizationId, handle);
       await directory.refresh();
     },
-    async setPaused(organizationId, handle, paused) {
-      existing(organizationId, handle);
-      await setAgentStatus(database, organizationId, handle, paused ? "paused" : "active");
+    async pause(organizationId, handle) {
+      const { status } = existing(organizationId, handle);
+      if (status === "stopped")
+        throw new ParleyError("CONFLICT", { detail: `@${handle} is stopped, which is stronger than paused` });
+      await database.transaction(async (tx) => {
+        await pauseAgent(tx, organizationId, handle);
+        await appendAudit(tx, organizationId, [
+          { what: "switch", by: "operator", rule: "agent_paused", agent: handle },
+        ]);
+      });
       await directory.refresh();
       return toView(existing(organizationId, handle));
     },

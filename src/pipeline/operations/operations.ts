@@ -9,6 +9,7 @@ import type { Database } from "../../ledger/connection/database.ts";
 import { ensureConversation, insertDelivery, stopConversation } from "../../ledger/replay.ts";
 import { conversationIdOf, type NewId } from "../../ledger/row-ids.ts";
 import { countWork, findDestination, listRooms } from "../../ledger/status.ts";
+import { stopOfTurn } from "../../ledger/switches.ts";
 import { storeDeferredReply } from "../../ledger/turns.ts";
 import type { Doorbell } from "../../queue/queue-port.ts";
 import { agentMay, grantIn } from "../agent-grant.ts";
@@ -17,6 +18,7 @@ import type { AgentRegistry } from "./agent-operations.ts";
 import { createDeadLetterOperations } from "./dead-letter-operations.ts";
 import { explainMessage } from "./explain-message.ts";
 import type { ReplyTokens } from "./reply-tokens.ts";
+import { createSwitchOperations } from "./switch-operations.ts";
 
 export interface OperationsOptions {
   readonly database: Database;
@@ -42,6 +44,13 @@ export function createOperations(options: OperationsOptions): Operations {
   return {
     agents: options.agents,
     deadLetters: createDeadLetterOperations({ database, directory, wake: options.wake }),
+    switches: createSwitchOperations({
+      database,
+      directory,
+      refreshPolicies: () => options.policies.refresh(),
+      wake: options.wake,
+      cancelRunning: options.cancelRunning,
+    }),
     explain: (organizationId, reference) => explainMessage(database, organizationId, reference),
     async send({ organizationId, agent: handle, to, text, idempotencyKey }) {
       const agent = directory.byHandle(organizationId, handle);
@@ -66,7 +75,9 @@ export function createOperations(options: OperationsOptions): Operations {
         options.policies.of(organizationId),
       );
       if (!access.allowed)
-        throw new ParleyError("PERMISSION_DENIED", { detail: `@${handle} may not post to ${to} (${access.rule})` });
+        throw new ParleyError("PERMISSION_DENIED", {
+          detail: `@${handle} may not post to ${to} (${access.rule})${resumeHint(access.rule, handle)}`,
+        });
       const conversationId = conversationIdOf(
         conversationKey(place.installation_id, place.channel_id, place.thread_id ?? undefined),
       );
@@ -134,6 +145,9 @@ export function createOperations(options: OperationsOptions): Operations {
         throw new ParleyError("REQUEST_INVALID", {
           detail: 'the body must be a reply ({"parts": [...]}) or {"text": "..."}',
         });
+      const stopped = await stopOfTurn(database, turnId);
+      if (stopped !== undefined)
+        throw new ParleyError("PERMISSION_DENIED", { detail: `nothing is taken or sent (${stopped})` });
       const outcome = await storeDeferredReply(database, turnId, parsed.data);
       if (outcome === "unknown")
         throw new ParleyError("UNAUTHENTICATED", { detail: "this reply address was not issued here" });
@@ -196,6 +210,12 @@ export function createOperations(options: OperationsOptions): Operations {
       };
     },
   };
+}
+
+/** What to do about a kill switch that is in the way. */
+function resumeHint(rule: string, handle: string): string {
+  if (rule === "organization_stopped") return "; resume it with: parley organization resume";
+  return rule === "agent_stopped" ? `; resume it with: parley agents resume ${handle}` : "";
 }
 
 const NO_COUNTS: SystemStatus["work"] = {

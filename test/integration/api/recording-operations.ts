@@ -3,6 +3,7 @@ import type {
   DeadLetterView,
   Explanation,
   Operations,
+  OrganizationView,
   SystemStatus,
 } from "../../../src/contracts/operations.ts";
 
@@ -80,6 +81,9 @@ export const STATUS: SystemStatus = {
   ],
 };
 
+const ORGANIZATION: OrganizationView = { organizationId: "acme", status: "active" };
+const STOPPED = { stoppedTurns: 3, cancelledDeliveries: 4 };
+
 export interface RecordingOperations extends Operations {
   /** Every call with its arguments, in order. */
   readonly calls: [name: string, ...args: unknown[]][];
@@ -104,8 +108,7 @@ export function recordingOperations(): RecordingOperations {
       list: (...args) => record("agents.list", args, [AGENT]),
       add: (...args) => record("agents.add", args, { agent: AGENT, secret: "whsec_shown-once" }),
       remove: (...args) => record("agents.remove", args, undefined),
-      setPaused: (...args) =>
-        record("agents.setPaused", args, { ...AGENT, status: args[2] ? ("paused" as const) : ("active" as const) }),
+      pause: (...args) => record("agents.pause", args, { ...AGENT, status: "paused" as const }),
       check: (...args) => record("agents.check", args, { ok: false, detail: "connection refused" }),
     },
     deadLetters: {
@@ -113,6 +116,20 @@ export function recordingOperations(): RecordingOperations {
       show: (...args) => record("deadLetters.show", args, { ...DEAD_LETTER, raw: "{}" }),
       replay: (...args) => record("deadLetters.replay", args, { ...DEAD_LETTER, state: "replayed" as const }),
       discard: (...args) => record("deadLetters.discard", args, { ...DEAD_LETTER, state: "discarded" as const }),
+    },
+    switches: {
+      organization: (...args) => record("switches.organization", args, ORGANIZATION),
+      stopAgent: (...args) =>
+        record("switches.stopAgent", args, { ...STOPPED, agent: { ...AGENT, status: "stopped" as const } }),
+      resumeAgent: (...args) => record("switches.resumeAgent", args, AGENT),
+      stopOrganization: (...args) =>
+        record("switches.stopOrganization", args, {
+          ...STOPPED,
+          ...ORGANIZATION,
+          status: "stopped" as const,
+          reason: "odd answers",
+        }),
+      resumeOrganization: (...args) => record("switches.resumeOrganization", args, ORGANIZATION),
     },
     explain: (...args) => record<Explanation | undefined>("explain", args, EXPLANATION),
     send: (...args) => record("send", args, { deliveryIds: ["p-1", "p-2"] }),

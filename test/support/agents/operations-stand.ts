@@ -86,13 +86,20 @@ export function operationsOver(state: KnownState): Operations {
         ),
       add: refuse,
       remove: refuse,
-      setPaused: refuse,
+      pause: refuse,
     },
     deadLetters: {
       list: (organizationId) => ask(`deadLetters.list ${organizationId}`, () => state.deadLetters),
       show: refuse,
       replay: refuse,
       discard: refuse,
+    },
+    switches: {
+      organization: refuse,
+      stopAgent: refuse,
+      resumeAgent: refuse,
+      stopOrganization: refuse,
+      resumeOrganization: refuse,
     },
     explain: (organizationId, reference) =>
       ask(`explain ${organizationId} ${reference}`, () => state.explanations.get(reference)),

@@ -24,7 +24,7 @@ interface PlatformPorts {
 export function createAdapters(
   config: Config,
   { store, directory, policies, port }: PlatformPorts,
-): { adapters: ReadonlyMap<string, ChatAdapter>; isOwner: WebAdapter["isOwner"] } {
+): { adapters: ReadonlyMap<string, ChatAdapter>; ownerOf: WebAdapter["ownerOf"] } {
   const { openai, anthropic } = config.models;
   const hasModel = isAssistantConfigured({
     openai: { apiKey: openai.apiKey?.reveal(), baseUrl: openai.baseUrl, model: openai.model },
@@ -68,7 +68,7 @@ export function createAdapters(
   const adapters = new Map<string, ChatAdapter>([[web.platform, port(web)]]);
   const others = [discordAdapter(config), matrixAdapter(config), slackAdapter(config)];
   for (const adapter of others) if (adapter !== undefined) adapters.set(adapter.platform, port(adapter));
-  return { adapters, isOwner: (request) => web.isOwner(request) };
+  return { adapters, ownerOf: (request) => web.ownerOf(request) };
 }
 
 function slackAdapter(config: Config): ChatAdapter | undefined {

@@ -25,6 +25,7 @@ import type { Operations } from "./contracts/operations.ts";
 import { ParleyError } from "./errors/parley-error.ts";
 import { createAdapterStateStore } from "./ledger/adapter-state.ts";
 import type { Database } from "./ledger/connection/database.ts";
+import { appendAudit } from "./ledger/audit-log.ts";
 import { migrate } from "./ledger/connection/migrate.ts";
 import { openDatabase } from "./ledger/connection/open-database.ts";
 import { createInstallationStore } from "./ledger/installations.ts";
@@ -39,6 +40,7 @@ import { createOperations } from "./pipeline/operations/operations.ts";
 import { findPatternFaults } from "./pipeline/operations/pattern-faults.ts";
 import { createReplyTokens } from "./pipeline/operations/reply-tokens.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
+import { createTokenOperations } from "./pipeline/operations/token-operations.ts";
 import { DEFAULT_LOOP_LIMITS } from "./pipeline/route/loop-guard.ts";
 import { createDoorbell } from "./queue/create-doorbell.ts";
 import type { Doorbell } from "./queue/queue-port.ts";
@@ -169,7 +171,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     await agents.sync(organizationId, "config", config.agents);
 
     const store = createWebRoomStore({ database, uploadsFolder: `${config.dataFolder}/uploads` });
-    const { adapters, isOwner } = createAdapters(config, {
+    const { adapters, ownerOf } = createAdapters(config, {
       store,
       directory,
       policies,
@@ -221,16 +223,37 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     if (roles.worker) retention.start();
 
     const operator = createOperatorAccess({ dataFolder: config.dataFolder, token: config.operatorToken });
-    const signInLink = (): Promise<string> =>
-      issueSignInLink({ store, baseUrl: state.url, organizationId, personName: OWNER_NAME, role: "owner" }).then(
-        (link) => link.url,
-      );
+    const signInLink = async (forOrganization = organizationId): Promise<string> =>
+      (
+        await issueSignInLink({
+          store,
+          baseUrl: state.url,
+          organizationId: forOrganization,
+          personName: OWNER_NAME,
+          role: "owner",
+        })
+      ).url;
+    const tokens = createTokenOperations({
+      database,
+      tenant: () => database,
+      newId,
+      keys: [deriveKey(config.secretKey, "api tokens")],
+    });
     const server = await createServer({
       config,
       operations,
       logger,
       metrics,
-      auth: { operator, ownerSession: isOwner, createSignInLink: signInLink },
+      auth: {
+        operator,
+        ownerSession: ownerOf,
+        createSignInLink: signInLink,
+        tokens,
+        denied: (caller, { route, scope }) =>
+          appendAudit(database, caller.organizationId, [
+            { what: "denied", by: caller.id, rule: "scope_of_token", route, scope },
+          ]),
+      },
       mounts: roles.ingest
         ? [...adapters.values()].flatMap((adapter) =>
             adapter.mount === undefined ? [] : [adapter.mount.bind(adapter)],

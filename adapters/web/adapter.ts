@@ -29,8 +29,8 @@ export function createWebAdapter(config: WebAdapterConfig, dependencies: WebAdap
 }
 
 export interface WebAdapter extends ChatAdapter {
-  /** Whether the request carries the session of an owner of this organization; needs its cookies to be parsed, and leaves its origin to the caller. */
-  isOwner(request: FastifyRequest): Promise<boolean>;
+  /** The owner of an organization whose session the request carries; needs its cookies to be parsed, and leaves its origin to the caller. */
+  ownerOf(request: FastifyRequest): Promise<{ readonly organizationId: string; readonly personId: string } | undefined>;
 }
 
 class WebRoomAdapter implements WebAdapter {
@@ -127,11 +127,11 @@ class WebRoomAdapter implements WebAdapter {
     }));
   }
 
-  async isOwner(request: FastifyRequest): Promise<boolean> {
+  async ownerOf(request: FastifyRequest): ReturnType<WebAdapter["ownerOf"]> {
     const { config, store } = this.#context;
     const token = readSessionCookie(request, config.publicUrl);
     const session = token === undefined ? undefined : await store.access.session(hashSecret(token));
-    return session?.organizationId === config.organizationId && session.role === "owner";
+    return session?.role === "owner" ? session : undefined;
   }
 
   #requireInstallations(): WebInstallations {

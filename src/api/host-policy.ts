@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { ParleyError } from "../errors/parley-error.ts";
-import { isLoopbackHost } from "./auth-policy.ts";
+import { isLoopbackHost } from "./loopback-host.ts";
 
 export interface HostPolicy {
   readonly host: string;

@@ -1,13 +1,13 @@
-import { createHash } from "node:crypto";
 import cookie from "@fastify/cookie";
 import rateLimit from "@fastify/rate-limit";
-import { type FastifyInstance, type FastifyRequest, fastify } from "fastify";
+import { type FastifyInstance, fastify } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Config } from "../config/config.ts";
+import type { ApiTokenOperations } from "../contracts/api-token.ts";
 import type { Logger } from "../contracts/logger.ts";
 import type { Operations } from "../contracts/operations.ts";
 import { ParleyError } from "../errors/parley-error.ts";
-import { bearerToken, enforceAuthPolicies } from "./auth-policy.ts";
+import { type AuthOptions, bearerToken, enforceAuthPolicies } from "./auth-policy.ts";
 import { boundOpenBodies } from "./body-gate.ts";
 import { answer, answerErrors } from "./error-answers.ts";
 import { refuseForeignHosts } from "./host-policy.ts";
@@ -15,6 +15,7 @@ import { describeApi, serveApiDescription } from "./openapi.ts";
 import type { OperatorAccess } from "./operator-access.ts";
 import { servePage } from "./page.ts";
 import type { PrometheusMetrics } from "./prometheus-metrics.ts";
+import { createRateBuckets } from "./rate-buckets.ts";
 import { watchRefusals } from "./refusals.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
@@ -22,7 +23,9 @@ import { type FileRouteContext, fileRoutes } from "./routes/file-routes.ts";
 import { healthRoutes } from "./routes/health-routes.ts";
 import { messageRoutes } from "./routes/message-routes.ts";
 import { replyRoutes } from "./routes/reply-routes.ts";
+import { switchRoutes } from "./routes/switch-routes.ts";
 import { systemRoutes } from "./routes/system-routes.ts";
+import { tokenRoutes } from "./routes/token-routes.ts";
 import { addBareHeaders, addPageHeaders, BARE_HEADERS } from "./security-headers.ts";
 import { createStatusReader } from "./status-reader.ts";
 
@@ -33,10 +36,12 @@ export interface ServerOptions {
   readonly metrics: PrometheusMetrics;
   readonly auth: {
     readonly operator: OperatorAccess;
-    /** True when the request carries the session of a signed-in owner. Default: only the operator's token counts. */
-    readonly ownerSession?: (request: FastifyRequest) => Promise<boolean>;
-    /** Makes a sign-in link for the owner. Default: there is none to give. */
-    readonly createSignInLink?: () => Promise<string>;
+    readonly ownerSession?: NonNullable<AuthOptions["ownerSession"]>;
+    readonly denied?: NonNullable<AuthOptions["denied"]>;
+    /** Tokens of the API. Default: there are none. */
+    readonly tokens?: ApiTokenOperations;
+    /** Makes a sign-in link for the owner of an organization. Default: there is none to give. */
+    readonly createSignInLink?: (organizationId: string) => Promise<string>;
   };
   /** The adapters' `mount` functions; each gets a scope of its own; cookies are parsed. */
   readonly mounts?: readonly ((server: FastifyInstance) => Promise<void>)[];
@@ -80,7 +85,16 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   answerErrors(server, logger);
   watchRefusals(server, { logger, refused: (route, code) => options.metrics.requestRefused(route, code) });
   addBareHeaders(server, config.web.publicUrl);
-  enforceAuthPolicies(server, { ...options.auth, web: config.web });
+  const buckets = createRateBuckets(options.auth.operator);
+  const { operator, ownerSession, denied, tokens } = options.auth;
+  enforceAuthPolicies(server, {
+    operator,
+    ...(ownerSession && { ownerSession }),
+    ...(denied && { denied }),
+    ...(tokens && { verifyToken: buckets.watch((token) => tokens.verify(token)) }),
+    organizations: [config.organizationId],
+    web: config.web,
+  });
   boundOpenBodies(server, {
     evicted: (route) => options.metrics.requestRefused(route, "RATE_EXCEEDED"),
   });
@@ -90,7 +104,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     global: false,
     max: config.limits.requestsPerMinute,
     timeWindow: MINUTE_MS,
-    keyGenerator: (request) => rateKey(request, options.auth.operator),
+    keyGenerator: (request) => buckets.keyOf(bearerToken(request), request.ip),
     errorResponseBuilder: (_request, { ttl }) => new ParleyError("RATE_EXCEEDED", { retryAfterMs: ttl }),
   });
   await describeApi(server);
@@ -130,6 +144,8 @@ async function registerApi(server: FastifyInstance, options: ServerOptions): Pro
       await scope.register(deadLetterRoutes, context);
       await scope.register(messageRoutes, context);
       await scope.register(replyRoutes, context);
+      if (options.auth.tokens !== undefined) await scope.register(tokenRoutes, { tokens: options.auth.tokens });
+      await scope.register(switchRoutes, context);
       if (options.readFile !== undefined) await scope.register(fileRoutes, { readFile: options.readFile });
       await scope.register(systemRoutes, { ...context, createSignInLink: options.auth.createSignInLink });
     },
@@ -149,12 +165,4 @@ async function registerMounts(server: FastifyInstance, mounts: NonNullable<Serve
       });
     }
   });
-}
-
-/** One bucket for the operator's token and one per address otherwise, so that a stranger cannot use up the operator's. */
-function rateKey(request: FastifyRequest, operator: OperatorAccess): string {
-  const token = bearerToken(request);
-  return token !== undefined && operator.verify(token)
-    ? `token:${createHash("sha256").update(token).digest("hex")}`
-    : `address:${request.ip}`;
 }

@@ -1,19 +1,20 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { wireKey } from "../../envelope/ids.ts";
+import { callerOf } from "../caller.ts";
 import { DeadLetterSchema, DeadLetterState, ErrorSchema } from "../view-schemas.ts";
-import { MAX_ID_CHARS, OPERATOR, type RouteContext, SECURED } from "./route-context.ts";
+import { MAX_ID_CHARS, needs, OPERATOR, type RouteContext, SECURED } from "./route-context.ts";
 
 const Params = z.object({ id: wireKey(MAX_ID_CHARS) });
 const MAX_LISTED = 500;
 const base = { tags: ["dead letters"], security: SECURED };
 
 /** Dead letters: listing, reading, replaying and discarding. */
-export const deadLetterRoutes: FastifyPluginAsyncZod<RouteContext> = async (server, { operations, organizationId }) => {
+export const deadLetterRoutes: FastifyPluginAsyncZod<RouteContext> = async (server, { operations }) => {
   server.get(
     "/dead-letters",
     {
-      ...OPERATOR,
+      ...needs("read"),
       schema: {
         ...base,
         summary: "Dead letters, newest first",
@@ -24,12 +25,13 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<RouteContext> = async (serv
         response: { 200: z.object({ deadLetters: z.array(DeadLetterSchema).readonly() }) },
       },
     },
-    async ({ query }) => {
+    async (request) => {
+      const { query } = request;
       const options = {
         ...(query.state === undefined ? {} : { state: query.state }),
         ...(query.limit === undefined ? {} : { limit: query.limit }),
       };
-      return { deadLetters: await operations.deadLetters.list(organizationId, options) };
+      return { deadLetters: await operations.deadLetters.list(callerOf(request).organizationId, options) };
     },
   );
 
@@ -44,7 +46,7 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<RouteContext> = async (serv
         response: { 200: DeadLetterSchema.extend({ raw: z.string().optional() }), 404: ErrorSchema },
       },
     },
-    async ({ params }) => operations.deadLetters.show(organizationId, params.id),
+    async (request) => operations.deadLetters.show(callerOf(request).organizationId, request.params.id),
   );
 
   server.post(
@@ -58,7 +60,7 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<RouteContext> = async (serv
         response: { 200: DeadLetterSchema, 404: ErrorSchema, 409: ErrorSchema },
       },
     },
-    async ({ params }) => operations.deadLetters.replay(organizationId, params.id),
+    async (request) => operations.deadLetters.replay(callerOf(request).organizationId, request.params.id),
   );
 
   server.post(
@@ -72,6 +74,6 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<RouteContext> = async (serv
         response: { 200: DeadLetterSchema, 404: ErrorSchema, 409: ErrorSchema },
       },
     },
-    async ({ params }) => operations.deadLetters.discard(organizationId, params.id),
+    async (request) => operations.deadLetters.discard(callerOf(request).organizationId, request.params.id),
   );
 };

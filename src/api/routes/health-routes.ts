@@ -19,6 +19,7 @@ interface Readiness {
 }
 
 const PUBLIC = { config: { auth: "public" }, schema: { hide: true } } as const;
+const METRICS = { config: { auth: "local_or_operator", scope: "read" }, schema: { hide: true } } as const;
 const POWER_CUT = "the embedded ledger survives a crash of Parley, and not a power cut; PostgreSQL does";
 
 /** Liveness, readiness and metrics for those who watch over Parley. */
@@ -40,7 +41,7 @@ export async function healthRoutes(
       .send({ ...readiness, ...state });
   });
 
-  server.get("/metrics", { config: { auth: "local_or_operator" }, schema: { hide: true } }, async (_request, reply) => {
+  server.get("/metrics", METRICS, async (_request, reply) => {
     const reading = await readStatus();
     const text = await metrics.expose("status" in reading ? reading.status : undefined);
     return reply.header("cache-control", "no-store").type(metrics.contentType).send(text);

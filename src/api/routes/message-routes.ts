@@ -3,8 +3,9 @@ import { z } from "zod";
 import { SafeText } from "../../envelope/content.ts";
 import { wireKey } from "../../envelope/ids.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
+import { callerOf } from "../caller.ts";
 import { ErrorSchema, ExplanationSchema } from "../view-schemas.ts";
-import { MAX_ID_CHARS, OPERATOR, type RouteContext, SECURED } from "./route-context.ts";
+import { MAX_ID_CHARS, needs, OPERATOR, type RouteContext, SECURED } from "./route-context.ts";
 
 const base = { tags: ["messages"], security: SECURED };
 const Id = wireKey(MAX_ID_CHARS);
@@ -18,11 +19,11 @@ function noConversation(): ParleyError {
 }
 
 /** Messages: following one through the pipeline, sending one as an agent, stopping what runs. */
-export const messageRoutes: FastifyPluginAsyncZod<RouteContext> = async (server, { operations, organizationId }) => {
+export const messageRoutes: FastifyPluginAsyncZod<RouteContext> = async (server, { operations }) => {
   server.get(
     "/explain/:reference",
     {
-      ...OPERATOR,
+      ...needs("audit"),
       schema: {
         ...base,
         summary: "The whole path of a message, by event, message or turn id",
@@ -30,8 +31,8 @@ export const messageRoutes: FastifyPluginAsyncZod<RouteContext> = async (server,
         response: { 200: ExplanationSchema, 404: ErrorSchema },
       },
     },
-    async ({ params }) => {
-      const explanation = await operations.explain(organizationId, params.reference);
+    async (request) => {
+      const explanation = await operations.explain(callerOf(request).organizationId, request.params.reference);
       if (explanation === undefined) {
         throw new ParleyError("NOT_FOUND", {
           detail: "no event, message or turn has this id; it may never have reached Parley",
@@ -61,9 +62,11 @@ export const messageRoutes: FastifyPluginAsyncZod<RouteContext> = async (server,
         },
       },
     },
-    async ({ body: { idempotencyKey, ...message } }, reply) => {
-      const request = { ...message, organizationId, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
-      return reply.code(202).send(await operations.send(request));
+    async (request, reply) => {
+      const { idempotencyKey, ...message } = request.body;
+      const { organizationId } = callerOf(request);
+      const sending = { ...message, organizationId, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
+      return reply.code(202).send(await operations.send(sending));
     },
   );
 
@@ -78,9 +81,11 @@ export const messageRoutes: FastifyPluginAsyncZod<RouteContext> = async (server,
         response: { 200: z.object({ stoppedTurns: z.number() }), 404: ErrorSchema },
       },
     },
-    async ({ body }) => {
-      if (!CONVERSATION_ID.test(body.conversationId)) throw noConversation();
-      return operations.stop({ organizationId, conversationId: body.conversationId, requestedBy: "operator" });
+    async (request) => {
+      const { conversationId } = request.body;
+      const { organizationId } = callerOf(request);
+      if (!CONVERSATION_ID.test(conversationId)) throw noConversation();
+      return operations.stop({ organizationId, conversationId, requestedBy: "operator" });
     },
   );
 };

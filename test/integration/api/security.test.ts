@@ -114,9 +114,14 @@ test("a route without a policy cannot be registered", async () => {
   const bare = fastify();
   enforceAuthPolicies(bare, {
     operator: { verify: () => false, publish: () => undefined, retract: () => undefined },
+    organizations: ["main"],
     web: api.config.web,
   });
   expect(() => bare.get("/open", async () => "ok")).toThrow(/GET,?.* \/open declares no auth policy/);
+  expect(() => bare.get("/all", { config: { auth: "operator" } }, async () => "ok")).toThrow(/declares no scope/);
+  expect(() => bare.get("/odd", { config: { auth: "public", scope: "read" } }, async () => "ok")).toThrow(
+    /is not for operators and declares a scope/,
+  );
 });
 
 describe("documentation and metrics", () => {
@@ -159,7 +164,7 @@ describe("documentation and metrics", () => {
 
 describe("a signed-in owner", () => {
   const ownerSession = async (request: { cookies: Record<string, string | undefined> }) =>
-    request.cookies["__Host-parley"] === "owner";
+    request.cookies["__Host-parley"] === "owner" ? { organizationId: "main", personId: "u_owner" } : undefined;
   const cookie = "__Host-parley=owner";
 
   test("may do what the operator may, from the page itself", async () => {

@@ -4,6 +4,9 @@ import { appendAudit } from "./audit-log.ts";
 import type { Database, SqlRunner } from "./connection/database.ts";
 import { retryDeadlocks } from "./sql-states.ts";
 
+/** Told to all processes whenever something is stopped. */
+export const SWITCHED = "parley_switches";
+
 /** What a kill switch stops: a whole organization, or one agent of it. */
 export interface Switched {
   readonly organizationId: string;
@@ -48,6 +51,7 @@ export async function switchOff(database: Database, what: Switched): Promise<Swi
           cancelledDeliveries: cancelled,
         },
       ]);
+      await tx.query({ text: "select pg_notify($1, '')" }, [SWITCHED]);
       return { turns, cancelledDeliveries: cancelled };
     }),
   );

@@ -13,6 +13,7 @@ import type { StartedTurn } from "../ledger/routing.ts";
 import type { NewId } from "../ledger/row-ids.ts";
 import { loadTurns } from "../ledger/turns.ts";
 import { findForgotten, forgetAllWorkers, settleForgotten } from "../ledger/upkeep.ts";
+import { endStopped, SWITCHED } from "../ledger/switches.ts";
 import type { Doorbell } from "../queue/queue-port.ts";
 import { createReconciler } from "../queue/reconciler.ts";
 import { createRosters } from "./assemble/roster.ts";
@@ -111,6 +112,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   });
   const platforms = [...adapters.keys()];
   const outbox = createOutboxLoop({ database, owner, logger, deliverer, platforms });
+    stopRule: ({ agent_id, organization_id }) => stopRule(organization_id, directory.get(agent_id)),
   const ends = createTurnEnds({
     database,
     owner,
@@ -173,6 +175,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     owner,
     platforms,
     logger,
+  const haltStopped = (): void =>
+    void Promise.all([directory.refresh(), policies.refresh()]).then(() => deliverer.haltStopped(), logError);
+  const stopWatching = await database.listen(SWITCHED, haltStopped, haltStopped);
     metrics,
     plan,
     slots,
@@ -257,6 +262,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
 
   async function startPromoted(promoted: readonly StartedTurn[]): Promise<void> {
     for (const loaded of await loadTurns(
+      for (const { id, rule } of await endStopped(database)) signals.cancel(id, `cancelled:${rule}`);
       database,
       promoted.map((turn) => turn.id),
     )) {
@@ -267,6 +273,11 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       else await ends.commitWithoutAgent(loaded);
     }
   }
+  function stopRule(organizationId: string, agent: DirectoryAgent | undefined): string | undefined {
+    if (policies.of(organizationId).stopped) return "organization_stopped";
+    return agent?.status === "stopped" ? "agent_stopped" : undefined;
+  }
+
 
   /** A connector that cannot be made steers nothing; its turn will say why it cannot run. */
   function canSteer(agentId: string): boolean {
@@ -359,3 +370,4 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     },
   };
 }
+      await stopWatching();

@@ -24,6 +24,8 @@ export interface Deliverer {
   record(row: ReceiptRow): Promise<void>;
   /** Resolves when nothing is being sent or recorded. */
   settle(): Promise<void>;
+  /** Gives up what waits for its turn to be sent and has been stopped meanwhile (`stopRule`); what is with the platform already is found out there. */
+  haltStopped(): void;
   /** The deliveries that are being sent, or whose outcome is being recorded. */
   inHand(): ReadonlySet<string>;
   readonly sending: number;
@@ -38,6 +40,8 @@ export interface DelivererOptions {
   readonly directory: Directory;
   readonly adapter: (platform: string) => ChatAdapter;
   readonly deliver: boolean;
+  /** The kill switch that holds this agent or organization; undefined when none does. */
+  readonly stopRule: (delivery: { readonly agent_id: string; readonly organization_id: string }) => string | undefined;
   readonly wake: () => void;
   /** Called when a write has to wait: to be sent again (`pending`) or to be looked for (`unknown`). */
   readonly onWaiting: (state: "pending" | "unknown", waitMs: number) => void;
@@ -45,6 +49,7 @@ export interface DelivererOptions {
 
 /** A process that slept longer than this between marking and sending may have been taken for dead: it does not send. */
 export const MAX_MARK_AGE_MS = 2_500;
+const SEND_TIMEOUT_MS = 60_000;
 /** Receipts of different writes do not depend on each other. */
 const LANES = 2;
 const MAX_BATCH = 200;
@@ -52,7 +57,7 @@ const MAX_BATCH = 200;
 /** Creates the part that performs marked platform writes and records what became of them, the next write of a conversation with the receipt of the last. */
 export function createDeliverer(options: DelivererOptions): Deliverer {
   const { database, owner, logger } = options;
-  const inFlight = new Map<Promise<void>, string>();
+  const inFlight = new Map<Promise<void>, { readonly delivery: SendingDelivery; readonly halt: AbortController }>();
 
   const receipts = createBatcher<ReceiptRow, void>({
     maxItems: MAX_BATCH,
@@ -88,19 +93,21 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
     }
   }
 
-  async function deliver(delivery: SendingDelivery, markedAtMs: number): Promise<void> {
+  async function deliver(delivery: SendingDelivery, markedAtMs: number, halted: AbortSignal): Promise<void> {
     const startedAtMs = performance.now();
-    const row = await attempt(delivery, markedAtMs);
+    const row = await attempt(delivery, markedAtMs, halted);
     options.metrics.deliveryFinished(delivery.platform, row.state, performance.now() - startedAtMs);
     await recordPatiently(row);
   }
 
-  async function attempt(delivery: SendingDelivery, markedAtMs: number): Promise<ReceiptRow> {
+  async function attempt(delivery: SendingDelivery, markedAtMs: number, halted: AbortSignal): Promise<ReceiptRow> {
     const identity = options.directory.get(delivery.agent_id)?.identity ?? goneIdentity(delivery.agent_id);
     try {
       if (performance.now() - markedAtMs > MAX_MARK_AGE_MS)
         throw new ParleyError("LEASE_LOST", { detail: "the mark was too old when its turn to send came" });
-      const receipt = await options.adapter(delivery.platform).send(toPost(delivery, identity));
+      const stopped = options.stopRule(delivery);
+      if (stopped !== undefined) throw new ParleyError("TURN_CANCELLED", { detail: stopped });
+      const receipt = await options.adapter(delivery.platform).send(toPost(delivery, identity, halted));
       return deliveredRow(delivery, receipt, identity);
     } catch (thrown) {
       const error = toParleyError(thrown, "PLATFORM_OUTCOME_UNKNOWN");
@@ -108,7 +115,10 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
         { deliveryId: delivery.id, platform: delivery.platform, code: error.code, attempt: delivery.attempt },
         "delivery attempt failed",
       );
+      const stopped = options.stopRule(delivery);
       const row = settleFailure(delivery, error, { nowMs: Date.now(), deadLetterId: options.newId("x") });
+      if (stopped !== undefined && error.delivery === "not_sent")
+        return { ...row, state: "cancelled", reason: stopped, wait_ms: 0, dead_letter: null };
       return error.code === "CONTENT_REJECTED" ? asPlainText(delivery, row, identity) : row;
     }
   }
@@ -127,10 +137,11 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
 
   function dispatch(deliveries: readonly SendingDelivery[], markedAtMs: number): void {
     for (const delivery of deliveries) {
-      const work: Promise<void> = deliver(delivery, markedAtMs)
+      const halt = new AbortController();
+      const work: Promise<void> = deliver(delivery, markedAtMs, halt.signal)
         .catch((error: unknown) => logger.error({ err: error, deliveryId: delivery.id }, "delivery failed"))
         .finally(() => inFlight.delete(work));
-      inFlight.set(work, delivery.id);
+      inFlight.set(work, { delivery, halt });
     }
   }
 
@@ -141,14 +152,20 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
       while (inFlight.size > 0) await Promise.allSettled(inFlight.keys());
       await receipts.settle();
     },
-    inHand: () => new Set(inFlight.values()),
+    haltStopped() {
+      for (const { delivery, halt } of inFlight.values()) {
+        const rule = options.stopRule(delivery);
+        if (rule !== undefined) halt.abort(new ParleyError("TURN_CANCELLED", { detail: rule }));
+      }
+    },
+    inHand: () => new Set([...inFlight.values()].map(({ delivery }) => delivery.id)),
     get sending() {
       return inFlight.size;
     },
   };
 }
 
-function toPost(delivery: SendingDelivery, identity: AgentIdentity): OutboundPost {
+function toPost(delivery: SendingDelivery, identity: AgentIdentity, halted: AbortSignal): OutboundPost {
   return {
     body: delivery.body as JsonValue, // rendered by the adapter itself and stored as JSON
     fallbackText: delivery.fallback_text,
@@ -161,7 +178,7 @@ function toPost(delivery: SendingDelivery, identity: AgentIdentity): OutboundPos
     identity,
     idempotencyKey: delivery.idempotency_key,
     ...(delivery.message_id === null ? {} : { edit: { messageId: delivery.message_id, preview: delivery.preview } }),
-    signal: AbortSignal.timeout(60_000),
+    signal: AbortSignal.any([halted, AbortSignal.timeout(SEND_TIMEOUT_MS)]),
   };
 }
 

@@ -75,6 +75,7 @@ interface ActiveTurn {
 
 const QUESTION_GONE: ReadonlySet<string> = new Set(["trigger_deleted", "trigger_edited"]);
 
+const KILLED: ReadonlySet<string> = new Set(["agent_stopped", "organization_stopped"]);
 /** Creates the part that runs claimed turns: invokes the agent, shows it live, and commits how the turn ends; nothing a turn does throws out of it. */
 export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
   const { logger, owner, database } = options;
@@ -229,7 +230,8 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     const outcome = request.slice(0, separator) === "superseded" ? "superseded" : "cancelled";
     const reason = request.slice(separator + 1);
     const removed = QUESTION_GONE.has(reason) && (await active.preview?.remove()) === true;
-    const shown = !removed && (active.preview?.opened === true || active.turn.hasPreview);
+    // A kill switch leaves what people saw as it stands.
+    const shown = !removed && !KILLED.has(reason) && (active.preview?.opened === true || active.turn.hasPreview);
     const text = shown ? `${active.text()}\n\n_Stopped._`.trim() : undefined;
     await options.ends.commit(active.turn, {
       outcome,

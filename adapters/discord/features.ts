@@ -6,7 +6,7 @@ import { DISCORD_CODES, unlessRefused } from "./errors.ts";
 import { readHistory } from "./history.ts";
 import { type MarkupOptions, toDiscordMarkdown } from "./markup.ts";
 import { fetchMedia } from "./media.ts";
-import { readMembers } from "./members.ts";
+import { isPresent, readMembers, readReach } from "./members.ts";
 import type { Outbound } from "./outbound.ts";
 import { openPreview } from "./preview.ts";
 import { reactionEmoji } from "./reaction-emoji.ts";
@@ -55,7 +55,12 @@ export function discordFeatures(tools: FeatureTools): AdapterFeatures {
         await responder.answer(guilds.bot.applicationId, responseToken, content, signal);
       },
     },
-    members: { list: async (target, signal) => readMembers(running(), target, signal) },
+    members: {
+      list: async (target, signal) => readMembers(running(), target, signal),
+      reach: async (target, signal) => readReach(running(), target, signal),
+      present: async (target, signal) => isPresent(running(), target, signal),
+      threadsApart: true,
+    },
     history: { read: async (query) => readHistory(running(), query) },
     access: { check: async (query) => checkAccess(running(), query) },
     media: { fetch: async (query) => fetchMedia(running().client, tools.cdnHosts, query) },

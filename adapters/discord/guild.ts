@@ -100,21 +100,8 @@ export class Guild {
   }
 
   putChannel(channel: Raw | undefined): ChannelFacts | undefined {
-    const id = asId(channel?.["id"]);
-    const type = asNumber(channel?.["type"]);
-    if (channel === undefined || id === undefined || type === undefined || THREAD_TYPES.has(type)) return undefined;
-    const known = this.channels.get(id);
-    const facts: ChannelFacts = {
-      id,
-      type,
-      name: asString(channel["name"])?.slice(0, 256) ?? known?.name ?? id,
-      parentId: asId(channel["parent_id"]),
-      overwrites: Array.isArray(channel["permission_overwrites"])
-        ? channel["permission_overwrites"].flatMap((one) => overwriteOf(asRecord(one)) ?? [])
-        : (known?.overwrites ?? []),
-      lastMessageId: asId(channel["last_message_id"]) ?? known?.lastMessageId,
-    };
-    this.channels.set(id, facts);
+    const facts = readChannel(channel, this.channels.get(asId(channel?.["id"]) ?? ""));
+    if (facts !== undefined) this.channels.set(facts.id, facts);
     return facts;
   }
 
@@ -130,34 +117,15 @@ export class Guild {
   }
 
   putThread(thread: Raw | undefined): ThreadFacts | undefined {
-    const id = asId(thread?.["id"]);
-    const parentId = asId(thread?.["parent_id"]);
-    const type = asNumber(thread?.["type"]) ?? 0;
-    if (thread === undefined || id === undefined || parentId === undefined || !THREAD_TYPES.has(type)) return undefined;
-    const known = this.threads.get(id);
-    const facts: ThreadFacts = {
-      id,
-      parentId,
-      name: asString(thread["name"])?.slice(0, 256) ?? known?.name ?? id,
-      private: type === CHANNEL_TYPE.privateThread,
-      archived: asRecord(thread["thread_metadata"])?.["archived"] === true,
-      lastMessageId: asId(thread["last_message_id"]) ?? known?.lastMessageId,
-    };
-    this.threads.set(id, facts);
+    const facts = readThread(thread, this.threads.get(asId(thread?.["id"]) ?? ""));
+    if (facts !== undefined) this.threads.set(facts.id, facts);
     return facts;
   }
 
   putMember(member: Raw | undefined, user: Raw | undefined = asRecord(member?.["user"])): GuildMember | undefined {
-    const id = asId(user?.["id"]);
-    if (member === undefined || user === undefined || id === undefined || !Array.isArray(member["roles"]))
-      return undefined;
-    const until = Date.parse(asString(member["communication_disabled_until"]) ?? "");
-    const facts: GuildMember = {
-      id,
-      roles: asIds(member["roles"]),
-      ...(Number.isNaN(until) ? {} : { timeoutUntilMs: until }),
-      person: personFacts(user, member),
-    };
+    const facts = readMember(member, user);
+    if (facts === undefined) return undefined;
+    const { id } = facts;
     // Of the bot's own roles Discord tells without any intent.
     if (id === this.#botUserId) this.#permanent.set(id, facts);
     else this.#members.set(id, facts);
@@ -206,13 +174,79 @@ export class Guild {
     };
   }
 
+  /** Everybody in the guild may see the channel and read back in it, and nothing keeps anybody out. */
+  isOpenToAll(channel: ChannelFacts): boolean {
+    const needed = PERMISSION.viewChannel | PERMISSION.readHistory;
+    return (
+      this.#isOpen(channel, needed) &&
+      channel.overwrites.every((one) => one.id === this.id || (one.deny & needed) === 0n)
+    );
+  }
+
+  /** Owner, administrators, and whoever manages the guild. */
+  isGovernedBy(member: GuildMember): boolean {
+    if (this.ownerId === member.id) return true;
+    const base = [this.id, ...member.roles].reduce((sum, role) => sum | (this.roles.get(role)?.permissions ?? 0n), 0n);
+    return (base & (PERMISSION.administrator | PERMISSION.manageGuild)) !== 0n;
+  }
+
   /** Everybody in the guild may see the channel. */
-  #isOpen(channel: ChannelFacts): boolean {
+  #isOpen(channel: ChannelFacts, wanted: bigint = PERMISSION.viewChannel): boolean {
     const base = this.roles.get(this.id)?.permissions ?? 0n;
     const own = channel.overwrites.find((one) => one.kind === "role" && one.id === this.id);
     const permissions = (base & ~(own?.deny ?? 0n)) | (own?.allow ?? 0n);
-    return (permissions & PERMISSION.viewChannel) !== 0n;
+    return (permissions & wanted) === wanted;
   }
+}
+
+/** Reads a channel; what the event at hand leaves out is as it was. Undefined for a thread and for what is no channel. */
+export function readChannel(channel: Raw | undefined, known?: ChannelFacts): ChannelFacts | undefined {
+  const id = asId(channel?.["id"]);
+  const type = asNumber(channel?.["type"]);
+  if (channel === undefined || id === undefined || type === undefined || THREAD_TYPES.has(type)) return undefined;
+  return {
+    id,
+    type,
+    name: asString(channel["name"])?.slice(0, 256) ?? known?.name ?? id,
+    parentId: asId(channel["parent_id"]),
+    overwrites: Array.isArray(channel["permission_overwrites"])
+      ? channel["permission_overwrites"].flatMap((one) => overwriteOf(asRecord(one)) ?? [])
+      : (known?.overwrites ?? []),
+    lastMessageId: asId(channel["last_message_id"]) ?? known?.lastMessageId,
+  };
+}
+
+/** Reads a thread; undefined for what is none. */
+export function readThread(thread: Raw | undefined, known?: ThreadFacts): ThreadFacts | undefined {
+  const id = asId(thread?.["id"]);
+  const parentId = asId(thread?.["parent_id"]);
+  const type = asNumber(thread?.["type"]) ?? 0;
+  if (thread === undefined || id === undefined || parentId === undefined || !THREAD_TYPES.has(type)) return undefined;
+  return {
+    id,
+    parentId,
+    name: asString(thread["name"])?.slice(0, 256) ?? known?.name ?? id,
+    private: type === CHANNEL_TYPE.privateThread,
+    archived: asRecord(thread["thread_metadata"])?.["archived"] === true,
+    lastMessageId: asId(thread["last_message_id"]) ?? known?.lastMessageId,
+  };
+}
+
+/** Reads a member; undefined without roles, for then nothing can be judged. */
+export function readMember(
+  member: Raw | undefined,
+  user: Raw | undefined = asRecord(member?.["user"]),
+): GuildMember | undefined {
+  const id = asId(user?.["id"]);
+  if (member === undefined || user === undefined || id === undefined || !Array.isArray(member["roles"]))
+    return undefined;
+  const until = Date.parse(asString(member["communication_disabled_until"]) ?? "");
+  return {
+    id,
+    roles: asIds(member["roles"]),
+    ...(Number.isNaN(until) ? {} : { timeoutUntilMs: until }),
+    person: personFacts(user, member),
+  };
 }
 
 export function isThreadType(type: unknown): boolean {

@@ -1,5 +1,6 @@
-import type { Guild } from "./guild.ts";
+import type { Guild, GuildMember } from "./guild.ts";
 import { type ComputedPermissions, computePermissions, has, PERMISSION } from "./permissions.ts";
+import type { ReadPlace } from "./read-place.ts";
 
 /** What a known member may do in a channel or thread; undefined when the member or the channel is not known. */
 export function permissionsIn(
@@ -11,7 +12,16 @@ export function permissionsIn(
   const member = guild.member(userId);
   const thread = guild.threads.get(channelId);
   const channel = guild.channels.get(thread?.parentId ?? channelId);
-  if (member === undefined || channel === undefined) return undefined;
+  return member === undefined || channel === undefined ? undefined : judge(guild, member, { channel, thread }, options);
+}
+
+/** What a member may do in a place, both as they were read; the guild gives its owner and its roles. */
+export function judge(
+  guild: Guild,
+  member: GuildMember,
+  { channel, thread }: ReadPlace,
+  options: { readonly nowMs: number; readonly joinedThread?: boolean },
+): ComputedPermissions {
   return computePermissions({
     guildId: guild.id,
     ownerId: guild.ownerId,

@@ -1,14 +1,35 @@
+import type { MemberClass } from "../../src/contracts/access.ts";
 import type { MemberAccess } from "../../src/contracts/adapter-features.ts";
+import { serverOf } from "./matrix-ids.ts";
 import type { RoomState } from "./room-state.ts";
 
-const denied = (rule: string): MemberAccess => ({ read: false, post: false, moderate: false, rule });
+/** Level from which somebody stands above the other members. https://spec.matrix.org/v1.19/client-server-api/#mroompower_levels */
+const GOVERNS_FROM = 50;
+
+/** Whose accounts are whose, as far as a class depends on it. */
+export interface Belonging {
+  readonly isAgent: (userId: string) => boolean;
+  readonly isSelf: (userId: string) => boolean;
+  readonly trustedServers: ReadonlySet<string>;
+}
+
+/** What somebody is in a room: people of servers that are not trusted are external, whatever power the room gives them. Pure. */
+export function classOf(state: RoomState, userId: string, belonging: Belonging): MemberClass {
+  if (belonging.isAgent(userId)) return "agent";
+  if (belonging.isSelf(userId)) return "bot";
+  if (!belonging.trustedServers.has(serverOf(userId))) return "external";
+  return state.power.of(userId) >= GOVERNS_FROM ? "admin" : "member";
+}
+
+const denied = (rule: string): Judged => ({ read: false, post: false, moderate: false, rule });
+type Judged = Omit<MemberAccess, "memberClass">;
 
 /**
  * What a person may do in a room now, as the homeserver would judge: membership, history visibility, power levels, tombstone. Pure.
  *
  * Creators stand above every level since room version 12. https://spec.matrix.org/v1.19/rooms/v12/
  */
-export function accessOf(state: RoomState, userId: string): MemberAccess {
+export function accessOf(state: RoomState, userId: string): Judged {
   const membership = state.member(userId)?.membership;
   if (membership === "ban") return denied("banned");
   if (membership !== "join")

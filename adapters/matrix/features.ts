@@ -1,10 +1,11 @@
 import type { AdapterFeatures } from "../../src/contracts/adapter-features.ts";
-import { accessOf } from "./access.ts";
+import { accessOf, classOf } from "./access.ts";
 import type { Served } from "./accounts.ts";
 import { readHistory } from "./history.ts";
 import { fetchMedia } from "./media.ts";
-import { readMembers } from "./members.ts";
+import { belongingOf, isPresent, readMembers, readReach } from "./members.ts";
 import type { Outbound } from "./outbound.ts";
+import { PastVisibility } from "./past-visibility.ts";
 import { openPreview } from "./preview.ts";
 import { addReaction, deleteMessage, removeReaction } from "./reactions.ts";
 import { STRICT_AGE_MS } from "./rooms.ts";
@@ -19,6 +20,7 @@ export interface FeatureTools {
 
 /** Everything Matrix can do beyond taking messages. An answer for one person alone is not among it: everybody in a room sees everything. */
 export function matrixFeatures({ need, outbound, linkHosts, status }: FeatureTools): AdapterFeatures {
+  const past = new PastVisibility();
   const accountOf = async (installationId: string) => (await need(installationId)).account;
   return {
     preview: {
@@ -41,17 +43,28 @@ export function matrixFeatures({ need, outbound, linkHosts, status }: FeatureToo
     members: {
       list: async (target, signal) =>
         readMembers(await accountOf(target.installationId), target.conversation.channel.id, signal),
+      present: async (target, signal) =>
+        isPresent(await accountOf(target.installationId), target.conversation.channel.id, signal),
+      reach: async (target) => readReach(await accountOf(target.installationId), target.conversation.channel.id),
     },
     history: { read: async (query) => readHistory(await accountOf(query.target.installationId), query) },
     access: {
       check: async ({ target, memberId }) => {
-        const { rooms } = await accountOf(target.installationId);
+        const account = await accountOf(target.installationId);
+        const { rooms } = account;
         const roomId = target.conversation.channel.id;
         const state = await rooms.ensure(roomId, STRICT_AGE_MS);
         return rooms.isLoaded(roomId)
-          ? accessOf(state, memberId)
-          : { read: false, post: false, moderate: false, rule: "unknown" };
+          ? { ...accessOf(state, memberId), memberClass: classOf(state, memberId, belongingOf(account)) }
+          : { read: false, post: false, moderate: false, memberClass: "external", rule: "unknown" };
       },
+      couldRead: async ({ target, memberIds, messageIds, signal }) =>
+        past.readers(await accountOf(target.installationId), {
+          roomId: target.conversation.channel.id,
+          memberIds,
+          eventIds: messageIds,
+          signal,
+        }),
     },
     media: { fetch: async (query) => fetchMedia(await accountOf(query.installationId), query) },
   };

@@ -1,3 +1,4 @@
+import type { MemberClass } from "../../src/contracts/access.ts";
 import { BoundedMap } from "../shared/bounded-map.ts";
 import { SendLimiter } from "../shared/send-limiter.ts";
 import type { WebClient } from "./client-sdk.ts";
@@ -7,6 +8,8 @@ import { asId, asList, asRecord, asString, type Raw } from "./raw.ts";
 
 const MAX_ENTRIES = 20_000;
 const PERSON_TTL_MS = 60 * 60_000;
+/** Somebody's class decides who may read what, and is not believed for longer. */
+const CONFIRMED_TTL_MS = 60_000;
 /** Short, because a channel that turns private must not be taken for public for long. */
 const CHANNEL_TTL_MS = 10 * 60_000;
 const MISS_TTL_MS = 60_000;
@@ -31,6 +34,7 @@ interface TokenState {
 export class Directory {
   readonly #web: WebClient;
   readonly #people = new BoundedMap<string, PersonFacts>({ maxEntries: MAX_ENTRIES, ttlMs: PERSON_TTL_MS });
+  readonly #confirmed = new BoundedMap<string, true>({ maxEntries: MAX_ENTRIES, ttlMs: CONFIRMED_TTL_MS });
   readonly #channels = new BoundedMap<string, ChannelFacts>({ maxEntries: MAX_ENTRIES, ttlMs: CHANNEL_TTL_MS });
   readonly #misses = new BoundedMap<string, true>({ maxEntries: MAX_ENTRIES, ttlMs: MISS_TTL_MS });
   readonly #waiting = new Set<string>();
@@ -53,6 +57,11 @@ export class Directory {
     return this.#people.get(userId);
   }
 
+  /** Like `knownPerson`, of somebody of whom Slack told in the last minute: what somebody is may have changed since. */
+  confirmedPerson(userId: string): PersonFacts | undefined {
+    return this.#confirmed.get(userId) === true ? this.#people.get(userId) : undefined;
+  }
+
   /** Like `knownPerson`; somebody unknown is looked up for the next time. */
   person(userId: string): PersonFacts | undefined {
     const known = this.#people.get(userId);
@@ -66,6 +75,7 @@ export class Directory {
     if (id === undefined) return undefined;
     const facts = personFacts(user, this.#homeTeamId);
     this.#people.set(id, facts);
+    this.#confirmed.set(id, true);
     return facts;
   }
 
@@ -224,14 +234,21 @@ export function personFacts(user: Raw, homeTeamId: string): PersonFacts {
     teamId.startsWith("T") &&
     homeTeamId.startsWith("T") &&
     !enterpriseTeams.includes(homeTeamId);
-  const guest =
-    user["is_restricted"] === true || user["is_ultra_restricted"] === true || user["is_stranger"] === true || foreign;
   const avatarUrl = asString(profile?.["image_72"]);
+  const isBot = user["is_bot"] === true || user["id"] === "USLACKBOT";
+  const memberClass = isBot ? "bot" : user["is_stranger"] === true || foreign ? "external" : classAtHome(user);
   return {
     name: name.slice(0, 256),
-    kind: user["is_bot"] === true || user["id"] === "USLACKBOT" ? "bot" : guest ? "external_guest" : "human",
+    kind: isBot ? "bot" : memberClass === "guest" || memberClass === "external" ? "external_guest" : "human",
+    memberClass,
     ...(avatarUrl === undefined || avatarUrl.length > 2048 ? {} : { avatarUrl }),
   };
+}
+
+function classAtHome(user: Raw): MemberClass {
+  if (user["is_restricted"] === true || user["is_ultra_restricted"] === true) return "guest";
+  const governs = ["is_admin", "is_owner", "is_primary_owner"].some((flag) => user[flag] === true);
+  return governs ? "admin" : "member";
 }
 
 function withTimeout(work: Promise<void>, ms: number): Promise<void> {

@@ -6,7 +6,7 @@ import { readHistory } from "./history.ts";
 import { requirePlatformUrl } from "./hosts.ts";
 import { escapeMrkdwn, type MarkupOptions, toSlackPieces } from "./markup.ts";
 import { fetchMedia } from "./media.ts";
-import { readMembers } from "./members.ts";
+import { isPresent, readMembers, readReach } from "./members.ts";
 import type { Outbound } from "./outbound.ts";
 import { openPreview } from "./preview.ts";
 import { reactionName } from "./reaction-names.ts";
@@ -95,6 +95,10 @@ export function slackFeatures(tools: FeatureTools): AdapterFeatures {
     members: {
       list: async (target, signal): Promise<readonly MemberProfile[]> =>
         readMembers(await need(target.installationId), target.conversation.channel.id, signal),
+      present: async (target, signal) =>
+        isPresent(await need(target.installationId), target.conversation.channel.id, signal),
+      reach: async (target, signal) =>
+        readReach(await need(target.installationId), target.conversation.channel.id, signal),
     },
     history: { read: async (query) => readHistory(await need(query.target.installationId), query) },
     media: { fetch: async (query) => fetchMedia(await need(query.installationId), query) },

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { MemberClass } from "../../src/contracts/access.ts";
 import type { ConversationPath } from "../../src/envelope/conversation.ts";
 import type { EnvelopeInput } from "../../src/envelope/envelope.ts";
 import type { AgentIndex } from "../shared/agent-index.ts";
@@ -16,6 +17,8 @@ export interface ChannelFacts {
 export interface PersonFacts {
   readonly name: string;
   readonly kind: "human" | "bot" | "external_guest";
+  /** What they are in the workspace. */
+  readonly memberClass: MemberClass;
   readonly avatarUrl?: string;
 }
 

@@ -1,4 +1,5 @@
-import type { MemberProfile } from "../../src/contracts/adapter-features.ts";
+import type { ConversationReach, MemberProfile } from "../../src/contracts/adapter-features.ts";
+import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import type { PersonFacts } from "./inbound-context.ts";
 import { asId, asRecord } from "./raw.ts";
 import type { Workspace } from "./workspace.ts";
@@ -10,17 +11,20 @@ const MAX_SINGLE_LOOKUPS = 15;
 const USERS_PAGE_SIZE = 1_000;
 const MAX_USER_PAGES = 10;
 
-/** Everybody who is in the channel now. People whose profile cannot be read are external guests: unknown is not trusted. */
+/**
+ * Everybody who is in the channel now, each as Slack tells of them now. People whose profile cannot be read are external: unknown
+ * is not trusted.
+ */
 export async function readMembers(
   workspace: Workspace,
   channelId: string,
   signal: AbortSignal,
 ): Promise<readonly MemberProfile[]> {
   const ids = await memberIds(workspace, channelId, signal);
-  const unknown = ids.filter((id) => workspace.directory.knownPerson(id) === undefined);
+  const unknown = ids.filter((id) => workspace.directory.confirmedPerson(id) === undefined);
   if (unknown.length > MAX_SINGLE_LOOKUPS) await learnEverybody(workspace, signal);
   else for (const id of unknown) await learnPerson(workspace, id, signal);
-  return ids.map((id) => profileOf(id, workspace.directory.knownPerson(id), workspace.botUserId));
+  return ids.map((id) => profileOf(id, workspace.directory.confirmedPerson(id), workspace.botUserId));
 }
 
 async function memberIds(workspace: Workspace, channelId: string, signal: AbortSignal): Promise<string[]> {
@@ -34,9 +38,43 @@ async function memberIds(workspace: Workspace, channelId: string, signal: AbortS
       if (id !== undefined) ids.push(id);
     }
     cursor = answer.response_metadata?.next_cursor ?? "";
-    if (cursor === "") break;
+    if (cursor === "") return ids;
   }
-  return ids;
+  throw new ParleyError("FEATURE_UNSUPPORTED", {
+    detail: `the channel has more than ${PAGE_SIZE * MAX_PAGES} members`,
+  });
+}
+
+/**
+ * Who can read the channel beside those who are in it. A public channel is open to every full member; one that is shared with
+ * another organization or workspace is open there too, to people whom nobody lists.
+ */
+export async function readReach(
+  workspace: Workspace,
+  channelId: string,
+  signal: AbortSignal,
+): Promise<ConversationReach> {
+  const query = { channel: channelId };
+  const answer = await workspace.read("conversations.info", (web) => web.conversations.info(query), signal);
+  const channel = asRecord(answer.channel);
+  const closed = ["is_private", "is_im", "is_mpim", "is_group"].some((flag) => channel?.[flag] === true);
+  const shared = ["is_shared", "is_ext_shared", "is_org_shared"].some((flag) => channel?.[flag] === true);
+  const isPublic = channel !== undefined && !closed;
+  return { openToMembers: isPublic, complete: channel !== undefined && (closed || !shared) };
+}
+
+/** Whether the bot is in the channel, as Slack says now. */
+export async function isPresent(workspace: Workspace, channelId: string, signal: AbortSignal): Promise<boolean> {
+  const query = { channel: channelId };
+  try {
+    const answer = await workspace.read("conversations.info", (web) => web.conversations.info(query), signal);
+    const channel = asRecord(answer.channel);
+    return channel?.["is_member"] === true || channel?.["is_im"] === true || channel?.["is_mpim"] === true;
+  } catch (error) {
+    // Of a private channel that it was put out of, Slack tells a bot nothing.
+    if (toParleyError(error).code === "TARGET_NOT_FOUND") return false;
+    throw error;
+  }
 }
 
 async function learnPerson(workspace: Workspace, userId: string, signal: AbortSignal): Promise<void> {
@@ -69,6 +107,7 @@ function profileOf(id: string, facts: PersonFacts | undefined, botUserId: string
     name: facts?.name ?? id,
     kind: id === botUserId ? "bot" : (facts?.kind ?? "external_guest"),
     self: id === botUserId,
+    memberClass: id === botUserId ? "bot" : (facts?.memberClass ?? "external"),
     ...(facts?.avatarUrl === undefined ? {} : { avatarUrl: facts.avatarUrl }),
   };
 }

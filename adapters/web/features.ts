@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { buffer } from "node:stream/consumers";
+import type { MemberClass } from "../../src/contracts/access.ts";
 import type { AdapterFeatures } from "../../src/contracts/adapter-features.ts";
 import type { WebRoomStore } from "../../src/contracts/web-room-store.ts";
 import { toSafeText } from "../../src/envelope/content.ts";
@@ -61,11 +62,19 @@ export function createFeatures(dependencies: FeatureDependencies): AdapterFeatur
         await withAbort(signal, async () => {
           const { organizationId, roomId } = placeOf(target);
           const people = await store.rooms.members(organizationId, roomId);
-          const self = { id: WEB_SELF_ID, name: "Parley", kind: "bot", self: true } as const;
+          const self = { id: WEB_SELF_ID, name: "Parley", kind: "bot", self: true, memberClass: "bot" } as const;
           return [
-            ...people.map(({ personId, name }) => ({ id: personId, name, kind: "human", self: false }) as const),
+            ...people.map(({ personId, name, role }) => {
+              const memberClass: MemberClass = role === "member" ? "member" : "admin";
+              return { id: personId, name, kind: "human", self: false, memberClass } as const;
+            }),
             self,
           ];
+        }),
+      present: async (target, signal) =>
+        await withAbort(signal, async () => {
+          const { organizationId, roomId } = placeOf(target);
+          return (await store.rooms.get(organizationId, roomId)) !== undefined;
         }),
     },
     history: {

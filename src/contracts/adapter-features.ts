@@ -1,5 +1,7 @@
 import type { ConversationPath } from "../envelope/conversation.ts";
 import type { EnvelopeInput } from "../envelope/envelope.ts";
+import type { ReplyPart } from "../envelope/reply.ts";
+import type { MemberClass } from "./access.ts";
 import type { AgentIdentity, Receipt, Target } from "./adapter.ts";
 
 /** What a platform can do beyond taking messages; an absent member means that it cannot, and the type checker makes callers decide. */
@@ -18,8 +20,12 @@ export interface AdapterFeatures {
   readonly respond?: {
     respond(target: Target, responseToken: string, text: string, signal: AbortSignal): Promise<void>;
   };
-  /** Reads the people who are in a channel now. */
-  readonly members?: { list(target: Target, signal: AbortSignal): Promise<readonly MemberProfile[]> };
+  /**
+   * Shows a reply in a conversation to one person alone; it becomes part of nothing that others read. Rejects for somebody who is not there,
+   * and an error's `delivery` says whether it may have been shown.
+   */
+  readonly privately?: { show(query: PrivateReply): Promise<void> };
+  readonly members?: MembersFeature;
   /** Reads past messages, oldest first, as the envelopes they would have been. */
   readonly history?: {
     read(query: {
@@ -33,9 +39,7 @@ export interface AdapterFeatures {
    * Says what a person may do in a conversation now, as the platform itself would judge: roles, overwrites, timeouts, private threads, power levels.
    * What cannot be found out is not allowed, with the rule `unknown`.
    */
-  readonly access?: {
-    check(query: { target: Target; memberId: string; signal: AbortSignal }): Promise<MemberAccess>;
-  };
+  readonly access?: AccessFeature;
   /** Fetches the bytes of a media block with the installation's own credentials, from the platform's own hosts alone. */
   readonly media?: {
     fetch(query: {
@@ -47,12 +51,57 @@ export interface AdapterFeatures {
   };
 }
 
+export interface PrivateReply {
+  readonly target: Target;
+  readonly personId: string;
+  readonly identity: AgentIdentity;
+  readonly parts: readonly ReplyPart[];
+  /** Equal for all attempts, for platforms that can tell a repeat. */
+  readonly idempotencyKey: string;
+  readonly signal: AbortSignal;
+}
+
 export interface MemberProfile {
   readonly id: string;
   readonly name: string;
   readonly kind: "human" | "bot" | "external_guest";
   readonly self: boolean;
+  /** Judged now and not from memory; what is not known is `external`. */
+  readonly memberClass: MemberClass;
   readonly avatarUrl?: string;
+}
+
+/** Reads who is in a conversation now. */
+export interface MembersFeature {
+  /** Everybody who can read the conversation as its member. Rejects rather than give a part of the list. */
+  list(target: Target, signal: AbortSignal): Promise<readonly MemberProfile[]>;
+  /** Whether the installation's own identity (any of them) can read the conversation's channel, asked of the platform and not of memory. */
+  present(target: Target, signal: AbortSignal): Promise<boolean>;
+  /** Who can read it beside those. Default: a public channel is open to all full members, and if it is external nobody knows to whom else. */
+  reach?(target: Target, signal: AbortSignal): Promise<ConversationReach>;
+  /** A thread can have fewer readers than its channel, so that it is asked about by itself. Default false. */
+  readonly threadsApart?: boolean;
+}
+
+export interface ConversationReach {
+  /** Every full member of the installation can read it without being listed. */
+  readonly openToMembers: boolean;
+  /** Nobody else can. */
+  readonly complete: boolean;
+}
+
+export interface AccessFeature {
+  check(query: { target: Target; memberId: string; signal: AbortSignal }): Promise<MemberAccess>;
+  /**
+   * Which of these members, all of them in the conversation now, can read each of these messages; what is not known they cannot.
+   * Absent where whoever is in a conversation can read all of it.
+   */
+  couldRead?(query: {
+    target: Target;
+    memberIds: readonly string[];
+    messageIds: readonly string[];
+    signal: AbortSignal;
+  }): Promise<ReadonlyMap<string, ReadonlySet<string>>>;
 }
 
 export interface MemberAccess {
@@ -60,6 +109,8 @@ export interface MemberAccess {
   readonly post: boolean;
   /** May end, remove or silence others here. */
   readonly moderate: boolean;
+  /** `external` where nothing is known. */
+  readonly memberClass: MemberClass;
   /** Name of the platform's rule that decided `read`: `member`, `owner`, `overwrite`, `timeout`, `not_in_thread`, `unknown` … */
   readonly rule: string;
 }

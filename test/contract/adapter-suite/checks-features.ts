@@ -91,6 +91,25 @@ export const featureChecks: readonly AdapterCheck[] = [
     const self = everybody.filter((member) => member.self);
     assert.equal(self.length, 1, "the installation itself is not among them once");
     assert.notEqual(self[0]?.kind, "human");
+    if (rig.outsider !== undefined)
+      assert.ok(!everybody.some((one) => one.id === rig.outsider?.id), "somebody is named who is not in it");
+  }),
+  feature("members", "says what each of them is: who governs is told from ordinary members", async (rig, members) => {
+    const everybody = await members.list(await rig.conversation(), new AbortController().signal);
+    const classOf = (id: string) => everybody.find((one) => one.id === id)?.memberClass;
+    assert.equal(classOf(rig.asker.id), "admin", "somebody who governs is taken for less");
+    assert.equal(classOf(rig.bystander.id), "member", "an ordinary member is taken for something else");
+    for (const one of everybody.filter((member) => member.self))
+      assert.ok(one.memberClass === "bot" || one.memberClass === "agent", "the installation is taken for a person");
+  }),
+  feature("members", "knows whether the installation is in a conversation at all", async (rig, members) => {
+    const target = await rig.conversation();
+    const { signal } = new AbortController();
+    assert.equal(await members.present(target, signal), true);
+    const { putOut } = rig.afterwards ?? {};
+    if (putOut === undefined) return;
+    await putOut(target);
+    await until(async () => !(await members.present(target, signal)), "it is said to be where it was put out of");
   }),
   feature("history", "reads what was said, oldest first, as envelopes", async (rig, history) => {
     const target = await rig.conversation();

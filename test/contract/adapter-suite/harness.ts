@@ -110,8 +110,9 @@ export interface AdapterRig {
   readonly platform: PlatformOracle;
   readonly organizationId: string;
   readonly installationId: string;
+  /** Somebody who governs the conversations or what they lie in. */
   readonly asker: Person;
-  /** Somebody whom no reply may mention. */
+  /** An ordinary member, whom no reply may mention. */
   readonly bystander: Person;
   /** Somebody who is in none of the conversations; needed for the feature `access`. */
   readonly outsider?: Person;

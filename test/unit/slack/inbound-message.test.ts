@@ -136,7 +136,14 @@ describe("the sender", () => {
   });
 
   test("is named from memory", () => {
-    const people = { U0ANN: { name: "Ann", kind: "human" as const, avatarUrl: "https://a.example/x.png" } };
+    const people = {
+      U0ANN: {
+        name: "Ann",
+        kind: "human" as const,
+        memberClass: "member" as const,
+        avatarUrl: "https://a.example/x.png",
+      },
+    };
     expect(envelopeOf(translate(message("x"), { people }), "message_created").sender).toMatchObject({
       name: "Ann",
       avatarUrl: "https://a.example/x.png",

@@ -137,6 +137,7 @@ async function startRig(options: DiscordHarnessOptions, started: boolean): Promi
   let current = adapter;
   const [asker = "", bystander = ""] = server.users;
   discord.people.join(asker, twin);
+  discord.people.giveRole(server.guild, asker, discord.setup.addRole(server.guild, { permissions: ["MANAGE_GUILD"] }));
   const outsider = discord.setup.addUser();
   const side: DiscordSide = {
     discord,

@@ -119,6 +119,7 @@ async function startRig(options: SlackHarnessOptions, started: boolean): Promise
   const server = await serve(adapter, slack, workspace);
   if (started) await adapter.start(sink, new AbortController().signal);
   const [asker = "", bystander = ""] = workspace.users;
+  slack.core.user(asker).isAdmin = true;
   const installationId = `installation:${ORGANIZATION}:${workspace.team.id}`;
   const side: SlackSide = { slack, workspace, transport: options.transport, installationId, asker, bystander };
   const people = new SlackPeople(side, adapter);

@@ -1,0 +1,105 @@
+import { ParleyError } from "../../src/errors/parley-error.ts";
+import { BoundedMap } from "../shared/bounded-map.ts";
+import type { Account } from "./account.ts";
+import { clientPath } from "./client.ts";
+import { asList, asRecord, asString, type Raw } from "./raw.ts";
+
+/** Events looked up at once. */
+const PARALLEL = 4;
+const MAX_REMEMBERED = 20_000;
+const LAZY = JSON.stringify({ lazy_load_members: true });
+
+interface StateThen {
+  readonly historyVisibility: string;
+  /** Membership of each user at the event; undefined while only the visibility was asked for. */
+  readonly members: ReadonlyMap<string, string> | undefined;
+}
+
+/** What a room's state was when an event happened, which never changes. */
+export class PastVisibility {
+  readonly #known = new BoundedMap<string, StateThen>({ maxEntries: MAX_REMEMBERED });
+
+  /**
+   * Which of these users, all in the room now, may see each of the events: by the history's visibility and their membership when it
+   * happened. An event that cannot be looked up is seen by nobody. https://spec.matrix.org/v1.19/client-server-api/#server-behaviour-6
+   */
+  async readers(
+    account: Account,
+    query: {
+      readonly roomId: string;
+      readonly memberIds: readonly string[];
+      readonly eventIds: readonly string[];
+      readonly signal: AbortSignal;
+    },
+  ): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+    const { roomId, memberIds, eventIds, signal } = query;
+    const readers = new Map<string, ReadonlySet<string>>();
+    const waiting = [...new Set(eventIds)];
+    const work = async (): Promise<void> => {
+      for (let eventId = waiting.pop(); eventId !== undefined; eventId = waiting.pop()) {
+        const then = await this.#stateAt(account, roomId, eventId, signal).catch(() => undefined);
+        readers.set(eventId, new Set(memberIds.filter((userId) => then !== undefined && mayHaveSeen(then, userId))));
+      }
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, work));
+    return readers;
+  }
+
+  async #stateAt(account: Account, roomId: string, eventId: string, signal: AbortSignal): Promise<StateThen> {
+    const key = `${account.installationId}\n${roomId}\n${eventId}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    // A room may have thousands of members: they are asked for only where it depends on them.
+    let then = stateOf(await contextOf(account, { roomId, eventId, filter: LAZY, signal }), false);
+    if (dependsOnMembership(then.historyVisibility))
+      then = stateOf(await contextOf(account, { roomId, eventId, filter: undefined, signal }), true);
+    this.#known.set(key, then);
+    return then;
+  }
+}
+
+/** Whether somebody who is in the room now may see what happened then. Pure. */
+export function mayHaveSeen(then: StateThen, userId: string): boolean {
+  if (!dependsOnMembership(then.historyVisibility)) return true;
+  const membership = then.members?.get(userId);
+  return membership === "join" || (membership === "invite" && then.historyVisibility === "invited");
+}
+
+/** Anything but these two is judged as `joined`, the narrowest. */
+function dependsOnMembership(historyVisibility: string): boolean {
+  return historyVisibility !== "shared" && historyVisibility !== "world_readable";
+}
+
+async function contextOf(
+  account: Account,
+  query: { roomId: string; eventId: string; filter: string | undefined; signal: AbortSignal },
+): Promise<readonly Raw[]> {
+  const { roomId, eventId, filter, signal } = query;
+  const answer = await account.call({
+    method: "GET",
+    label: "state at an event",
+    path: clientPath("rooms", roomId, "context", eventId),
+    query: { limit: 0, filter },
+    asUser: account.rooms.readerOf(roomId),
+    signal,
+  });
+  const state = asList(answer["state"]).map((value) => asRecord(value) ?? {});
+  if (state.some((event) => event["type"] === "m.room.create")) return state;
+  throw new ParleyError("PLATFORM_UNAVAILABLE", { detail: "the homeserver does not tell the room's state" });
+}
+
+function stateOf(events: readonly Raw[], withMembers: boolean): StateThen {
+  const members = new Map<string, string>();
+  // A room that does not say shows its history to whoever joins. https://spec.matrix.org/v1.19/client-server-api/#mroomhistory_visibility
+  let historyVisibility = "shared";
+  for (const event of events) {
+    const content = asRecord(event["content"]);
+    if (event["type"] === "m.room.history_visibility" && event["state_key"] === "")
+      historyVisibility = asString(content?.["history_visibility"]) ?? historyVisibility;
+    const stateKey = asString(event["state_key"]);
+    const membership = asString(content?.["membership"]);
+    if (event["type"] === "m.room.member" && stateKey !== undefined && membership !== undefined)
+      members.set(stateKey, membership);
+  }
+  return { historyVisibility, members: withMembers ? members : undefined };
+}

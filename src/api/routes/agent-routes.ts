@@ -5,8 +5,9 @@ import { AgentDefinition } from "../../contracts/agent-definition.ts";
 import { wireKey } from "../../envelope/ids.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
 import { refusePrivateAddress } from "../agent-address.ts";
+import { callerOf } from "../caller.ts";
 import { AgentViewSchema, ConnectorCheckSchema, ErrorSchema } from "../view-schemas.ts";
-import { OPERATOR, type RouteContext, SECURED } from "./route-context.ts";
+import { needs, type RouteContext, SECURED } from "./route-context.ts";
 
 interface AgentRouteContext extends RouteContext {
   readonly allowPrivateAgentAddresses: boolean;
@@ -36,28 +37,28 @@ function refuseOddCharacters(definition: AgentDefinition): void {
     throw new ParleyError("REQUEST_INVALID", { detail: "the definition holds NUL or half a character" });
 }
 
-/** Agents: listing, adding, removing, pausing, resuming and checking. */
+/** Agents: listing, adding, removing, pausing and checking. */
 export const agentRoutes: FastifyPluginAsyncZod<AgentRouteContext> = async (
   server,
-  { operations, organizationId, allowPrivateAgentAddresses },
+  { operations, allowPrivateAgentAddresses },
 ) => {
   server.get(
     "/agents",
     {
-      ...OPERATOR,
+      ...needs("read"),
       schema: {
         ...base,
         summary: "All agents",
         response: { 200: z.object({ agents: z.array(AgentViewSchema).readonly() }) },
       },
     },
-    async () => ({ agents: await operations.agents.list(organizationId) }),
+    async (request) => ({ agents: await operations.agents.list(callerOf(request).organizationId) }),
   );
 
   server.post(
     "/agents",
     {
-      ...OPERATOR,
+      ...needs("agents"),
       schema: {
         ...base,
         summary: "Add an agent; its secret is shown in this answer and never again",
@@ -73,7 +74,9 @@ export const agentRoutes: FastifyPluginAsyncZod<AgentRouteContext> = async (
       refusePrivateAddress(request.body, allowPrivateAgentAddresses);
       refuseOddPatterns(request.body);
       refuseOddCharacters(request.body);
-      const { agent, secret } = await operations.agents.add(organizationId, request.body).catch(blameRequest);
+      const { agent, secret } = await operations.agents
+        .add(callerOf(request).organizationId, request.body)
+        .catch(blameRequest);
       return reply.code(201).send({ agent, ...(secret === undefined ? {} : { secret }) });
     },
   );
@@ -81,37 +84,35 @@ export const agentRoutes: FastifyPluginAsyncZod<AgentRouteContext> = async (
   server.delete(
     "/agents/:handle",
     {
-      ...OPERATOR,
+      ...needs("agents"),
       schema: { ...base, summary: "Remove an agent", params: Params, response: { 204: z.null(), 404: ErrorSchema } },
     },
     async (request, reply) => {
-      await operations.agents.remove(organizationId, request.params.handle);
+      await operations.agents.remove(callerOf(request).organizationId, request.params.handle);
       return reply.code(204).send(null);
     },
   );
 
-  for (const verb of ["pause", "resume"] as const) {
-    server.post(
-      `/agents/:handle/${verb}`,
-      {
-        ...OPERATOR,
-        schema: {
-          ...base,
-          summary: `${verb === "pause" ? "Pause" : "Resume"} an agent`,
-          params: Params,
-          response: { 200: z.object({ agent: AgentViewSchema }), 404: ErrorSchema },
-        },
+  server.post(
+    "/agents/:handle/pause",
+    {
+      ...needs("agents"),
+      schema: {
+        ...base,
+        summary: "Pause an agent: it takes no new turns",
+        params: Params,
+        response: { 200: z.object({ agent: AgentViewSchema }), 404: ErrorSchema, 409: ErrorSchema },
       },
-      async (request) => ({
-        agent: await operations.agents.setPaused(organizationId, request.params.handle, verb === "pause"),
-      }),
-    );
-  }
+    },
+    async (request) => ({
+      agent: await operations.agents.pause(callerOf(request).organizationId, request.params.handle),
+    }),
+  );
 
   server.post(
     "/agents/:handle/check",
     {
-      ...OPERATOR,
+      ...needs("agents"),
       schema: {
         ...base,
         summary: "Whether a turn would reach the agent now",
@@ -119,7 +120,7 @@ export const agentRoutes: FastifyPluginAsyncZod<AgentRouteContext> = async (
         response: { 200: ConnectorCheckSchema, 404: ErrorSchema },
       },
     },
-    async (request) => operations.agents.check(organizationId, request.params.handle),
+    async (request) => operations.agents.check(callerOf(request).organizationId, request.params.handle),
   );
 };
 

@@ -1,6 +1,7 @@
 import type { SqlRunner } from "./connection/database.ts";
 
 export interface ConversationMessage {
+  readonly message_id: string;
   readonly platform_order: string;
   readonly occurred_at: Date;
   readonly sender_name: string;
@@ -15,7 +16,7 @@ export function readConversation(
   return sql.query(
     {
       name: "read_conversation",
-      text: `select * from (select platform_order, occurred_at, coalesce(sender->>'name', sender->>'id') as sender_name, text from messages
+      text: `select * from (select message_id, platform_order, occurred_at, coalesce(sender->>'name', sender->>'id') as sender_name, text from messages
       where conversation_id = $1 and deleted_at is null and ($2::text is null or platform_order < $2) order by platform_order desc limit $3) x order by platform_order`,
     },
     [query.conversationId, query.before, query.limit],

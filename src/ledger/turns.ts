@@ -1,4 +1,5 @@
 import type { SqlRunner } from "./connection/database.ts";
+import { SOURCES_COLUMN, type TurnSource } from "./turn-sources.ts";
 
 /** A turn with what is needed to run it again: its trigger, where its reply goes, and what exists of it already. */
 export interface LoadedTurn {
@@ -26,11 +27,13 @@ export interface LoadedTurn {
   readonly preview_id: string | null;
   readonly preview_text: string | null;
   readonly current_content: unknown;
+  /** What earlier attempts were given of other conversations. */
+  readonly sources: readonly TurnSource[] | null;
 }
 
 const LOAD_COLUMNS = `t.id, t.agent_id, t.organization_id, t.conversation_id, t.reply_conversation_id, t.reason, t.epoch, t.attempt, t.hop_count, t.root_event_id, t.event_id,
   e.envelope, c.path as reply_path, c.installation_id, c.platform, (extract(epoch from t.deadline_at - now()) * 1000)::float8 as remaining_ms, t.state, t.owner, t.cancel_requested, r.reply as deferred_reply, p.id as preview_id, p.fallback_text as preview_text,
-  m.content as current_content`;
+  m.content as current_content, ${SOURCES_COLUMN}`;
 
 const LOAD_JOINS = `join events e on e.id = t.event_id join conversations c on c.id = t.reply_conversation_id
   left join deferred_replies r on r.turn_id = t.id

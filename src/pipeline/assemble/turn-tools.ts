@@ -2,9 +2,10 @@ import { z } from "zod";
 import type { TurnFiles, TurnRequest } from "../../contracts/connector.ts";
 import type { JsonValue } from "../../contracts/json.ts";
 import type { TurnTool } from "../../contracts/turn-tool.ts";
-import type { SqlRunner } from "../../ledger/connection/database.ts";
 import { readConversation } from "../../ledger/conversation-history.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
+import type { ReaderPorts } from "./conversation-reader.ts";
+import { createConversationTools } from "./conversation-tools.ts";
 import type { Rosters } from "./roster.ts";
 
 const ReadInput = z.strictObject({
@@ -17,9 +18,12 @@ const MAX_FILE_TEXT_CHARS = 100_000;
 
 const NoInput = z.strictObject({});
 
-/** The tools of one turn: they read the conversation the turn is in and the files of its messages, and nothing else whatever their input says. */
+/**
+ * The tools of one turn: they read the conversation the turn is in, the files of its messages and, where agent and asking person are both members,
+ * other conversations; nothing else, whatever their input says.
+ */
 export function createTurnTools(
-  sql: SqlRunner,
+  ports: ReaderPorts,
   rosters: Rosters,
   turn: RunnableTurn,
   given: { readonly request: TurnRequest; readonly files: TurnFiles | undefined },
@@ -34,7 +38,7 @@ export function createTurnTools(
       input: ReadInput,
       async execute(input) {
         const { limit, before } = ReadInput.parse(input);
-        const rows = await readConversation(sql, {
+        const rows = await readConversation(ports.database, {
           conversationId: turn.replyConversationId,
           limit,
           before: before ?? null,
@@ -65,6 +69,7 @@ export function createTurnTools(
         );
       },
     },
+    ...createConversationTools(ports, turn),
   ];
 }
 

@@ -5,6 +5,7 @@ import type { Envelope } from "../../envelope/envelope.ts";
 import type { StartedTurn } from "../../ledger/routing.ts";
 import type { LoadedTurn } from "../../ledger/turns.ts";
 import type { TranscriptEntry } from "../assemble/transcripts.ts";
+import { createTurnSources, type TurnSources } from "../assemble/turn-sources.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
 import type { PlannedTurn } from "../route/plan.ts";
 
@@ -35,6 +36,8 @@ export interface RunnableTurn {
   readonly deferredReply: unknown;
   /** A live preview that an earlier attempt left behind. */
   readonly hasPreview: boolean;
+  /** What it has read, here and in earlier attempts. */
+  readonly sources: TurnSources;
 }
 
 /** A turn just opened by routing. */
@@ -66,6 +69,7 @@ export function fromPlanned(
     transcript,
     deferredReply: undefined,
     hasPreview: false,
+    sources: createTurnSources([]),
   };
 }
 
@@ -94,5 +98,6 @@ export function fromLoaded(turn: LoadedTurn, directory: Directory): RunnableTurn
     transcript: undefined,
     deferredReply: turn.deferred_reply ?? undefined,
     hasPreview: turn.preview_id !== null,
+    sources: createTurnSources(turn.sources ?? []),
   };
 }

@@ -1,0 +1,112 @@
+import type { MemberFacts } from "../../access/member-facts.ts";
+import type { PolicyBook } from "../../access/policy-book.ts";
+import type { NarrowerSourcePolicy } from "../../contracts/access.ts";
+import type { ChatAdapter } from "../../contracts/adapter.ts";
+import type { Database } from "../../ledger/connection/database.ts";
+import type { TurnSource } from "../../ledger/turn-sources.ts";
+import { WITHHELD, withholdReply } from "../../ledger/withheld-replies.ts";
+import type { ReadingRights } from "../assemble/reading-rights.ts";
+import type { RunnableTurn } from "../invoke/runnable-turn.ts";
+import { type AudienceCheck, checkAudience, sourcePlace } from "./audience-check.ts";
+import type { TurnEnd } from "./turn-ends.ts";
+import { withheldNotice } from "./withheld-notice.ts";
+
+export interface SourceGuardPorts {
+  readonly database: Database;
+  readonly owner: string;
+  readonly facts: MemberFacts;
+  readonly rights: ReadingRights;
+  readonly policies: PolicyBook;
+  readonly adapter: (platform: string) => ChatAdapter;
+}
+
+/** Stands before every end of a turn that has read another conversation. */
+export interface SourceGuard {
+  /** The end as it may be committed: as it is, or with a notice in place of what it says. */
+  check(turn: RunnableTurn, end: TurnEnd): Promise<TurnEnd>;
+}
+
+/** Creates the guard of the audience rule: what a turn says goes only to people who may read all that it has read. */
+export function createSourceGuard(ports: SourceGuardPorts): SourceGuard {
+  const { database, facts, rights, policies, owner } = ports;
+
+  return {
+    async check(turn, end) {
+      const sources = turn.sources.list();
+      if (sources.length === 0 || end.parts.length === 0) return end;
+      const { organizationId, installationId, replyPath } = turn;
+      const verdict = await checkAudience(facts, { organizationId, installationId, path: replyPath }, sources);
+      if (verdict.within) return end;
+      const given = { context: end.context ?? [], consumed: end.consumed, usage: end.usage };
+      // Half an answer of a turn that was stopped: nobody waits for it.
+      if (end.outcome !== "answered") return { ...end, parts: [{ type: "text", markdown: "_Stopped._" }] };
+      const policy = await policyFor(turn, sources);
+      await withholdReply(database, {
+        fence: { turnId: turn.turnId, epoch: turn.epoch, owner },
+        organizationId,
+        agentId: turn.agent.agentId,
+        conversationId: turn.replyConversationId,
+        askerId: askerOf(turn) ?? null,
+        policy,
+        sources,
+        reply: end.parts,
+        audit: auditEntry(turn, sources, policy, verdict),
+      });
+      const canShow = ports.adapter(turn.platform).features.privately !== undefined;
+      const notice = withheldNotice({ handle: turn.agent.handle, turnId: turn.turnId }, policy, canShow);
+      return { ...given, outcome: "answered", reason: WITHHELD, parts: [notice] };
+    },
+  };
+
+  /** What the channel wants, as far as it can be done here. */
+  async function policyFor(turn: RunnableTurn, sources: readonly TurnSource[]): Promise<NarrowerSourcePolicy> {
+    const wanted = policies.of(turn.organizationId).onNarrowerSource(turn.installationId, turn.replyPath.channel.id);
+    if (wanted !== "asker") return wanted;
+    const askerId = askerOf(turn);
+    const canTell = ports.adapter(turn.platform).features.privately !== undefined;
+    return canTell && askerId !== undefined && (await mayReadAll(rights, facts, turn.organizationId, askerId, sources))
+      ? "asker"
+      : "withhold";
+  }
+}
+
+/** Whether a person may read all that was read, now and message by message. */
+export async function mayReadAll(
+  rights: ReadingRights,
+  facts: MemberFacts,
+  organizationId: string,
+  personId: string,
+  sources: readonly TurnSource[],
+): Promise<boolean> {
+  for (const source of sources) {
+    const place = sourcePlace(organizationId, source);
+    if (!(await rights.personMay(personId, "read_history", place)).allowed) return false;
+    const { messageIds } = source;
+    const { readable } = await facts.couldRead({ ...place, personId, messageIds });
+    if (messageIds.some((id) => !readable.has(id))) return false;
+  }
+  return true;
+}
+
+function askerOf(turn: RunnableTurn): string | undefined {
+  const { sender } = turn.envelope;
+  return sender.kind === "human" || sender.kind === "external_guest" ? sender.id : undefined;
+}
+
+function auditEntry(
+  turn: RunnableTurn,
+  sources: readonly TurnSource[],
+  policy: NarrowerSourcePolicy,
+  verdict: AudienceCheck,
+) {
+  return {
+    what: "withheld" as const,
+    by: turn.agent.agentId,
+    turn: turn.turnId,
+    conversation: turn.replyConversationId,
+    rule: verdict.rule,
+    policy,
+    strangers: verdict.strangers,
+    sources: sources.map(({ installationId, channelId, threadId }) => ({ installationId, channelId, threadId })),
+  };
+}

@@ -13,6 +13,8 @@ const PLATFORM = "discord";
 /** Installs and departures that other processes saw are known within this time. */
 const REFRESH_MS = 30_000;
 const RELOAD_PAUSE_MS = 2_000;
+/** How often it is looked whether a guild is back. */
+const OUTAGE_RETRY_MS = 5_000;
 /** How long what was read of a guild is believed where no gateway tells what changes. */
 const GUILD_TTL_MS = 60_000;
 
@@ -130,6 +132,17 @@ export class Guilds {
     throw new ParleyError("CREDENTIAL_MISSING", {
       detail: "there is no such Discord installation, or the bot was removed from it",
       facts: { installationId },
+    });
+  }
+
+  /** Throws PLATFORM_UNAVAILABLE while the guild is in an outage: what is to be said there is held, not tried. */
+  requireReachable(installationId: string): void {
+    const space = this.#byInstallation.get(installationId);
+    if (space?.guild === undefined || !space.unavailable || !this.#isHeard(space.guild.id)) return;
+    throw new ParleyError("PLATFORM_UNAVAILABLE", {
+      detail: "Discord says that the guild is out of reach for the moment",
+      retryAfterMs: OUTAGE_RETRY_MS,
+      delivery: "not_sent",
     });
   }
 

@@ -291,8 +291,10 @@ export class Ingress {
     const context = guilds.contextFor(space, dispatch.deliveryKey);
     const left = translateVisibility({ memberId: botUserId, gained: [], lost }, context);
     await this.#untilStored(() => guilds.remove(space, "the bot was removed from the guild"));
-    this.#visible.delete(space.record.installationId);
-    this.#finish(dispatch, space, left.length > 0 ? left : [ignored("the bot left the guild")]);
+    this.#finish(dispatch, space, left.length > 0 ? left : [ignored("the bot left the guild")], async () => {
+      await this.#untilStored(() => this.#visibleOf(space).forget());
+      this.#visible.delete(space.record.installationId);
+    });
   }
 
   #interaction(dispatch: ReceivedDispatch, space: Space, found: readonly Translation[]): void {

@@ -82,8 +82,9 @@ export class Outbound {
 
   /** Posts a new message: under the agent's name where a webhook may be, else as the bot with the agent's name above. */
   async post(post: NewPost): Promise<Receipt> {
-    const { webhooks, threads, state } = this.#tools();
+    const { guilds, webhooks, threads, state } = this.#tools();
     const { installationId, conversation } = post.target;
+    guilds.requireReachable(installationId);
     await keepForms(state, installationId, formsOf(post.body));
     if (isDirect(post.target)) return this.#postAsBot(post, conversation.channel.id);
     const webhook = await webhooks.of(installationId, conversation.channel.id, post.signal);
@@ -103,8 +104,9 @@ export class Outbound {
 
   /** Replaces the content of an own message. */
   async edit(edit: NewPost & { readonly messageId: string }): Promise<Receipt> {
-    const { client, webhooks, state } = this.#tools();
+    const { client, guilds, webhooks, state } = this.#tools();
     const { target, messageId, body, signal } = edit;
+    guilds.requireReachable(target.installationId);
     await keepForms(state, target.installationId, formsOf(body));
     const own = await this.locate(target, messageId, signal);
     const author = own.by === "bot" ? edit.identity : undefined;

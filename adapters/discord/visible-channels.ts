@@ -44,6 +44,12 @@ export class VisibleChannels {
     this.#before = now;
   }
 
+  /** The bot left: whatever it sees when it comes back is new to it. Rejects with LEDGER_UNAVAILABLE. */
+  async forget(): Promise<void> {
+    await this.#state.write(this.#installationId, new Map([[KEY, new TextEncoder().encode("[]")]]));
+    this.#before = new Set();
+  }
+
   async #read(): Promise<ReadonlySet<string> | undefined> {
     const row = (await this.#state.read(this.#installationId, KEY)).get(KEY);
     if (row === undefined) return undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { created, stage, textOf, until } from "./stage.ts";
+import { created, postsOf, stage, textOf, until, words } from "./stage.ts";
 
 describe("the gateway session", () => {
   it("asks for the intents it needs, and for none that is privileged in the mode mentions", async () => {
@@ -156,11 +156,16 @@ describe("the gateway session", () => {
 
 describe("a guild", () => {
   it("out of reach is no guild that was left", async () => {
-    const { discord, server, sink, start } = await stage();
+    const { discord, server, sink, start, target } = await stage();
     const adapter = await start();
     discord.people.setGuildAvailable(server.guild, false);
     await until(() => adapter.health().some((row) => row.state === "connecting"));
     expect(sink.taken.some((one) => one.kind === "member_left")).toBe(false);
+    const calls = discord.requests.count();
+    const [post] = postsOf(adapter, target(), words("held"));
+    if (post === undefined) throw new Error("nothing was rendered");
+    await expect(adapter.send(post)).rejects.toMatchObject({ code: "PLATFORM_UNAVAILABLE", delivery: "not_sent" });
+    expect(discord.requests.count()).toBe(calls);
     discord.people.setGuildAvailable(server.guild, true);
     await until(() => adapter.health().every((row) => row.state === "connected"));
     const rows = await sink.installations.list("discord");
@@ -179,6 +184,10 @@ describe("a guild", () => {
         (row) => row.externalId === server.guild && row.status === "removed",
       ),
     );
+    // Back again it sees every channel anew.
+    discord.setup.install(server.app.applicationId, server.guild);
+    const joined = () => sink.taken.filter((one) => one.kind === "member_joined" && one.body.self);
+    await until(() => new Set(joined().map((one) => one.conversation.channel.id)).size === server.channels.length);
   });
 
   it("shows the bot out of a channel by an overwrite", async () => {

@@ -7,6 +7,7 @@ import { holdsOnlyPosts, holdsThreads } from "./guild.ts";
 import type { Guilds, Space } from "./guilds.ts";
 import { inOrder, translateMessage } from "./inbound-message.ts";
 import type { Intake } from "./intake.ts";
+import { type Before, lookBack } from "./look-back.ts";
 import { asId, asList, asRecord, asString, type Raw } from "./raw.ts";
 import { ROUTES } from "./routes.ts";
 import { isNewer, msToSnowflake, snowflakeToMs } from "./snowflakes.ts";
@@ -21,6 +22,8 @@ const PASSING: ReadonlySet<string> = new Set(["PLATFORM_RATE_LIMITED", "PLATFORM
 /** Channels whose archived threads are looked through after a gap, and direct conversations that are read. */
 const MAX_CHANNELS = 500;
 const MAX_DIRECT = 200;
+/** Channels and threads of a guild, or direct conversations, that are looked at for edits and deletions in a gap. */
+const MAX_LOOKED_BACK = 200;
 
 /** One channel or thread with messages that were missed. */
 interface Gap {
@@ -98,8 +101,18 @@ export class CatchUp {
       .talkChannels()
       .filter((channel) => holdsThreads(channel.type) && mayRead(guild, botUserId, channel.id, nowMs))
       .slice(0, MAX_CHANNELS);
+    const before = this.#lookedBack(space, nowMs)
+      .filter((channelId) => mayRead(guild, botUserId, channelId, nowMs))
+      .map(
+        (channelId): Before => ({
+          channelId,
+          known: cursors.recent(channelId),
+          contextOnly: regained.has(guild.threads.get(channelId)?.parentId ?? channelId),
+        }),
+      );
     this.#begin(async () => {
       await this.#close(space, gaps);
+      await this.#lookBack(space, before);
       const known = new Set(gaps.map((gap) => gap.channelId));
       for (const parent of parents) await this.#archivedThreads(space, parent.id, known, regained.has(parent.id));
     });
@@ -114,7 +127,18 @@ export class CatchUp {
       .toSorted((a, b) => (isNewer(b.after, a.after) ? 1 : -1))
       .slice(0, MAX_DIRECT);
     for (const gap of gaps) space.cursors.hold(gap.channelId);
-    if (gaps.length > 0) this.#begin(() => this.#close(space, gaps));
+    const before = this.#lookedBack(space, nowMs).map(
+      (channelId): Before => ({
+        channelId,
+        known: space.cursors.recent(channelId),
+        contextOnly: false,
+      }),
+    );
+    if (gaps.length > 0)
+      this.#begin(async () => {
+        await this.#close(space, gaps);
+        await this.#lookBack(space, before);
+      });
   }
 
   /**
@@ -127,6 +151,33 @@ export class CatchUp {
     const gap = { channelId, after: this.#startOf(space, channelId, Date.now()), contextOnly: false };
     cursors.hold(channelId);
     this.#begin(() => this.#close(space, [gap]));
+  }
+
+  /** Places of which something is known that may have been changed, the newest first; taken before the gap is read. */
+  #lookedBack({ cursors }: Space, nowMs: number): readonly string[] {
+    const oldest = msToSnowflake(nowMs - this.#config.backfillMaxAgeMs);
+    const newest = (channelId: string): string => cursors.recent(channelId).at(-1) ?? "0";
+    return cursors
+      .channels()
+      .filter((channelId) => isNewer(newest(channelId), oldest))
+      .toSorted((a, b) => (isNewer(newest(b), newest(a)) ? 1 : -1))
+      .slice(0, MAX_LOOKED_BACK);
+  }
+
+  async #lookBack(space: Space, places: readonly Before[]): Promise<void> {
+    const tools = {
+      client: this.#client,
+      guilds: this.#guilds,
+      intake: this.#intake,
+      ending: this.#ending,
+      patiently: this.#patiently.bind(this),
+    };
+    const queue = [...places];
+    const worker = async (): Promise<void> => {
+      for (let place = queue.shift(); place !== undefined && !this.#ending.aborted; place = queue.shift())
+        await lookBack(tools, space, place);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
   }
 
   #begin(work: () => Promise<void>): void {
@@ -176,7 +227,10 @@ export class CatchUp {
       if (taken.includes(false)) return false;
       const last = asId(page.at(-1)?.["id"]);
       if (last === undefined) return true;
-      space.cursors.read(gap.channelId, last);
+      space.cursors.read(
+        gap.channelId,
+        page.map((message) => String(message["id"])),
+      );
       after = last;
       count += page.length;
       if (page.length < PAGE_SIZE) return true;
@@ -230,15 +284,18 @@ export class CatchUp {
     }
   }
 
-  /** Tries a reading again while Discord is away or asks to wait; undefined when it is refused for good or the adapter ends. */
-  async #patiently(read: () => Promise<unknown>): Promise<unknown> {
+  /** Tries a reading again while Discord is away or asks to wait; undefined, or what `refused` makes of it, when it is refused for good or the adapter ends. */
+  async #patiently(
+    read: () => Promise<unknown>,
+    refused: (error: ParleyError) => unknown = () => undefined,
+  ): Promise<unknown> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS && !this.#ending.aborted; attempt += 1) {
       try {
         return await read();
       } catch (thrown) {
         const error = toParleyError(thrown);
         const passing = PASSING.has(error.code);
-        if (!passing) return undefined;
+        if (!passing) return refused(error);
         const pauseMs = error.retryAfterMs ?? RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)] ?? 30_000;
         await abortableSleep(pauseMs, this.#ending).catch(() => undefined);
       }

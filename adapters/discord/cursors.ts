@@ -1,9 +1,12 @@
 import type { AdapterStateStore } from "../../src/contracts/adapter-state.ts";
 import type { Logger } from "../../src/contracts/logger.ts";
-import { asId } from "./raw.ts";
+import { asId, asIds } from "./raw.ts";
 import { isNewer } from "./snowflakes.ts";
 
 const PREFIX = "cursor:";
+const RECENT = "recent:";
+/** Messages per channel that are looked for again after a gap, to notice which were deleted meanwhile. */
+const MAX_RECENT = 50;
 const BASELINE = "baseline";
 const FLUSH_AFTER_MS = 500;
 
@@ -15,10 +18,12 @@ interface Channel {
   readonly pending: Set<string>;
   /** A gap before the live messages is being read: until it is closed they move nothing. */
   held: boolean;
+  /** The newest messages that were ingested, oldest first. */
+  recent: string[];
 }
 
 /**
- * Per channel and thread, the last message up to which everything was ingested; kept over restarts.
+ * Per channel and thread, the last message up to which everything was ingested, and the newest of those; kept over restarts.
  *
  * Written some time after the fact and at the end, never before: what a crash takes back is read again and recognised.
  */
@@ -77,6 +82,7 @@ export class Cursors {
   done(channelId: string, messageId: string): void {
     const channel = this.#channel(channelId);
     channel.pending.delete(messageId);
+    this.#remember(channel, channelId, messageId);
     if (channel.newest === undefined || isNewer(messageId, channel.newest)) channel.newest = messageId;
     this.#advance(channelId, channel);
   }
@@ -86,10 +92,24 @@ export class Cursors {
     this.#channel(channelId).held = true;
   }
 
-  /** A page of the gap was ingested up to this message. */
-  read(channelId: string, messageId: string): void {
+  /** A page of the gap was ingested: these messages, oldest first. */
+  read(channelId: string, messageIds: readonly string[]): void {
     const channel = this.#channel(channelId);
-    this.#set(channelId, channel, messageId);
+    for (const messageId of messageIds) this.#remember(channel, channelId, messageId);
+    const last = messageIds.at(-1);
+    if (last !== undefined) this.#set(channelId, channel, last);
+  }
+
+  /** The newest messages that were ingested, oldest first. */
+  recent(channelId: string): readonly string[] {
+    return this.#channels.get(channelId)?.recent ?? [];
+  }
+
+  /** A message is gone and will not be looked for again. */
+  forget(channelId: string, messageId: string): void {
+    const channel = this.#channel(channelId);
+    channel.recent = channel.recent.filter((id) => id !== messageId);
+    this.#writeSoon(channelId);
   }
 
   release(channelId: string): void {
@@ -118,6 +138,16 @@ export class Cursors {
   #set(channelId: string, channel: Channel, messageId: string): void {
     if (channel.cursor !== undefined && !isNewer(messageId, channel.cursor)) return;
     channel.cursor = messageId;
+    this.#writeSoon(channelId);
+  }
+
+  #remember(channel: Channel, channelId: string, messageId: string): void {
+    if (channel.recent.includes(messageId)) return;
+    channel.recent = [...channel.recent, messageId].toSorted((a, b) => (isNewer(a, b) ? 1 : -1)).slice(-MAX_RECENT);
+    this.#writeSoon(channelId);
+  }
+
+  #writeSoon(channelId: string): void {
     this.#dirty.add(channelId);
     this.#timer ??= setTimeout(() => void this.flush(), FLUSH_AFTER_MS);
   }
@@ -125,7 +155,7 @@ export class Cursors {
   #channel(channelId: string): Channel {
     let channel = this.#channels.get(channelId);
     if (channel === undefined) {
-      channel = { cursor: undefined, newest: undefined, pending: new Set(), held: false };
+      channel = { cursor: undefined, newest: undefined, pending: new Set(), held: false, recent: [] };
       this.#channels.set(channelId, channel);
     }
     return channel;
@@ -137,6 +167,10 @@ export class Cursors {
       const channel = this.#channel(key.slice(PREFIX.length));
       if (messageId !== undefined) channel.cursor ??= messageId;
     }
+    for (const [key, row] of await this.#state.read(this.#installationId, RECENT)) {
+      const channel = this.#channel(key.slice(RECENT.length));
+      if (channel.recent.length === 0) channel.recent = parseIds(row);
+    }
     const baseline = (await this.#state.read(this.#installationId, BASELINE)).get(BASELINE);
     if (baseline !== undefined) this.#baseline ??= asId(new TextDecoder().decode(baseline));
   }
@@ -144,8 +178,9 @@ export class Cursors {
   async #write(): Promise<void> {
     const changes = new Map<string, Uint8Array | null>();
     for (const channelId of this.#dirty) {
-      const cursor = this.#channels.get(channelId)?.cursor;
-      if (cursor !== undefined) changes.set(PREFIX + channelId, encode(cursor));
+      const channel = this.#channels.get(channelId);
+      if (channel?.cursor !== undefined) changes.set(PREFIX + channelId, encode(channel.cursor));
+      if (channel !== undefined) changes.set(RECENT + channelId, encode(JSON.stringify(channel.recent)));
     }
     this.#dirty.clear();
     if (changes.size === 0) return;
@@ -153,9 +188,18 @@ export class Cursors {
       await this.#state.write(this.#installationId, changes);
     } catch (error) {
       // Tried again with the next message; until then more would be read after a crash than has to be.
-      for (const key of changes.keys()) this.#dirty.add(key.slice(PREFIX.length));
+      for (const key of changes.keys()) this.#dirty.add(key.slice(key.indexOf(":") + 1));
       this.#logger.warn({ installationId: this.#installationId, err: error }, "discord cursors could not be stored");
     }
+  }
+}
+
+/** What cannot be read says nothing of any message. */
+function parseIds(row: Uint8Array): string[] {
+  try {
+    return [...asIds(JSON.parse(new TextDecoder().decode(row)))];
+  } catch {
+    return [];
   }
 }
 

@@ -64,4 +64,36 @@ describe("what was missed", () => {
     await until(() => taken().size === 250);
     expect([...taken()].toSorted((a, b) => Number(BigInt(a) - BigInt(b)))).toEqual(missed);
   });
+
+  it("is made up for in edits and deletions too, wherever something is known to have been said", async () => {
+    const { discord, server, channel, user, sink, start, nextSink } = await stage();
+    const direct = discord.people.openDirect(user, server.app.botUserId);
+    const first = await start();
+    const said = ["stays", "is edited", "is deleted"].map((text) => discord.people.postAs(user, channel, text).message);
+    const [, edited = "", deleted = ""] = said;
+    const alone = discord.people.postAs(user, direct, "is edited alone").message;
+    await until(() => created(sink).length === 4);
+    await first.stop();
+    discord.people.editAs(user, channel, edited, "was edited");
+    discord.people.editAs(user, direct, alone, "was edited alone");
+    discord.people.deleteAs(user, channel, deleted);
+    discord.gateway.forgetSessions(server.app.applicationId);
+    const next = await nextSink();
+    const second = await start(next);
+    const changes = () => next.taken.filter((one) => one.kind === "message_edited" || one.kind === "message_deleted");
+    await until(() => changes().length === 3);
+    const edits = changes().filter((one) => one.kind === "message_edited");
+    expect(edits.map(textOf).toSorted()).toEqual(["was edited", "was edited alone"]);
+    expect(changes().find((one) => one.kind === "message_deleted")).toMatchObject({ body: { messageId: deleted } });
+    await second.stop();
+
+    // What is handed in live and what history shows are told apart by nobody.
+    discord.gateway.forgetSessions(server.app.applicationId);
+    const last = await nextSink();
+    await start(last);
+    await until(() => last.taken.filter((one) => one.kind === "message_edited").length === 2);
+    const keys = (taken: typeof edits) => new Set(taken.map((one) => one.dedupeKey));
+    expect(keys(last.taken.filter((one) => one.kind === "message_edited"))).toEqual(keys(edits));
+    expect(last.taken.some((one) => one.kind === "message_deleted")).toBe(false);
+  });
 });

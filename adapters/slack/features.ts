@@ -9,6 +9,7 @@ import { fetchMedia } from "./media.ts";
 import { isPresent, readMembers, readReach } from "./members.ts";
 import type { Outbound } from "./outbound.ts";
 import { openPreview } from "./preview.ts";
+import { showPrivately } from "./private.ts";
 import { reactionName } from "./reaction-names.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -91,6 +92,9 @@ export function slackFeatures(tools: FeatureTools): AdapterFeatures {
           signal,
         });
       },
+    },
+    privately: {
+      show: async (reply) => showPrivately(await need(reply.target.installationId), reply, tools.linkHosts),
     },
     members: {
       list: async (target, signal): Promise<readonly MemberProfile[]> =>

@@ -13,6 +13,7 @@ export const RATE_RULES: Readonly<Record<string, PacingRule>> = {
   // One a second; a little less, because a call that is a moment early is refused.
   "chat.postMessage": { perMinute: 55, burst: 3, scope: "channel" },
   [POST_PER_WORKSPACE]: perMinute(300, 60),
+  "chat.postEphemeral": TIER_4,
   "chat.update": TIER_3,
   "chat.delete": TIER_3,
   "chat.startStream": TIER_2,

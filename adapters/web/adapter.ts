@@ -67,6 +67,7 @@ class WebRoomAdapter implements WebAdapter {
     this.features = createFeatures({
       store,
       hub: this.#context.hub,
+      outbound: this.#outbound,
       organizationOf: async (installationId) => await this.#requireInstallations().organizationOf(installationId),
     });
   }

@@ -7,7 +7,7 @@ import { toSafeText } from "../../src/envelope/content.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { newId, WEB_SELF_ID } from "./ids.ts";
 import { postToEnvelope } from "./inbound.ts";
-import { placeOf } from "./outbound.ts";
+import { type Outbound, placeOf } from "./outbound.ts";
 import { createPreviewFeature, type PreviewDependencies } from "./preview.ts";
 import { MAX_AGENT_POST_CHARS } from "./render.ts";
 import { withAbort } from "./send-errors.ts";
@@ -15,6 +15,7 @@ import { withAbort } from "./send-errors.ts";
 export interface FeatureDependencies extends PreviewDependencies {
   /** The organization of an installation; NOT_FOUND for one that is not of the web room. */
   organizationOf(installationId: string): Promise<string>;
+  readonly outbound: Outbound;
 }
 
 /** Everything the web room can do beyond taking messages. */
@@ -43,6 +44,7 @@ export function createFeatures(dependencies: FeatureDependencies): AdapterFeatur
         await store.live.setStatus({ ...placeOf(target), ...agent, line: toSafeText(line) }).catch(() => undefined);
       },
     },
+    privately: { show: async (reply) => await dependencies.outbound.show(reply) },
     respond: {
       respond: async (target, responseToken, text, signal) =>
         await withAbort(signal, async () => {

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { z } from "zod";
 import type { OutboundPost, Receipt, ReconcileOutcome, ReconcileQuery, Target } from "../../src/contracts/adapter.ts";
+import type { PrivateReply } from "../../src/contracts/adapter-features.ts";
 import type { JsonValue } from "../../src/contracts/json.ts";
 import type { WebMentions, WebPostRecord, WebUploadRecord } from "../../src/contracts/web-room-records.ts";
 import type { WebRoomStore } from "../../src/contracts/web-room-store.ts";
@@ -13,6 +14,7 @@ import { newId } from "./ids.ts";
 import { seqToOrder } from "./inbound.ts";
 import { readMentions } from "./mentions.ts";
 import type { PeopleDirectory } from "./people-directory.ts";
+import { renderParts } from "./render.ts";
 import { toSendError, withAbort } from "./send-errors.ts";
 import { storeUpload } from "./store-upload.ts";
 
@@ -32,20 +34,28 @@ export class Outbound {
     this.#people = people;
   }
 
+  /** Shows a reply to one person alone: posts that nobody else is given, each idempotency key once. */
+  async show({ parts, personId, ...given }: PrivateReply): Promise<void> {
+    const { identity, target } = given;
+    const posts = renderParts(parts, { identity, conversation: target.conversation, mentionable: [] });
+    for (const [index, post] of posts.entries())
+      await this.send({ ...given, ...post, idempotencyKey: `${given.idempotencyKey}:${index}` }, personId);
+  }
+
   /** One after another within a conversation, as they were sent; side by side between conversations. */
-  async send(post: OutboundPost): Promise<Receipt> {
+  async send(post: OutboundPost, visibleTo?: string): Promise<Receipt> {
     const { roomId, threadRootId = "" } = placeOf(post.target);
     let isWriting = false;
     const write = async (): Promise<Receipt> =>
       await this.#order.run(`${roomId}\n${threadRootId}`, async () => {
         if (post.signal.aborted) throw cancelled();
         isWriting = true;
-        return receiptOf(await this.#write(post));
+        return receiptOf(await this.#write(post, visibleTo));
       });
     return await withAbort(post.signal, write, () => isWriting);
   }
 
-  async #write(post: OutboundPost): Promise<WebPostRecord> {
+  async #write(post: OutboundPost, visibleTo: string | undefined): Promise<WebPostRecord> {
     const { organizationId, roomId } = placeOf(post.target);
     const body = Body.safeParse(post.body);
     if (!body.success)
@@ -66,7 +76,7 @@ export class Outbound {
         mentions: await this.#mentionsOf(organizationId, post.fallbackText, body.data.mentionable),
         uploads,
       };
-      return await this.#commit(post, content);
+      return await this.#commit(post, content, visibleTo);
     } catch (error) {
       // A post whose commit is in doubt may refer to them.
       const isCertain = toSendError(error).delivery === "not_sent";
@@ -78,6 +88,7 @@ export class Outbound {
   async #commit(
     post: OutboundPost,
     content: { text: string; parts: readonly JsonValue[]; mentions: WebMentions; uploads: readonly WebUploadRecord[] },
+    visibleTo: string | undefined,
   ): Promise<WebPostRecord> {
     const { organizationId, roomId, threadRootId } = placeOf(post.target);
     if (post.edit !== undefined) {
@@ -99,6 +110,7 @@ export class Outbound {
       agent: post.identity,
       state: "final",
       ...(threadRootId === undefined ? {} : { threadRootId }),
+      ...(visibleTo === undefined ? {} : { visibleTo }),
       ...content,
     });
     if (created.duplicate) await this.#store.uploads.removeFiles(content.uploads.map((upload) => upload.storedName));

@@ -144,7 +144,10 @@ export interface WebPostsStore {
     visibleTo?: string;
     event: WebEventInput;
   }): Promise<{ readonly post: WebPostRecord; readonly duplicate: boolean } | undefined>;
-  /** Stores an agent's post once per idempotencyKey: a repeat gives the post that exists, with `duplicate`. NOT_FOUND: room or thread gone or archived. */
+  /**
+   * Stores an agent's post once per idempotencyKey: a repeat gives the post that exists, with `duplicate`. NOT_FOUND: room or thread gone or archived,
+   * or the person it is for is not in the room.
+   */
   createByAgent(post: {
     organizationId: string;
     roomId: string;
@@ -157,6 +160,8 @@ export interface WebPostsStore {
     mentions: WebMentions;
     state: "final" | "streaming";
     uploads: readonly WebUploadRecord[];
+    /** The only person who may see it. */
+    visibleTo?: string;
   }): Promise<{ readonly post: WebPostRecord; readonly duplicate: boolean }>;
   /** Replaces an agent's post and makes it final; equal content changes nothing. Resolves with the file names no longer used; NOT_FOUND when it is gone. */
   replaceByAgent(post: {

@@ -90,12 +90,12 @@ export async function byClientMessageId(
 const INSERT_BY_AGENT = `
   with post as (
     insert into web_posts (id, organization_id, room_id, thread_root_id, seq, change_seq, author_kind, author_id, author, text, parts,
-      state, idempotency_key, mentions)
-    select $1, $2, $3, $4::text, $5::bigint, $5::bigint, 'agent', $6, $7::jsonb, $8, $9::jsonb, $10, $11, $12::jsonb
+      state, idempotency_key, mentions, visible_to)
+    select $1, $2, $3, $4::text, $5::bigint, $5::bigint, 'agent', $6, $7::jsonb, $8, $9::jsonb, $10, $11, $12::jsonb, $15::text
     on conflict do nothing returning id),
   root as (
     update web_posts set reply_count = reply_count + 1, last_reply_at = now(), change_seq = $5::bigint
-    where id = $4 and exists (select 1 from post)),
+    where id = $4 and $15::text is null and exists (select 1 from post)),
   files as (
     insert into web_uploads (id, organization_id, room_id, post_id, name, media_type, kind, size_bytes, stored_name)
     select f.id, $2, $3, $1, f.name, f.media_type, f.kind, f.size_bytes, f.stored_name
@@ -109,6 +109,9 @@ export async function createByAgent(tx: SqlRunner, post: AgentPost): Promise<Cre
   if (existing !== undefined) return { existing };
   if (room === undefined || room.archived)
     throw new ParleyError("NOT_FOUND", { detail: "The room is gone or archived." });
+  const { visibleTo } = post;
+  if (visibleTo !== undefined && !(await isMember(tx, post.organizationId, post.roomId, visibleTo)))
+    throw new ParleyError("NOT_FOUND", { detail: "The person is not in the room." });
   const threadRootId = post.threadRootId === undefined ? undefined : await rootOf(tx, post.roomId, post.threadRootId);
   const rows = await tx.query({ name: "web_insert_agent_post", text: INSERT_BY_AGENT }, [
     post.postId,
@@ -124,7 +127,8 @@ export async function createByAgent(tx: SqlRunner, post: AgentPost): Promise<Cre
     post.idempotencyKey,
     JSON.stringify(post.mentions),
     JSON.stringify(post.uploads.map(uploadToRow)),
-    creationNotices({ ...post, threadRootId }, true),
+    creationNotices({ ...post, threadRootId }, post.visibleTo === undefined),
+    post.visibleTo ?? null,
   ]);
   if (rows.length > 0) return { created: post.postId };
   // Another room's transaction took the key meanwhile.

@@ -1,18 +1,22 @@
 import { sql } from "drizzle-orm";
-import { index, jsonb, pgTable, primaryKey, text, uniqueIndex } from "drizzle-orm/pg-core";
+import { boolean, index, jsonb, pgTable, primaryKey, text, uniqueIndex } from "drizzle-orm/pg-core";
 import { createdAt, instant, organizationId } from "./columns.ts";
 
-/** Spaces and categories: the levels of the permission tree above channels. */
+/** Spaces and categories: the levels of the permission tree above channels; and threads that have a name or readers of their own. */
 export const places = pgTable(
   "places",
   {
     installationId: text("installation_id").notNull(),
     placeId: text("place_id").notNull(),
     organizationId: organizationId(),
-    /** space or category. */
+    /** space, category or thread. */
     level: text("level").notNull(),
     parentId: text("parent_id"),
     name: text("name"),
+    /** Of a thread, as of a channel: when the list of its readers was fetched, and what it said. */
+    rosterAt: instant("roster_at"),
+    rosterOpen: boolean("roster_open"),
+    rosterComplete: boolean("roster_complete"),
     updatedAt: instant("updated_at").notNull().defaultNow(),
   },
   (table) => [primaryKey({ columns: [table.installationId, table.placeId] })],

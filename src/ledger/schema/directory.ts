@@ -62,6 +62,11 @@ export const channels = pgTable(
     categoryId: text("category_id"),
     /** When the whole list of its members was last fetched; null: never, so who is not known to be in it is unknown. */
     rosterAt: instant("roster_at"),
+    /** As of then: every full member of the installation can read it unlisted; and nobody else can. */
+    rosterOpen: boolean("roster_open"),
+    rosterComplete: boolean("roster_complete"),
+    /** When the platform was last asked whether the installation's identity is in it. */
+    presenceAt: instant("presence_at"),
     /** Whether the installation's own identity is in it; null when the platform has not said. */
     selfMember: boolean("self_member"),
     /** Counts up with every leave, archive and return, so that old work is told from new. */

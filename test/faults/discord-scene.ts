@@ -15,6 +15,8 @@ const SETTLE_MS = 90_000;
 /** What an hour of crashes may cost. */
 export const MAX_IDENTIFIES = 10;
 const HEARTBEAT_MS = 1_500;
+/** The lease of a process that was killed ends after 15 s, and the pauses between attempts reach as far. */
+const CONNECTED_MS = 40_000;
 
 export interface DiscordSceneOptions {
   readonly standIn?: StandInOptions;
@@ -32,6 +34,10 @@ export interface DiscordScene extends JudgedScene {
   question(token: string, extra?: string): string;
   /** Asks so many questions, in turn in each place, at a steady rate. */
   ask(count: number, perSecond: number): Promise<void>;
+  /** How often a session was begun or taken up again. */
+  connections(): Promise<number>;
+  /** Waits for one more connection than `before`, as long as the lease of a process that died may take; false when none came. */
+  connectedSince(before: number): Promise<boolean>;
   /** Waits until each question has its answer, at most for a minute and a half. */
   settle(without?: (token: string) => boolean): Promise<void>;
   /** Settles, and says what is wrong. */
@@ -81,6 +87,15 @@ export async function openDiscord(stage: Stage, options: DiscordSceneOptions = {
       }
     },
     history,
+    async connections() {
+      const resumed = (await discord.gateway.resumes()).filter(({ outcome }) => outcome === "resumed");
+      return (await discord.gateway.identifies(app.applicationId)).length + resumed.length;
+    },
+    async connectedSince(before) {
+      for (const deadline = performance.now() + CONNECTED_MS; performance.now() < deadline; await delay(50))
+        if ((await scene.connections()) > before) return true;
+      return false;
+    },
     async settle(without = () => false) {
       for (const deadline = performance.now() + SETTLE_MS; performance.now() < deadline; await delay(200)) {
         const { lost } = checkHistory(await history());

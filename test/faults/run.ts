@@ -7,6 +7,7 @@ import { deliveryFaults } from "./scenarios/deliveries.ts";
 import { discordFaults } from "./scenarios/discord.ts";
 import { discordCatchUp } from "./scenarios/discord-catch-up.ts";
 import { discordChanges } from "./scenarios/discord-changes.ts";
+import { discordLimits } from "./scenarios/discord-limits.ts";
 import { discordSessions } from "./scenarios/discord-sessions.ts";
 import { matrixFaults } from "./scenarios/matrix.ts";
 import { matrixCatchUp } from "./scenarios/matrix-catch-up.ts";
@@ -29,6 +30,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...platformFaults,
   ...agentFaults,
   ...discordFaults,
+  ...discordLimits,
   ...discordSessions,
   ...discordCatchUp,
   ...discordChanges,

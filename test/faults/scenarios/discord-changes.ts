@@ -1,4 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { openDatabase } from "../../../src/ledger/connection/open-database.ts";
+import type { RequestEntry } from "../../support/discord/index.ts";
 import { type DiscordScene, openDiscord, WRITES } from "../discord-scene.ts";
 import type { LedgerAudit } from "../ledger-audit.ts";
 import { type Outcome, type Scenario, STORES } from "../scenario.ts";
@@ -6,6 +8,9 @@ import type { Stage } from "../stage.ts";
 
 const WORKING_MS = 2_500;
 const UNDER_WAY_MS = 800;
+const OPENS_THREAD = "POST /channels/:channel/messages/:message/threads";
+/** Word of an outage takes its way through the gateway. */
+const NOTICED_MS = 500;
 
 /** A third of all messages comes twice, a third after the one that follows. */
 async function duplicatesAndReorder(stage: Stage): Promise<Outcome> {
@@ -45,29 +50,79 @@ async function edited(stage: Stage): Promise<Outcome> {
   });
 }
 
-/** A guild in an outage is not one that was left: what was asked there is answered when it is back. */
+/** A guild in an outage is not one that was left: answers are held, nobody loses a right, and all is said when it is back. */
 async function outage(stage: Stage): Promise<Outcome> {
   const scene = await openDiscord(stage);
-  const { people } = scene.discord;
+  const { people, setup } = scene.discord;
+  const { guild } = scene.server;
   await scene.start();
   await scene.ask(6, 6);
   await scene.settle();
   const [place] = scene.places;
   if (place === undefined) throw new Error("there is no place to ask in");
-  await people.postAs(place.user, place.channel, scene.question("outage-1", `wait=${WORKING_MS}`));
+  // Of a new place nothing is known yet that would let an answer through.
+  const fresh = await setup.addChannel(guild);
+  const answeredIn: string[] = [place.channel, fresh];
+  for (const [index, channel] of [place.channel, fresh].entries()) {
+    const question = scene.question(`outage-${index + 1}`, `wait=${WORKING_MS}`);
+    answeredIn.push((await people.postAs(place.user, channel, question)).message);
+  }
   await delay(UNDER_WAY_MS);
-  await people.setGuildAvailable(scene.server.guild, false);
+  const from = wallMs();
+  await people.setGuildAvailable(guild, false);
   await delay(WORKING_MS * 2);
-  await people.setGuildAvailable(scene.server.guild, true);
+  const during = await attemptsSince(scene, from + NOTICED_MS, answeredIn);
+  await people.setGuildAvailable(guild, true);
   await delay(UNDER_WAY_MS);
   await scene.ask(10, 6);
-  return await scene.judge();
+  const outcome = await scene.judge({
+    figures: { attemptsDuring: during.length },
+    findings: during.length > 0 ? [`${during.length} answers were tried in a guild that is out of reach`] : [],
+  });
+  return withLosses(outcome, await lostStanding(stage, scene));
+}
+
+/** The bot is thrown out while the agent works: nothing more is tried there, and it may come back. */
+async function thrownOut(stage: Stage): Promise<Outcome> {
+  const scene = await openDiscord(stage);
+  const { people, setup } = scene.discord;
+  const { app, guild, channels } = scene.server;
+  await scene.start();
+  await scene.ask(6, 6);
+  await scene.settle();
+  const [place] = scene.places;
+  if (place === undefined) throw new Error("there is no place to ask in");
+  const answeredIn: string[] = [...channels];
+  for (const [index, channel] of channels.entries()) {
+    const question = scene.question(`closed-${index + 1}`, `wait=${WORKING_MS}`);
+    answeredIn.push((await people.postAs(place.user, channel, question)).message);
+  }
+  await delay(UNDER_WAY_MS);
+  const from = wallMs();
+  await people.leave(app.botUserId, guild);
+  const without = (token: string): boolean => token.startsWith("closed-");
+  await scene.settle(without);
+  await delay(WORKING_MS * 2);
+  const tried = await attemptsSince(scene, from, answeredIn);
+  await setup.install(app.applicationId, guild);
+  await delay(UNDER_WAY_MS);
+  await scene.ask(6, 6);
+  return await scene.judge({
+    without,
+    inspect: (ledger, asked) =>
+      cancelled(
+        ledger,
+        asked.filter(({ token }) => without(token)),
+      ),
+    figures: { attempts: tried.length },
+    findings: tried.length > 0 ? [`${tried.length} answers were tried in a guild that the bot was removed from`] : [],
+  });
 }
 
 /** The place is gone, or closed to the bot, while the agent works there: one attempt at most, an end that says why, and others go on. */
 async function closed(stage: Stage): Promise<Outcome> {
   const scene = await openDiscord(stage);
-  const { people, requests } = scene.discord;
+  const { people } = scene.discord;
   const { server } = scene;
   await scene.start();
   await scene.ask(6, 6);
@@ -84,10 +139,13 @@ async function closed(stage: Stage): Promise<Outcome> {
       close: () => people.changeThreadAs(server.owner, locked, { archived: true, locked: true }),
     },
   ];
-  for (const [index, { channel }] of closing.entries())
-    await people.postAs(free.user, channel, scene.question(`closed-${index + 1}`, `wait=${WORKING_MS}`));
+  const answeredIn: string[][] = [];
+  for (const [index, { channel }] of closing.entries()) {
+    const question = scene.question(`closed-${index + 1}`, `wait=${WORKING_MS}`);
+    answeredIn.push([channel, (await people.postAs(free.user, channel, question)).message]);
+  }
   await delay(UNDER_WAY_MS);
-  const from = performance.timeOrigin + performance.now();
+  const from = wallMs();
   for (const { close } of closing) await close();
   await people.postAs(free.user, free.channel, scene.question("free-1"));
   await delay(WORKING_MS);
@@ -95,9 +153,7 @@ async function closed(stage: Stage): Promise<Outcome> {
   await scene.settle(without);
   // A second attempt would come after a pause.
   await delay(WORKING_MS * 2);
-  const calls = await Promise.all(WRITES.map((route) => requests.of(route)));
-  const writes = calls.flat().filter((call) => call.startedAt > from);
-  const attempts = closing.map(({ channel }) => writes.filter((call) => call.channel === channel));
+  const attempts = await Promise.all(answeredIn.map((places) => attemptsSince(scene, from, places)));
   const most = Math.max(...attempts.map((calls) => calls.length));
   const told = attempts
     .map((calls) => calls.map(({ route, status, code }) => `${route} ${status} ${code ?? ""}`).join(", "))
@@ -126,6 +182,43 @@ function cancelled(
   });
 }
 
+/** Every try to write, or to open a thread to write in, from a wall time on; an answer's thread has the id of its question. */
+async function attemptsSince(
+  { discord }: DiscordScene,
+  fromMs: number,
+  places: readonly string[],
+): Promise<RequestEntry[]> {
+  const calls = await Promise.all([...WRITES, OPENS_THREAD].map((route) => discord.requests.of(route)));
+  return calls.flat().filter((call) => call.startedAt > fromMs && places.includes(call.channel ?? ""));
+}
+
+const wallMs = (): number => performance.timeOrigin + performance.now();
+
+/** Rights that were taken away by a mere outage; looked at when no process has the ledger any more. */
+async function lostStanding({ servers }: Stage, { folder }: DiscordScene): Promise<string[]> {
+  const { databaseUrl } = servers;
+  const database = await openDatabase({
+    dataFolder: folder.dataFolder,
+    ...(databaseUrl === undefined ? {} : { databaseUrl }),
+  });
+  try {
+    const [lost] = await database.query<{ installations: number; channels: number; memberships: number }>({
+      text: `select (select count(*)::int from installations where status <> 'active') as installations,
+        (select count(*)::int from channels where archived or self_member = false) as channels,
+        (select count(*)::int from memberships where state = 'left') as memberships`,
+    });
+    return Object.entries(lost ?? { ledger: 1 }).flatMap(([what, count]) =>
+      count > 0 ? [`${count} ${what} ended by an outage`] : [],
+    );
+  } finally {
+    await database.close();
+  }
+}
+
+function withLosses(outcome: Outcome, losses: readonly string[]): Outcome {
+  return { ...outcome, findings: [...outcome.findings, ...losses] };
+}
+
 async function hide({ discord, server }: DiscordScene, channel: string): Promise<void> {
   await discord.people.setOverwrite(channel, { id: server.app.botUserId, type: "member", deny: ["VIEW_CHANNEL"] });
 }
@@ -134,5 +227,6 @@ export const discordChanges: readonly Scenario[] = [
   { name: "discord-duplicates-and-reorder", stores: STORES, reduced: [], run: duplicatesAndReorder },
   { name: "discord-edited", stores: STORES, reduced: [], run: edited },
   { name: "discord-outage", stores: STORES, reduced: [], run: outage },
+  { name: "discord-thrown-out", stores: STORES, reduced: [], run: thrownOut },
   { name: "discord-closed-places", stores: STORES, reduced: [], run: closed },
 ];

@@ -2,6 +2,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type DiscordScene, openDiscord, WRITES } from "../discord-scene.ts";
 import { type Outcome, type Scenario, STORES } from "../scenario.ts";
 
+/** A connection that lasted so long counts as a success. */
+const LASTED_MS = 10_500;
+
 /** Each kind of failure strikes a few writes: what may have been written is found again, what was not is written once more. */
 async function writes(scene: DiscordScene): Promise<Outcome> {
   const { faults } = scene.discord;
@@ -47,30 +50,42 @@ async function gateway(scene: DiscordScene, reduced: boolean): Promise<Outcome> 
   await scene.start();
   let asking = true;
   const people = (async () => {
-    while (asking) await scene.ask(1, 8);
+    while (asking) await scene.ask(1, 3);
   })();
+  const cuts = [
+    () => line.drop(applicationId),
+    () => frames.add({ kind: "cut", event: "MESSAGE_CREATE", times: 1 }),
+    () => line.freeze(applicationId),
+    ...(reduced ? [] : [() => line.requestReconnect(applicationId), () => line.invalidate(applicationId, true)]),
+  ];
+  const disturbances = [
+    () => frames.add({ kind: "duplicate", event: "MESSAGE_CREATE", times: 3 }),
+    () => frames.add({ kind: "reorder", event: "MESSAGE_CREATE", times: 2 }),
+    () => line.sendText(applicationId, '{"op":0,"t":"MESSAGE_CREATE","s":'),
+  ];
+  const findings: string[] = [];
   for (let round = 0; round < (reduced ? 1 : 3); round += 1) {
-    for (const befall of [
-      () => line.drop(applicationId),
-      () => line.requestReconnect(applicationId),
-      () => frames.add({ kind: "cut", event: "MESSAGE_CREATE", times: 1 }),
-      () => frames.add({ kind: "duplicate", event: "MESSAGE_CREATE", times: 3 }),
-      () => frames.add({ kind: "reorder", event: "MESSAGE_CREATE", times: 2 }),
-      () => line.sendText(applicationId, '{"op":0,"t":"MESSAGE_CREATE","s":'),
-      () => line.invalidate(applicationId, true),
-      () => line.freeze(applicationId),
-    ]) {
-      await befall();
+    for (const disturb of disturbances) {
+      await disturb();
       await delay(1_200);
+    }
+    for (const [index, cut] of cuts.entries()) {
+      const before = await scene.connections();
+      await cut();
+      if (!(await scene.connectedSince(before))) findings.push(`no connection came after cut ${index + 1}`);
+      // The pauses between attempts grow up to a minute, until a connection lasts.
+      if (!reduced) await delay(LASTED_MS);
     }
   }
   // A session ends for good: what comes before the next one is read from the history.
+  const before = await scene.connections();
   await line.forgetSessions(applicationId);
   await line.closeAll(applicationId, 4_000);
-  await delay(2_000);
+  if (!(await scene.connectedSince(before))) findings.push("no new session was begun");
   asking = false;
   await people;
-  return await scene.judge();
+  // The frame that no one can read is kept as one, however often it came.
+  return await scene.judge({ findings, deadLetters: 1 });
 }
 
 /** The process is killed again and again while people ask; each one goes on where the one before stood. */
@@ -80,15 +95,22 @@ async function kills(scene: DiscordScene, count: number): Promise<Outcome> {
   const people = (async () => {
     while (asking) await scene.ask(1, 6);
   })();
+  let connected = 0;
   for (let time = 0; time < count; time += 1) {
     await delay(500 + (time % 4) * 350);
+    const before = await scene.connections();
     await current.kill9();
     current = await scene.start();
+    // One is killed in the midst of its events, the next one before it may have any: the lease of the dead one stands.
+    if (time % 2 === 0 && (await scene.connectedSince(before))) connected += 1;
   }
   await delay(1_000);
   asking = false;
   await people;
-  return await scene.judge({ figures: { kills: count } });
+  return await scene.judge({
+    figures: { kills: count, connected },
+    findings: connected < count / 2 ? [`only ${connected} of ${count / 2} processes had a connection when killed`] : [],
+  });
 }
 
 const SERVED = STORES.filter((store) => store !== "pglite");

@@ -69,10 +69,10 @@ with relaxed as materialized (
 ), due as (
   select id, due_at from conversations
   where due_at <= now() and platform = any($3::text[]) and (lease_owner is null or lease_until < now())
-  order by due_at limit $2 for update skip locked
-), leased as (
     -- What is said in a stopped organization waits until it works again.
     and organization_id <> all (array(select o.id from organizations o where o.status = 'stopped'))
+  order by due_at limit $2 for update skip locked
+), leased as (
   update conversations c set lease_owner = $1, lease_epoch = c.lease_epoch + 1, lease_until = now() + ${ROUTING_LEASE_MS} * interval '1 millisecond'
   from due where c.id = due.id
   returning c.id, c.organization_id, c.installation_id, c.platform, c.channel_id, c.thread_id, c.path, c.lease_epoch, c.routed_order

@@ -11,9 +11,9 @@ import type { Database } from "../ledger/connection/database.ts";
 import { insertDeadLetterOfEvent } from "../ledger/dead-letters.ts";
 import type { StartedTurn } from "../ledger/routing.ts";
 import type { NewId } from "../ledger/row-ids.ts";
+import { endStopped, SWITCHED } from "../ledger/switches.ts";
 import { loadTurns } from "../ledger/turns.ts";
 import { findForgotten, forgetAllWorkers, settleForgotten } from "../ledger/upkeep.ts";
-import { endStopped, SWITCHED } from "../ledger/switches.ts";
 import type { Doorbell } from "../queue/queue-port.ts";
 import { createReconciler } from "../queue/reconciler.ts";
 import { createRosters } from "./assemble/roster.ts";
@@ -107,12 +107,12 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     directory,
     adapter,
     deliver: roles.delivery,
+    stopRule: ({ agent_id, organization_id }) => stopRule(organization_id, directory.get(agent_id)),
     wake: wakeRouting,
     onWaiting: (state, waitMs) => (state === "pending" ? outbox.wakeIn(waitMs) : sweep.readBackIn(waitMs)),
   });
   const platforms = [...adapters.keys()];
   const outbox = createOutboxLoop({ database, owner, logger, deliverer, platforms });
-    stopRule: ({ agent_id, organization_id }) => stopRule(organization_id, directory.get(agent_id)),
   const ends = createTurnEnds({
     database,
     owner,
@@ -155,6 +155,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     onEnd: () => drain.slotFreed(),
   });
   const signals = await openTurnSignals(database, runner, logError);
+  const haltStopped = (): void =>
+    void Promise.all([directory.refresh(), policies.refresh()]).then(() => deliverer.haltStopped(), logError);
+  const stopWatching = await database.listen(SWITCHED, haltStopped, haltStopped);
   const plan = {
     directory,
     policies,
@@ -175,9 +178,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     owner,
     platforms,
     logger,
-  const haltStopped = (): void =>
-    void Promise.all([directory.refresh(), policies.refresh()]).then(() => deliverer.haltStopped(), logError);
-  const stopWatching = await database.listen(SWITCHED, haltStopped, haltStopped);
     metrics,
     plan,
     slots,
@@ -241,6 +241,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     findDue: async () => {
       const settled = await settleForgotten(database);
       if (settled > 0) logger.warn({ settled }, "turns or previews that nobody ended were ended");
+      for (const { id, rule } of await endStopped(database)) signals.cancel(id, `cancelled:${rule}`);
       return await findForgotten(database);
     },
     ring: (ids) => options.doorbell.ring(ids),
@@ -250,6 +251,11 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     // Replies are sent by whoever commits them; the outbox waits for others' only where turns run elsewhere.
     if (roles.delivery) outbox.wakeSoon();
   });
+
+  function stopRule(organizationId: string, agent: DirectoryAgent | undefined): string | undefined {
+    if (policies.of(organizationId).stopped) return "organization_stopped";
+    return agent?.status === "stopped" ? "agent_stopped" : undefined;
+  }
 
   function wakeRouting(): void {
     if (roles.worker) drain.wake();
@@ -262,7 +268,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
 
   async function startPromoted(promoted: readonly StartedTurn[]): Promise<void> {
     for (const loaded of await loadTurns(
-      for (const { id, rule } of await endStopped(database)) signals.cancel(id, `cancelled:${rule}`);
       database,
       promoted.map((turn) => turn.id),
     )) {
@@ -273,11 +278,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       else await ends.commitWithoutAgent(loaded);
     }
   }
-  function stopRule(organizationId: string, agent: DirectoryAgent | undefined): string | undefined {
-    if (policies.of(organizationId).stopped) return "organization_stopped";
-    return agent?.status === "stopped" ? "agent_stopped" : undefined;
-  }
-
 
   /** A connector that cannot be made steers nothing; its turn will say why it cannot run. */
   function canSteer(agentId: string): boolean {
@@ -366,8 +366,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       ]);
       await ingest.settle();
       await sweep.stop();
+      await stopWatching();
       await signals.close();
     },
   };
 }
-      await stopWatching();

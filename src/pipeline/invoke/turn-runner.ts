@@ -73,9 +73,9 @@ interface ActiveTurn {
   done: Promise<void>;
 }
 
+const KILLED: ReadonlySet<string> = new Set(["agent_stopped", "organization_stopped"]);
 const QUESTION_GONE: ReadonlySet<string> = new Set(["trigger_deleted", "trigger_edited"]);
 
-const KILLED: ReadonlySet<string> = new Set(["agent_stopped", "organization_stopped"]);
 /** Creates the part that runs claimed turns: invokes the agent, shows it live, and commits how the turn ends; nothing a turn does throws out of it. */
 export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
   const { logger, owner, database } = options;

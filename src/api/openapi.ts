@@ -29,6 +29,7 @@ export async function describeApi(server: FastifyInstance): Promise<void> {
         { name: "messages", description: "Following, sending and stopping" },
         { name: "dead letters", description: "Work that gave up, and its repetition" },
         { name: "tokens", description: "Tokens of the API" },
+        { name: "audit", description: "The audit log: verifying and exporting it" },
         { name: "replies", description: "Deferred replies of agents" },
         { name: "system", description: "Health, state and sign-in" },
       ],

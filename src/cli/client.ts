@@ -8,6 +8,8 @@ export interface Client {
   get<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>>;
   post<Schema extends z.ZodType>(path: string, body: unknown, schema: Schema): Promise<z.output<Schema>>;
   delete(path: string): Promise<void>;
+  /** The lines of a long answer as they come. */
+  lines(path: string): AsyncGenerator<string>;
 }
 
 const TIMEOUT_MS = 60_000;
@@ -15,18 +17,21 @@ const UNAVAILABLE = 503;
 const Failure = z.object({ error: z.object({ code: z.string(), message: z.string(), detail: z.string().optional() }) });
 
 /** A client of the Parley that runs; throws a failure with exit code 69 and one line that says what to do when there is none. */
-export async function connect(options: { readonly data?: string | undefined }): Promise<Client> {
+export async function connect(
+  options: { readonly data?: string | undefined },
+  timeoutMs: number = TIMEOUT_MS,
+): Promise<Client> {
   const { parley, dataFolder } = await findParley(options.data === undefined ? {} : { dataFolder: options.data });
   if (parley === undefined) throw notRunning(dataFolder);
-  return createClient(parley, dataFolder);
+  return createClient(parley, dataFolder, timeoutMs);
 }
 
-export function createClient(address: ParleyAddress, dataFolder: string): Client {
-  const ask = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+export function createClient(address: ParleyAddress, dataFolder: string, timeoutMs: number = TIMEOUT_MS): Client {
+  const call = async (method: string, path: string, body?: unknown): Promise<Response> => {
     const url = new URL(path, address.url);
     const headers: Record<string, string> = { authorization: `Bearer ${address.token}` };
     if (body !== undefined) headers["content-type"] = "application/json";
-    const request = { method, headers, signal: AbortSignal.timeout(TIMEOUT_MS), redirect: "error" as const };
+    const request = { method, headers, signal: AbortSignal.timeout(timeoutMs), redirect: "error" as const };
     const answer = await fetch(url, body === undefined ? request : { ...request, body: JSON.stringify(body) }).catch(
       (error: unknown) => {
         throw isRefused(error)
@@ -34,21 +39,34 @@ export function createClient(address: ParleyAddress, dataFolder: string): Client
           : new CommandFailure(EXIT.unavailable, `${address.url} does not answer: ${reasonOf(error)}`);
       },
     );
-    const text = await answer.text();
-    const value: unknown = text === "" ? undefined : parse(text);
-    if (answer.ok) return value;
-    const failure = Failure.safeParse(value);
+    if (answer.ok) return answer;
+    const failure = Failure.safeParse(parse(await answer.text()));
     const message = failure.success
       ? (failure.data.error.detail ?? failure.data.error.message)
       : `it answered ${answer.status}`;
     const code = failure.success ? failure.data.error.code : undefined;
     throw new CommandFailure(answer.status === UNAVAILABLE ? EXIT.unavailable : EXIT.failed, message, code);
   };
+  const ask = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+    const text = await (await call(method, path, body)).text();
+    return text === "" ? undefined : parse(text);
+  };
   return {
     address,
     get: async (path, schema) => schema.parse(await ask("GET", path)),
     post: async (path, body, schema) => schema.parse(await ask("POST", path, body)),
     delete: async (path) => void (await ask("DELETE", path)),
+    async *lines(path) {
+      const { body } = await call("GET", path);
+      if (body === null) return;
+      let rest = "";
+      for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
+        const lines = (rest + chunk).split("\n");
+        rest = lines.pop() ?? "";
+        yield* lines;
+      }
+      if (rest !== "") yield rest;
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { addAgentCommands } from "./agent-commands.ts";
+import { addAuditCommands } from "./audit-commands.ts";
 import { addDeadLetterCommands } from "./dead-letter-commands.ts";
 import { addDoctorCommand } from "./doctor-command.ts";
 import { CommandFailure, EXIT, failureAsJson, toFailure } from "./exit.ts";
@@ -26,6 +27,7 @@ export function createProgram(): Command {
   addMessageCommands(program);
   addAgentCommands(program);
   addDeadLetterCommands(program);
+  addAuditCommands(program);
   addOrganizationCommands(program);
   addTokenCommands(program);
   addSlackCommands(program);

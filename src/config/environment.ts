@@ -117,6 +117,13 @@ export const ENVIRONMENT: readonly Variable[] = [
     { kind: "integer" },
   ),
   variable(
+    "PARLEY_AUDIT_RETENTION_DAYS",
+    "retention.auditDays",
+    "0",
+    "Age in days from which the audit log is pruned at its front, whole seals at a time; 0 keeps it for ever",
+    { kind: "integer" },
+  ),
+  variable(
     "PARLEY_ALLOW_PRIVATE_AGENTS",
     "allowPrivateAgentAddresses",
     "off",

@@ -267,15 +267,21 @@ const LEAST_RETENTION_DAYS = 7;
 const DEFAULT_RETENTION_DAYS = 90;
 const retentionMessage = `must be 0, which keeps everything, or a whole number from ${LEAST_RETENTION_DAYS} to 36500`;
 
+const days = z
+  .int({ error: retentionMessage })
+  .max(36_500, retentionMessage)
+  .refine((given) => given === 0 || given >= LEAST_RETENTION_DAYS, retentionMessage);
+
 const Retention = z.strictObject({
-  days: z
-    .int({ error: retentionMessage })
-    .max(36_500, retentionMessage)
-    .refine((days) => days === 0 || days >= LEAST_RETENTION_DAYS, retentionMessage)
+  days: days
     .default(DEFAULT_RETENTION_DAYS)
     .describe(
       `age in days from which finished work, its decisions and the messages of that time are removed from the ledger, 0 for never; default ${DEFAULT_RETENTION_DAYS}`,
     ),
+  auditDays: days
+    .default(0)
+    .describe("age in days from which the audit log is pruned at its front, 0 for never; default 0"),
+  auditDaysOf: z.record(z.string(), days).default({}).describe("the same for single organizations, by their ids"),
 });
 
 const Limits = z.strictObject({

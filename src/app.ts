@@ -26,6 +26,7 @@ import { ParleyError } from "./errors/parley-error.ts";
 import { createAdapterStateStore } from "./ledger/adapter-state.ts";
 import type { Database } from "./ledger/connection/database.ts";
 import { appendAudit } from "./ledger/audit-log.ts";
+import { watchAppends } from "./ledger/audit-appends.ts";
 import { migrate } from "./ledger/connection/migrate.ts";
 import { openDatabase } from "./ledger/connection/open-database.ts";
 import { createInstallationStore } from "./ledger/installations.ts";
@@ -40,6 +41,7 @@ import { createOperations } from "./pipeline/operations/operations.ts";
 import { findPatternFaults } from "./pipeline/operations/pattern-faults.ts";
 import { createReplyTokens } from "./pipeline/operations/reply-tokens.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
+import { createAuditTrail } from "./pipeline/upkeep/audit-trail.ts";
 import { createTokenOperations } from "./pipeline/operations/token-operations.ts";
 import { DEFAULT_LOOP_LIMITS } from "./pipeline/route/loop-guard.ts";
 import { createDoorbell } from "./queue/create-doorbell.ts";
@@ -98,7 +100,10 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     dataFolder: config.dataFolder,
     ...(config.databaseUrl && { databaseUrl: config.databaseUrl.reveal() }),
   });
-  const database = ports.database?.(opened) ?? opened;
+  const composed = ports.database?.(opened) ?? opened;
+  // Only the embedded ledger has no other process that appends to it.
+  const watched = composed.backend === "pglite" ? watchAppends(composed) : { database: composed };
+  const { database } = watched;
   const closers: (() => Promise<void>)[] = [() => database.close()];
   try {
     await migrate(database, fileURLToPath(new URL("./ledger/migrations", import.meta.url)));
@@ -218,6 +223,15 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       cancelRunning: pipeline.cancelRunning,
     });
     operationsHolder.operations = operations;
+    const audit = createAuditTrail({
+      ...watched,
+      key: deriveKey(config.secretKey, "audit log"),
+      dataFolder: config.dataFolder,
+      retention: config.retention,
+      logger,
+    });
+    closers.push(() => audit.stop());
+    if (roles.worker) audit.start();
     const retention = createRetention({ database, days: config.retention.days, logger });
     closers.push(() => retention.stop());
     if (roles.worker) retention.start();
@@ -242,6 +256,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     const server = await createServer({
       config,
       operations,
+      audit: audit.operations,
       logger,
       metrics,
       auth: {

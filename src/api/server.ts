@@ -4,6 +4,7 @@ import { type FastifyInstance, fastify } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Config } from "../config/config.ts";
 import type { ApiTokenOperations } from "../contracts/api-token.ts";
+import type { AuditOperations } from "../contracts/audit.ts";
 import type { Logger } from "../contracts/logger.ts";
 import type { Operations } from "../contracts/operations.ts";
 import { ParleyError } from "../errors/parley-error.ts";
@@ -18,6 +19,7 @@ import type { PrometheusMetrics } from "./prometheus-metrics.ts";
 import { createRateBuckets } from "./rate-buckets.ts";
 import { watchRefusals } from "./refusals.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
+import { auditRoutes } from "./routes/audit-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
 import { type FileRouteContext, fileRoutes } from "./routes/file-routes.ts";
 import { healthRoutes } from "./routes/health-routes.ts";
@@ -32,6 +34,8 @@ import { createStatusReader } from "./status-reader.ts";
 export interface ServerOptions {
   readonly config: Pick<Config, "organizationId" | "web" | "limits" | "allowPrivateAgentAddresses">;
   readonly operations: Operations;
+  /** Verifying and exporting the audit log. Default: the routes of it are not there. */
+  readonly audit?: AuditOperations;
   readonly logger: Logger;
   readonly metrics: PrometheusMetrics;
   readonly auth: {
@@ -143,6 +147,7 @@ async function registerApi(server: FastifyInstance, options: ServerOptions): Pro
       await scope.register(agentRoutes, { ...context, allowPrivateAgentAddresses });
       await scope.register(deadLetterRoutes, context);
       await scope.register(messageRoutes, context);
+      if (options.audit !== undefined) await scope.register(auditRoutes, { audit: options.audit });
       await scope.register(replyRoutes, context);
       if (options.auth.tokens !== undefined) await scope.register(tokenRoutes, { tokens: options.auth.tokens });
       await scope.register(switchRoutes, context);

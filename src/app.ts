@@ -24,12 +24,14 @@ import type { Logger } from "./contracts/logger.ts";
 import type { Operations } from "./contracts/operations.ts";
 import { ParleyError } from "./errors/parley-error.ts";
 import { createAdapterStateStore } from "./ledger/adapter-state.ts";
-import type { Database } from "./ledger/connection/database.ts";
 import { appendAudit } from "./ledger/audit-log.ts";
 import { watchAppends } from "./ledger/audit-appends.ts";
+import type { Database } from "./ledger/connection/database.ts";
 import { migrate } from "./ledger/connection/migrate.ts";
 import { openDatabase } from "./ledger/connection/open-database.ts";
 import { createInstallationStore } from "./ledger/installations.ts";
+import { openTenants } from "./ledger/connection/tenant-database.ts";
+import { TENANT_ROLE_SQL } from "./ledger/connection/tenant-role.ts";
 import { createRetention } from "./ledger/retention-loop.ts";
 import { createIdSource } from "./ledger/row-ids.ts";
 import { createSecretBox } from "./ledger/secret-box.ts";
@@ -41,8 +43,9 @@ import { createOperations } from "./pipeline/operations/operations.ts";
 import { findPatternFaults } from "./pipeline/operations/pattern-faults.ts";
 import { createReplyTokens } from "./pipeline/operations/reply-tokens.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
-import { createAuditTrail } from "./pipeline/upkeep/audit-trail.ts";
+import { createTenantOperations } from "./pipeline/operations/tenant-operations.ts";
 import { createTokenOperations } from "./pipeline/operations/token-operations.ts";
+import { createAuditTrail } from "./pipeline/upkeep/audit-trail.ts";
 import { DEFAULT_LOOP_LIMITS } from "./pipeline/route/loop-guard.ts";
 import { createDoorbell } from "./queue/create-doorbell.ts";
 import type { Doorbell } from "./queue/queue-port.ts";
@@ -108,6 +111,9 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
   try {
     await migrate(database, fileURLToPath(new URL("./ledger/migrations", import.meta.url)));
     await database.query({ text: "insert into organizations (id, name) values ($1, $1) on conflict do nothing" }, [
+    const tenant = await openTenants(database, () =>
+      logger.warn({ fix: TENANT_ROLE_SQL }, "row-level security is not in use: its role is missing"),
+    );
       organizationId,
     ]);
     const box = createSecretBox(deriveKey(config.secretKey, "ledger secrets"));
@@ -143,14 +149,16 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
         }),
     });
     closers.push(() => connectors.close());
-    const agents = createAgentRegistry({
-      database,
-      directory,
-      connectors,
-      box,
-      newId,
-      kinds: { faults: findConnectorFaults, secretFields: secretFieldsOf, issueSecrets },
-    });
+    const agentsOn = (own: Database): ReturnType<typeof createAgentRegistry> =>
+      createAgentRegistry({
+        database: own,
+        directory,
+        connectors,
+        box,
+        newId,
+        kinds: { faults: findConnectorFaults, secretFields: secretFieldsOf, issueSecrets },
+      });
+    const agents = agentsOn(database);
     const operationsHolder: { operations?: Operations } = {};
     const assistant = { openai: reveal(config.models.openai), anthropic: reveal(config.models.anthropic) };
     const assistantDefinition = createAssistantDefinition(assistant);
@@ -175,7 +183,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     );
     await agents.sync(organizationId, "config", config.agents);
 
-    const store = createWebRoomStore({ database, uploadsFolder: `${config.dataFolder}/uploads` });
+    const store = createWebRoomStore({ database, tenant, uploadsFolder: `${config.dataFolder}/uploads` });
     const { adapters, ownerOf } = createAdapters(config, {
       store,
       directory,
@@ -209,19 +217,24 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       reconcileEveryMs: config.pipeline.reconcileIntervalMs,
       defaultAgent: (organization) => defaultAgent(directory, organization, isAssistantConfigured(assistant)),
     });
-    const operations = createOperations({
-      database,
-      doorbell,
-      newId,
-      directory,
-      policies,
-      agents,
-      adapters,
-      replyTokens,
-      queueBackend: config.redisUrl === undefined ? database.backend : "redis",
-      wake: pipeline.wake,
-      cancelRunning: pipeline.cancelRunning,
-    });
+    const operationsOn = (own: Database): Operations =>
+      createOperations({
+        database: own,
+        doorbell,
+        newId,
+        directory,
+        policies,
+        agents: agentsOn(own),
+        adapters,
+        replyTokens,
+        queueBackend: config.redisUrl === undefined ? database.backend : "redis",
+        wake: pipeline.wake,
+        cancelRunning: pipeline.cancelRunning,
+      });
+    const ownOperations = new Map<string, Operations>();
+    const operations = createTenantOperations(operationsOn(database), (organization) =>
+      getOrMake(ownOperations, organization, () => operationsOn(tenant(organization))),
+    );
     operationsHolder.operations = operations;
     const audit = createAuditTrail({
       ...watched,
@@ -249,7 +262,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       ).url;
     const tokens = createTokenOperations({
       database,
-      tenant: () => database,
+      tenant,
       newId,
       keys: [deriveKey(config.secretKey, "api tokens")],
     });
@@ -320,6 +333,12 @@ interface Composition {
 
 /** How long adapters have to say that they take nothing more, as a share of the drain time. */
 const GRACE_SHARE = 0.8;
+function getOrMake<Value>(made: Map<string, Value>, key: string, make: () => Value): Value {
+  const value = made.get(key) ?? make();
+  made.set(key, value);
+  return value;
+}
+
 
 function compose(parts: Composition): App {
   const { config, logger, server, adapters, pipeline, state } = parts;

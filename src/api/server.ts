@@ -130,7 +130,13 @@ async function registerHealth(server: FastifyInstance, options: ServerOptions): 
   const isDraining = options.isDraining ?? (() => false);
   const isStarting = options.isStarting ?? (() => false);
   await server.register((scope) =>
-    healthRoutes(scope, { readStatus, metrics: options.metrics, isStarting, isDraining }),
+    healthRoutes(scope, {
+      readStatus,
+      metrics: options.metrics,
+      organizationId: options.config.organizationId,
+      isStarting,
+      isDraining,
+    }),
   );
 }
 

@@ -20,7 +20,8 @@ export interface Operations {
   }): Promise<{ readonly stoppedTurns: number }>;
   /** Stores the single-use deferred reply of a turn. The token is the one of the reply address. Throws UNAUTHENTICATED, CONFLICT (used), REQUEST_INVALID. */
   acceptDeferredReply(token: string, reply: unknown): Promise<{ readonly turnId: string }>;
-  status(): Promise<SystemStatus>;
+  /** The state as one organization may know it; without one, that of the whole deployment. */
+  status(organizationId?: string): Promise<SystemStatus>;
 }
 
 export interface AgentOperations {

@@ -114,3 +114,11 @@ export async function findDestination(
   );
   return byName;
 }
+
+export async function listInstallationIds(sql: SqlRunner, organizationId: string): Promise<ReadonlySet<string>> {
+  const rows = await sql.query<{ id: string }>(
+    { name: "list_installation_ids", text: "select id from installations where organization_id = $1" },
+    [organizationId],
+  );
+  return new Set(rows.map((row) => row.id));
+}

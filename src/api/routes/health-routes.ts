@@ -1,11 +1,15 @@
 import type { FastifyInstance } from "fastify";
 import type { SystemStatus } from "../../contracts/operations.ts";
+import { ParleyError } from "../../errors/parley-error.ts";
+import { callerOf } from "../caller.ts";
 import type { PrometheusMetrics } from "../prometheus-metrics.ts";
 import type { StatusReading } from "../status-reader.ts";
 
 export interface HealthContext {
   readonly readStatus: () => Promise<StatusReading>;
   readonly metrics: PrometheusMetrics;
+  /** The one that the deployment itself belongs to. */
+  readonly organizationId: string;
   readonly isStarting: () => boolean;
   readonly isDraining: () => boolean;
 }
@@ -25,7 +29,7 @@ const POWER_CUT = "the embedded ledger survives a crash of Parley, and not a pow
 /** Liveness, readiness and metrics for those who watch over Parley. */
 export async function healthRoutes(
   server: FastifyInstance,
-  { readStatus, metrics, isStarting, isDraining }: HealthContext,
+  { readStatus, metrics, organizationId, isStarting, isDraining }: HealthContext,
 ): Promise<void> {
   server.get("/healthz", PUBLIC, async (_request, reply) =>
     reply.header("cache-control", "no-store").send({ status: "ok" }),
@@ -41,7 +45,9 @@ export async function healthRoutes(
       .send({ ...readiness, ...state });
   });
 
-  server.get("/metrics", METRICS, async (_request, reply) => {
+  server.get("/metrics", METRICS, async (request, reply) => {
+    // They count what all organizations do, which only those of the deployment itself may know.
+    if (callerOf(request).organizationId !== organizationId) throw new ParleyError("NOT_FOUND");
     const reading = await readStatus();
     const text = await metrics.expose("status" in reading ? reading.status : undefined);
     return reply.header("cache-control", "no-store").type(metrics.contentType).send(text);

@@ -26,7 +26,7 @@ export const systemRoutes: FastifyPluginAsyncZod<SystemRouteContext> = async (
         response: { 200: StatusSchema },
       },
     },
-    async () => operations.status(),
+    async (request) => operations.status(callerOf(request).organizationId),
   );
 
   server.post(

@@ -2,6 +2,7 @@ import type { WebPersonRecord, WebSessionRecord } from "../../contracts/web-room
 import type { WebAccessStore } from "../../contracts/web-room-store.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
 import type { Database, SqlRunner } from "../connection/database.ts";
+import type { Tenants } from "../connection/tenant-database.ts";
 import { joinDefaultRoom, leaveAllRooms } from "./membership.ts";
 import { publish } from "./notices.ts";
 import { PERSON_COLUMNS, SESSION_COLUMNS } from "./person-columns.ts";
@@ -14,20 +15,20 @@ const LAST_SEEN_STEP = "5 minutes";
 const VALID_SESSION = "s.revoked_at is null and s.expires_at > now() and pe.active";
 const NAME_TAKEN = "Somebody here has that name already.";
 
-/** People, sessions and sign-in links of the web room over the ledger's database. */
-export function createAccessStore(database: Database): WebAccessStore {
+/** People, sessions and sign-in links of the web room; whose code or session is presented is known only once it is found, by the ledger's owner. */
+export function createAccessStore(database: Database, tenant: Tenants): WebAccessStore {
   return {
     people: async (organizationId) =>
-      await database.query<WebPersonRecord>(
+      await tenant(organizationId).query<WebPersonRecord>(
         { text: `select ${PERSON_COLUMNS} from web_people pe where organization_id = $1 order by lower(name), id` },
         [organizationId],
       ),
 
-    person: async (organizationId, personId) => await findPerson(database, organizationId, personId),
+    person: async (organizationId, personId) => await findPerson(tenant(organizationId), organizationId, personId),
 
     updatePerson: async (organizationId, personId, change) =>
       await conflictAs(NAME_TAKEN, () =>
-        database.transaction(async (tx) => {
+        tenant(organizationId).transaction(async (tx) => {
           const person = await changePerson(tx, organizationId, personId, change);
           if (person === undefined) return undefined;
           if (change.active === false) await endAccess(tx, organizationId, personId);
@@ -37,7 +38,7 @@ export function createAccessStore(database: Database): WebAccessStore {
         }),
       ),
 
-    issueLink: async (link) => await database.transaction((tx) => issueLink(tx, link)),
+    issueLink: async (link) => await tenant(link.organizationId).transaction((tx) => issueLink(tx, link)),
 
     redeemLink: async (use) => await conflictAs(NAME_TAKEN, () => database.transaction((tx) => redeemLink(tx, use))),
 
@@ -72,7 +73,7 @@ export function createAccessStore(database: Database): WebAccessStore {
     },
 
     sessionsOf: async (organizationId, personId) =>
-      await database.query<WebSessionRecord>(
+      await tenant(organizationId).query<WebSessionRecord>(
         {
           text: `select ${SESSION_COLUMNS} from web_sessions s join web_people pe on pe.id = s.person_id
                  where s.organization_id = $1 and s.person_id = $2 and ${VALID_SESSION} order by s.created_at desc`,
@@ -81,7 +82,7 @@ export function createAccessStore(database: Database): WebAccessStore {
       ),
 
     revokeSession: async (organizationId, personId, sessionId) =>
-      await database.transaction(async (tx) => {
+      await tenant(organizationId).transaction(async (tx) => {
         const rows = await tx.query(
           {
             text: `update web_sessions set revoked_at = now()

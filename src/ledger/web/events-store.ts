@@ -1,6 +1,7 @@
 import type { WebEventRecord } from "../../contracts/web-room-records.ts";
 import type { WebEventsStore } from "../../contracts/web-room-store.ts";
 import type { Database } from "../connection/database.ts";
+import type { Tenants } from "../connection/tenant-database.ts";
 import { appendToLog, isMember, lockRoom } from "./room-log.ts";
 import { type Nullable, withoutNulls } from "./room-views.ts";
 import { isoSql } from "./sql-errors.ts";
@@ -15,11 +16,11 @@ const PENDING_SQL = `
   from web_events e join web_rooms r on r.id = e.room_id left join web_people pe on pe.id = e.person_id
   where e.organization_id = $1 and e.room_id = $2 and e.ingested_at is null order by e.seq limit $3`;
 
-/** The platform log of the web room over the ledger's database. */
-export function createEventsStore(database: Database): WebEventsStore {
+/** The platform log of the web room; what sweeps through all organizations does so as the ledger's owner. */
+export function createEventsStore(database: Database, tenant: Tenants): WebEventsStore {
   return {
     append: async ({ organizationId, roomId, personId, threadRootId, event }) =>
-      await database.transaction(async (tx) => {
+      await tenant(organizationId).transaction(async (tx) => {
         const room = await lockRoom(tx, organizationId, roomId);
         if (room === undefined || !(await isMember(tx, organizationId, roomId, personId))) return false;
         await appendToLog(tx, room, { ...event, personId, threadRootId });
@@ -27,11 +28,10 @@ export function createEventsStore(database: Database): WebEventsStore {
       }),
 
     pending: async (organizationId, roomId, limit) => {
-      const rows = await database.query<Nullable<WebEventRecord>>({ name: "web_pending_events", text: PENDING_SQL }, [
-        organizationId,
-        roomId,
-        limit,
-      ]);
+      const rows = await tenant(organizationId).query<Nullable<WebEventRecord>>(
+        { name: "web_pending_events", text: PENDING_SQL },
+        [organizationId, roomId, limit],
+      );
       return rows.map(withoutNulls);
     },
 

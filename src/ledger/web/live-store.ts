@@ -1,6 +1,7 @@
 import type { WebAgentStatusRecord } from "../../contracts/web-room-records.ts";
 import type { WebLiveStore } from "../../contracts/web-room-store.ts";
 import type { Database } from "../connection/database.ts";
+import type { Tenants } from "../connection/tenant-database.ts";
 import { payloadToNotice, publish, WEB_NOTICE_CHANNEL } from "./notices.ts";
 import { PRESENCE_SECONDS } from "./person-columns.ts";
 
@@ -8,7 +9,7 @@ import { PRESENCE_SECONDS } from "./person-columns.ts";
 const STATUS_MINUTES = 5;
 
 /** Presence, typing, agents' status and the notices between processes. */
-export function createLiveStore(database: Database): WebLiveStore {
+export function createLiveStore(database: Database, tenant: Tenants): WebLiveStore {
   return {
     listen: async (onNotice, onGap) =>
       await database.listen(
@@ -20,7 +21,7 @@ export function createLiveStore(database: Database): WebLiveStore {
         onGap,
       ),
 
-    typing: async (typing) => await publish(database, { type: "typing", ...typing }),
+    typing: async (typing) => await publish(tenant(typing.organizationId), { type: "typing", ...typing }),
 
     setPresence: async (processId, present) =>
       await database.transaction(async (tx) => {
@@ -50,7 +51,7 @@ export function createLiveStore(database: Database): WebLiveStore {
       }),
 
     setStatus: async (status) =>
-      await database.transaction(async (tx) => {
+      await tenant(status.organizationId).transaction(async (tx) => {
         const { organizationId, roomId, agentId, threadRootId, line, ...identity } = status;
         const key = [roomId, threadRootId ?? "", agentId];
         if (line === "") {
@@ -79,7 +80,7 @@ export function createLiveStore(database: Database): WebLiveStore {
       }),
 
     statuses: async (organizationId, roomId) => {
-      const rows = await database.query<{
+      const rows = await tenant(organizationId).query<{
         threadRootId: string;
         agentId: string;
         line: string;

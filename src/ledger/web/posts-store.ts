@@ -1,7 +1,8 @@
 import type { WebPostRecord } from "../../contracts/web-room-records.ts";
 import type { WebPostsStore } from "../../contracts/web-room-store.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
-import type { Database, SqlRunner } from "../connection/database.ts";
+import type { SqlRunner } from "../connection/database.ts";
+import type { Tenants } from "../connection/tenant-database.ts";
 import { publish } from "./notices.ts";
 import { answer, editByPerson, react, removePost, replaceByAgent } from "./posts-change.ts";
 import { byClientMessageId, byIdempotencyKey, type Created, createByAgent, createByPerson } from "./posts-create.ts";
@@ -9,56 +10,64 @@ import { byIds, changes, page, recentByAgents, since } from "./posts-read.ts";
 import { lockRoom } from "./room-log.ts";
 
 /** Posts, reactions and answers over the ledger's database. */
-export function createPostsStore(database: Database): WebPostsStore {
+export function createPostsStore(tenant: Tenants): WebPostsStore {
   return {
     createByPerson: async (post) => {
       const { organizationId } = post;
-      const earlier = await byClientMessageId(database, organizationId, post.personId, post.clientMessageId);
-      if (earlier !== undefined) return { post: await load(database, organizationId, earlier), duplicate: true };
-      return await database.transaction(async (tx) => {
+      const earlier = await byClientMessageId(
+        tenant(organizationId),
+        organizationId,
+        post.personId,
+        post.clientMessageId,
+      );
+      if (earlier !== undefined)
+        return { post: await load(tenant(organizationId), organizationId, earlier), duplicate: true };
+      return await tenant(organizationId).transaction(async (tx) => {
         const result = await createByPerson(tx, post);
         return result === undefined ? undefined : await loadCreated(tx, organizationId, result);
       });
     },
     createByAgent: async (post) =>
-      await database.transaction(
+      await tenant(post.organizationId).transaction(
         async (tx) => await loadCreated(tx, post.organizationId, await createByAgent(tx, post)),
       ),
     replaceByAgent: async (edit) =>
-      await database.transaction(async (tx) => {
+      await tenant(edit.organizationId).transaction(async (tx) => {
         const unusedFiles = await replaceByAgent(tx, edit);
         return { post: await load(tx, edit.organizationId, edit.postId), unusedFiles };
       }),
-    storePreview: async (preview) => await database.transaction((tx) => storePreview(tx, preview)),
+    storePreview: async (preview) =>
+      await tenant(preview.organizationId).transaction((tx) => storePreview(tx, preview)),
     createAnswer: async (given) =>
-      await database.transaction(async (tx) => {
+      await tenant(given.organizationId).transaction(async (tx) => {
         await createAnswer(tx, given);
         return await load(tx, given.organizationId, given.postId);
       }),
     editByPerson: async (edit) =>
-      await database.transaction(async (tx) => await loadIf(await editByPerson(tx, edit), tx, edit)),
+      await tenant(edit.organizationId).transaction(async (tx) => await loadIf(await editByPerson(tx, edit), tx, edit)),
     remove: async (removal) =>
-      await database.transaction(async (tx) => {
+      await tenant(removal.organizationId).transaction(async (tx) => {
         const unusedFiles = await removePost(tx, removal);
         if (unusedFiles === undefined) return undefined;
         return { post: await load(tx, removal.organizationId, removal.postId), unusedFiles };
       }),
     react: async (change) =>
-      await database.transaction(async (tx) => await loadIf(await react(tx, change), tx, change)),
-    answer: async (given) => await database.transaction(async (tx) => await loadIf(await answer(tx, given), tx, given)),
-    byIds: async (organizationId, postIds) => await byIds(database, organizationId, postIds),
+      await tenant(change.organizationId).transaction(async (tx) => await loadIf(await react(tx, change), tx, change)),
+    answer: async (given) =>
+      await tenant(given.organizationId).transaction(async (tx) => await loadIf(await answer(tx, given), tx, given)),
+    byIds: async (organizationId, postIds) => await byIds(tenant(organizationId), organizationId, postIds),
     byIdempotencyKey: async ({ organizationId, roomId, idempotencyKey }) => {
-      return await database.transaction(async (tx) => {
+      return await tenant(organizationId).transaction(async (tx) => {
         // Whoever writes holds the room's lock: an attempt whose connection was lost may still be about to commit.
         await tx.query({ text: "select 1 from web_rooms where id = $1 for update" }, [roomId]);
         const postId = await byIdempotencyKey(tx, organizationId, idempotencyKey);
         return postId === undefined ? undefined : await load(tx, organizationId, postId);
       });
     },
-    page: async (query) => await page(database, query),
-    changes: async (query) => await changes(database, query),
-    recentByAgents: async (query) => await recentByAgents(database, query),
-    since: async (query) => await since(database, query),
+    page: async (query) => await page(tenant(query.organizationId), query),
+    changes: async (query) => await changes(tenant(query.organizationId), query),
+    recentByAgents: async (query) => await recentByAgents(tenant(query.organizationId), query),
+    since: async (query) => await since(tenant(query.organizationId), query),
   };
 }
 

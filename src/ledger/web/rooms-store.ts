@@ -1,7 +1,8 @@
 import type { WebPersonRecord } from "../../contracts/web-room-records.ts";
 import type { WebRoomsStore } from "../../contracts/web-room-store.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
-import type { Database, SqlRunner } from "../connection/database.ts";
+import type { SqlRunner } from "../connection/database.ts";
+import type { Tenants } from "../connection/tenant-database.ts";
 import { join, leave } from "./membership.ts";
 import { publish } from "./notices.ts";
 import { PERSON_COLUMNS } from "./person-columns.ts";
@@ -12,19 +13,24 @@ import { conflictAs } from "./sql-errors.ts";
 const ROOM_NAME_TAKEN = "There is a room of that name already.";
 
 /** Rooms and their members over the ledger's database. */
-export function createRoomsStore(database: Database): WebRoomsStore {
+export function createRoomsStore(tenant: Tenants): WebRoomsStore {
   return {
-    ensureDefaultRoom: async (room) => await database.transaction((tx) => ensureDefaultRoom(tx, room)),
-    get: async (organizationId, roomId) => await findRoom(database, organizationId, roomId),
-    listFor: async (organizationId, personId) => await roomViews(database, { organizationId, personIds: [personId] }),
+    ensureDefaultRoom: async (room) =>
+      await tenant(room.organizationId).transaction((tx) => ensureDefaultRoom(tx, room)),
+    get: async (organizationId, roomId) => await findRoom(tenant(organizationId), organizationId, roomId),
+    listFor: async (organizationId, personId) =>
+      await roomViews(tenant(organizationId), { organizationId, personIds: [personId] }),
     viewsFor: async (organizationId, roomId, personIds) =>
-      await roomViews(database, { organizationId, roomId, personIds }),
-    create: async (room) => await conflictAs(ROOM_NAME_TAKEN, () => database.transaction((tx) => createRoom(tx, room))),
+      await roomViews(tenant(organizationId), { organizationId, roomId, personIds }),
+    create: async (room) =>
+      await conflictAs(ROOM_NAME_TAKEN, () => tenant(room.organizationId).transaction((tx) => createRoom(tx, room))),
     update: async (change) =>
-      await conflictAs(ROOM_NAME_TAKEN, () => database.transaction((tx) => updateRoom(tx, change))),
+      await conflictAs(ROOM_NAME_TAKEN, () =>
+        tenant(change.organizationId).transaction((tx) => updateRoom(tx, change)),
+      ),
 
     addMember: async ({ organizationId, roomId, personId, by }) =>
-      await database.transaction(async (tx) => {
+      await tenant(organizationId).transaction(async (tx) => {
         if (await isMember(tx, organizationId, roomId, personId)) return;
         const room = await lockRoom(tx, organizationId, roomId);
         if (room === undefined) throw new ParleyError("NOT_FOUND");
@@ -33,7 +39,7 @@ export function createRoomsStore(database: Database): WebRoomsStore {
       }),
 
     removeMember: async ({ organizationId, roomId, personId, by }) =>
-      await database.transaction(async (tx) => {
+      await tenant(organizationId).transaction(async (tx) => {
         const room = await lockRoom(tx, organizationId, roomId);
         if (room === undefined) return false;
         if (room.isDefault || room.kind === "direct") {
@@ -42,10 +48,11 @@ export function createRoomsStore(database: Database): WebRoomsStore {
         return await leave(tx, room, personId, by);
       }),
 
-    isMember: async (organizationId, roomId, personId) => await isMember(database, organizationId, roomId, personId),
+    isMember: async (organizationId, roomId, personId) =>
+      await isMember(tenant(organizationId), organizationId, roomId, personId),
 
     members: async (organizationId, roomId) =>
-      await database.query<WebPersonRecord>(
+      await tenant(organizationId).query<WebPersonRecord>(
         {
           text: `select ${PERSON_COLUMNS} from web_room_members m join web_people pe on pe.id = m.person_id
                  where m.organization_id = $1 and m.room_id = $2 and pe.active order by lower(pe.name), pe.id`,
@@ -53,10 +60,10 @@ export function createRoomsStore(database: Database): WebRoomsStore {
         [organizationId, roomId],
       ),
 
-    openDirect: async (pair) => await database.transaction((tx) => openDirect(tx, pair)),
+    openDirect: async (pair) => await tenant(pair.organizationId).transaction((tx) => openDirect(tx, pair)),
 
     joinedSeqs: async (organizationId, personIds) =>
-      await database.query<{ personId: string; roomId: string; lastSeq: number }>(
+      await tenant(organizationId).query<{ personId: string; roomId: string; lastSeq: number }>(
         {
           name: "web_joined_seqs",
           text: `select m.person_id as "personId", r.id as "roomId", r.last_seq as "lastSeq"
@@ -67,7 +74,7 @@ export function createRoomsStore(database: Database): WebRoomsStore {
       ),
 
     markRead: async ({ organizationId, roomId, personId, seq }) =>
-      await database.transaction(async (tx) => {
+      await tenant(organizationId).transaction(async (tx) => {
         if (!(await isMember(tx, organizationId, roomId, personId))) return;
         const moved = await tx.query(
           {

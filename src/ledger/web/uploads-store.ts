@@ -6,14 +6,14 @@ import { pipeline } from "node:stream/promises";
 import type { WebUploadRecord } from "../../contracts/web-room-records.ts";
 import type { WebUploadsStore } from "../../contracts/web-room-store.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
-import type { Database } from "../connection/database.ts";
+import type { Tenants } from "../connection/tenant-database.ts";
 import { type Nullable, withoutNulls } from "./room-views.ts";
 
 /** Names are generated; anything else, such as a path, is refused before it reaches the file system. */
 const STORED_NAME = /^[a-f0-9]{32}$/;
 
 /** Records of uploads in the ledger, bytes in a folder of their own. */
-export function createUploadsStore(database: Database, folder: string): WebUploadsStore {
+export function createUploadsStore(tenant: Tenants, folder: string): WebUploadsStore {
   const fileOf = (storedName: string): string => {
     if (!STORED_NAME.test(storedName))
       throw new ParleyError("INVARIANT_BROKEN", { detail: "an upload's file name was not generated" });
@@ -21,7 +21,7 @@ export function createUploadsStore(database: Database, folder: string): WebUploa
   };
   return {
     add: async (upload) => {
-      await database.query(
+      await tenant(upload.organizationId).query(
         {
           text: `insert into web_uploads (id, organization_id, room_id, person_id, name, media_type, kind, size_bytes, stored_name)
                  values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
@@ -41,7 +41,7 @@ export function createUploadsStore(database: Database, folder: string): WebUploa
     },
 
     get: async (organizationId, uploadId) => {
-      const [row] = await database.query<Nullable<WebUploadRecord>>(
+      const [row] = await tenant(organizationId).query<Nullable<WebUploadRecord>>(
         {
           text: `select organization_id as "organizationId", id as "uploadId", room_id as "roomId", post_id as "postId",
                    person_id as "personId", name, media_type as "mediaType", kind, size_bytes as "sizeBytes", stored_name as "storedName"

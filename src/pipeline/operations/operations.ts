@@ -8,7 +8,7 @@ import { ParleyError } from "../../errors/parley-error.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import { ensureConversation, insertDelivery, stopConversation } from "../../ledger/replay.ts";
 import { conversationIdOf, type NewId } from "../../ledger/row-ids.ts";
-import { countWork, findDestination, listRooms } from "../../ledger/status.ts";
+import { countWork, findDestination, listInstallationIds, listRooms } from "../../ledger/status.ts";
 import { stopOfTurn } from "../../ledger/switches.ts";
 import { storeDeferredReply } from "../../ledger/turns.ts";
 import type { Doorbell } from "../../queue/queue-port.ts";
@@ -159,8 +159,8 @@ export function createOperations(options: OperationsOptions): Operations {
       options.doorbell.ringQuietly([turnId]);
       return { turnId };
     },
-    async status() {
-      const [ledger, queue, work, rooms] = await Promise.all([
+    async status(organizationId) {
+      const [ledger, queue, work, rooms, own] = await Promise.all([
         database.ping().then(
           (ping) => ({ ok: true, latencyMs: ping.latencyMs }),
           (error: unknown) => ({
@@ -172,6 +172,9 @@ export function createOperations(options: OperationsOptions): Operations {
         options.doorbell.health(),
         countWork(database).catch(() => NO_COUNTS),
         listRooms(database, MAX_ROOMS).catch(() => []),
+        organizationId === undefined
+          ? undefined
+          : listInstallationIds(database, organizationId).catch(() => new Set<string>()),
       ]);
       return {
         ledger: { backend: database.backend, ...ledger },
@@ -183,30 +186,35 @@ export function createOperations(options: OperationsOptions): Operations {
           ...(queue.detail === undefined ? {} : { detail: queue.detail }),
         },
         platforms: [...options.adapters.values()].flatMap((adapter) =>
-          adapter.health().map((health) => ({ ...health, platform: adapter.platform })),
+          adapter
+            .health()
+            .filter(({ installationId }) => own === undefined || own.has(installationId))
+            .map((health) => ({ ...health, platform: adapter.platform })),
         ),
         work,
-        rooms: rooms.map((room) => ({
-          conversationId: conversationIdOf(conversationKey(room.installation_id, room.channel_id)),
-          platform: room.platform,
-          name: room.name ?? room.channel_id,
-          people: room.people,
-          organizationId: room.organization_id,
-          kind: room.kind,
-          agents: directory
-            .list(room.organization_id)
-            .filter(
-              (agent) =>
-                agent.status === "active" &&
-                grantIn(
-                  agent,
-                  { installationId: room.installation_id, id: room.channel_id, name: room.name, kind: room.kind },
-                  options.policies.of(room.organization_id),
-                  { archived: room.archived, identityInChannel: room.self_member !== false },
-                ).member,
-            )
-            .map((agent) => agent.handle),
-        })),
+        rooms: rooms
+          .filter((room) => organizationId === undefined || room.organization_id === organizationId)
+          .map((room) => ({
+            conversationId: conversationIdOf(conversationKey(room.installation_id, room.channel_id)),
+            platform: room.platform,
+            name: room.name ?? room.channel_id,
+            people: room.people,
+            organizationId: room.organization_id,
+            kind: room.kind,
+            agents: directory
+              .list(room.organization_id)
+              .filter(
+                (agent) =>
+                  agent.status === "active" &&
+                  grantIn(
+                    agent,
+                    { installationId: room.installation_id, id: room.channel_id, name: room.name, kind: room.kind },
+                    options.policies.of(room.organization_id),
+                    { archived: room.archived, identityInChannel: room.self_member !== false },
+                  ).member,
+              )
+              .map((agent) => agent.handle),
+          })),
       };
     },
   };

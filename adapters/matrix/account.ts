@@ -6,6 +6,7 @@ import { HomeserverClient, type MatrixCall } from "./client.ts";
 import type { MatrixConnections } from "./client-fetch.ts";
 import type { MatrixConfig } from "./config.ts";
 import type { AccountCrypto } from "./crypto-port.ts";
+import { isUnanswered } from "./errors.ts";
 import { EventIndex } from "./event-index.ts";
 import { EventMemory } from "./event-memory.ts";
 import { serverOf } from "./matrix-ids.ts";
@@ -13,6 +14,9 @@ import { RoomOrder } from "./order.ts";
 import { SEND } from "./rate-rules.ts";
 import type { Raw } from "./raw.ts";
 import { Rooms } from "./rooms.ts";
+
+/** Longest pause that is believed to be the whole account's, in ms: at 0.2 messages a second one is free again after five seconds. */
+const MAX_ACCOUNT_PAUSE_MS = 10_000;
 
 /** What all accounts of an adapter share. */
 export interface AccountTools {
@@ -50,6 +54,8 @@ export class Account {
   readonly paced: boolean;
   readonly trustedServers: ReadonlySet<string>;
   lastEventAtMs: number | undefined;
+  /** Told of every call that the homeserver did not answer. */
+  onUnanswered: (() => void) | undefined;
   /** This process hears of every change in the account's rooms: it syncs, and is in sync. */
   live = false;
   /** Present while this process owns the account's device. */
@@ -125,18 +131,19 @@ export class Account {
   /** Performs a call that writes no message. */
   call(call: MatrixCall): Promise<Raw> {
     this.#requireActive();
-    return this.guarded(call.label, undefined, this.client.call(call));
+    return this.guarded(call.label, undefined, this.client.call(call), call.signal);
   }
 
-  /** Performs a call that counts as a message, in its turn; a pause that the homeserver names holds up that room alone. */
+  /** Performs a call that counts as a message, in its turn; what the homeserver says about pauses is kept. */
   async send(call: SendCall): Promise<Raw> {
     this.#requireActive();
     const { limiter } = this.#tools;
     if (call.paced !== false) {
-      if (this.paced) await limiter.acquire(this.#key(undefined), call.signal ?? undefined);
       await limiter.acquire(this.#key(call), call.signal ?? undefined);
+      // Last, so that a pause of all is heeded however long the room had to wait.
+      if (this.paced) await limiter.acquire(this.#key(undefined), call.signal ?? undefined);
     }
-    return this.guarded(call.label, call, this.client.call(call));
+    return this.guarded(call.label, call, this.client.call(call), call.signal);
   }
 
   /** Time until an edit of a preview may go out, in ms; 0 takes the turn. */
@@ -151,16 +158,25 @@ export class Account {
     label: string,
     place: { readonly roomId: string; readonly asUser?: string | undefined } | undefined,
     call: Promise<Answer>,
+    signal?: AbortSignal,
   ): Promise<Answer> {
     try {
       return await call;
     } catch (error) {
       if (error instanceof ParleyError && error.code === "PLATFORM_RATE_LIMITED" && place !== undefined)
-        this.#tools.limiter.pause(this.#key(place), error.retryAfterMs ?? 0);
+        this.#keepPause(place, error.retryAfterMs ?? 0);
+      if (isUnanswered(error) && signal?.aborted !== true) this.onUnanswered?.();
       if (error instanceof ParleyError && error.code === "PLATFORM_UNAUTHORIZED")
         await this.#tools.onUnauthorized(this, error.detail ?? label);
       throw error;
     }
+  }
+
+  /** Synapse's own limits count all that an account writes, and last for seconds; a longer pause is that of the room alone. */
+  #keepPause(place: { readonly roomId: string; readonly asUser?: string | undefined }, pauseMs: number): void {
+    const { limiter } = this.#tools;
+    limiter.pause(this.#key(place), pauseMs);
+    if (this.paced && pauseMs <= MAX_ACCOUNT_PAUSE_MS) limiter.pause(this.#key(undefined), pauseMs);
   }
 
   /** The account's own share has the name of the method alone; pauses are kept per room and acting user. */

@@ -4,6 +4,7 @@ import type { Account } from "./account.ts";
 import type { Intake } from "./intake.ts";
 import type { Joins } from "./joins.ts";
 import { asRoomId, asUserId } from "./matrix-ids.ts";
+import { MissedEvents } from "./missed-events.ts";
 import type { Puppets } from "./puppets.ts";
 import { asList, asRecord, asString, type Raw } from "./raw.ts";
 import { isEntry, isMembershipOf, sinceInvite } from "./timeline.ts";
@@ -30,6 +31,7 @@ export class AppService {
   readonly #tries = new Map<string, number>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
+  readonly #missed: MissedEvents;
   #order: Promise<void> = Promise.resolve();
 
   constructor({ account, intake, joins, puppets }: AppServiceTools) {
@@ -37,6 +39,8 @@ export class AppService {
     this.#intake = intake;
     this.#joins = joins;
     this.#puppets = puppets;
+    this.#missed = new MissedEvents(account, (roomId, events) => this.#inOrder(() => intake.take(roomId, events)));
+    account.onUnanswered = () => this.#missed.suspect();
   }
 
   get token(): string {
@@ -48,11 +52,12 @@ export class AppService {
    * not be stored: then the homeserver has to send it again, as it is. One at a time: the homeserver's order is the order.
    */
   transaction(txnId: string, body: Raw | undefined, raw: () => string): Promise<void> {
-    const work = this.#order.then(() => this.#take(txnId, body, raw));
-    this.#order = work.catch(() => undefined);
-    this.#underWay.add(work);
-    void work.catch(() => undefined).finally(() => this.#underWay.delete(work));
-    return work;
+    return this.#inOrder(() => this.#take(txnId, body, raw));
+  }
+
+  /** The homeserver went away without hearing whether a transaction was taken. */
+  hungUp(): void {
+    this.#missed.suspect();
   }
 
   hasUser(userId: string): Promise<boolean> {
@@ -61,14 +66,27 @@ export class AppService {
   }
 
   async stop(): Promise<void> {
+    await this.#missed.close();
     await Promise.allSettled(this.#underWay);
     this.#stopping.abort();
+  }
+
+  #inOrder(take: () => Promise<void>): Promise<void> {
+    const work = this.#order.then(take);
+    this.#order = work.catch(() => undefined);
+    this.#underWay.add(work);
+    void work.catch(() => undefined).finally(() => this.#underWay.delete(work));
+    return work;
   }
 
   async #take(txnId: string, body: Raw | undefined, raw: () => string): Promise<void> {
     const events = body?.["events"];
     const identity = identityOf(txnId, events);
-    if (this.#done.has(identity)) return;
+    if (this.#done.has(identity)) {
+      // It did not live to hear the answer.
+      this.#missed.suspect();
+      return;
+    }
     if (!Array.isArray(events)) await this.#malformed("transaction without events", raw());
     else {
       const tries = (this.#tries.get(txnId) ?? 0) + 1;

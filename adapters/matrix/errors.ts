@@ -76,6 +76,13 @@ export function transportError(label: string, cause: unknown): ParleyError {
     : new ParleyError("PLATFORM_OUTCOME_UNKNOWN", { detail: `${label} got no answer (${reason})`, facts, cause });
 }
 
+/** Whether the call had no answer of the homeserver's own: it may have died, or be restarting. */
+export function isUnanswered(error: unknown): boolean {
+  if (!(error instanceof ParleyError)) return false;
+  const { reason, status, errcode } = error.facts;
+  return typeof reason === "string" || (typeof status === "number" && status >= 500 && errcode === "no code");
+}
+
 /** The code of the innermost failure that has one, else its name. */
 function reasonOf(error: unknown): string {
   let current: unknown = error;

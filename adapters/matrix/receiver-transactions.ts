@@ -32,8 +32,11 @@ export async function mountTransactions(server: FastifyInstance, options: Receiv
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
     scope.setErrorHandler((error, _request, reply) => refuse(reply, error));
     const quiet = { logLevel: "error", config: { rateLimit: false }, schema: { hide: true } } as const;
-    scope.put<{ Params: { txnId: string } }>(`${BASE}/transactions/:txnId`, quiet, async (request) => {
+    scope.put<{ Params: { txnId: string } }>(`${BASE}/transactions/:txnId`, quiet, async (request, reply) => {
       const service = admitted(request, options);
+      reply.raw.once("close", () => {
+        if (!reply.raw.writableFinished) service.hungUp();
+      });
       const body = await readBody(request.raw, { maxBytes: MAX_BODY_BYTES, timeoutMs: BODY_TIMEOUT_MS });
       await service.transaction(request.params.txnId, parseObject(body), () => body.toString("utf8"));
       return {};

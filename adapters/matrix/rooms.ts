@@ -152,6 +152,16 @@ export class Rooms {
     return [...(this.#readers.get(roomId) ?? [])];
   }
 
+  /** Rooms in which one of the own accounts is known to be. */
+  entered(): readonly string[] {
+    return [...this.#readers].flatMap(([roomId, readers]) => (readers.size > 0 ? [roomId] : []));
+  }
+
+  /** What is known of the room may be older than it seems: it is read again when it is next needed. */
+  distrust(roomId: string): void {
+    this.#entry(roomId).loadedAtMs = 1;
+  }
+
   /** Forgets a room that was left: it is read anew should the account come back. */
   forget(roomId: string): void {
     this.#rooms.delete(roomId);

@@ -6,7 +6,7 @@ import { type App, type AppPorts, createApp, matrixRegistration, newRegistration
 import { loadConfig } from "../../../src/config/load-config.ts";
 import { AgentDefinition } from "../../../src/contracts/agent-definition.ts";
 import type { Logger } from "../../../src/contracts/logger.ts";
-import type { Database, SqlRunner } from "../../../src/ledger/connection/database.ts";
+import type { Database } from "../../../src/ledger/connection/database.ts";
 import { openPostgres } from "../../../src/ledger/connection/postgres.ts";
 import {
   type FaultProxy,
@@ -36,7 +36,7 @@ export interface MatrixApp {
   /** What the homeserver pushed to the application service, and what that said. */
   readonly pushes: PushRouter["pushes"];
   /** A second connection to the ledger, for looking. */
-  readonly ledger: SqlRunner;
+  readonly ledger: Database;
   readonly dataFolder: string;
   /** User ids under which agents speak: one for all of a bot, one each of an application service. */
   accountOf(handle: string): string;

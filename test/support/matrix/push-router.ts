@@ -92,11 +92,15 @@ export class PushRouter {
       response.writeHead(200, { "content-type": "application/json" }).end("{}");
       return;
     }
+    // A homeserver that dies hangs up, and so does whatever stands before the service.
+    const hangUp = new AbortController();
+    response.once("close", () => hangUp.abort());
     try {
       const answer = await fetch(`${route.url}/${rest.join("/")}`, {
         method: request.method ?? "GET",
         headers: { authorization: request.headers.authorization ?? "", "content-type": "application/json" },
         ...(body === "" ? {} : { body: push === undefined ? body : this.#change(push) }),
+        signal: hangUp.signal,
       });
       const text = await answer.text();
       if (push !== undefined) push.status = answer.status;

@@ -29,6 +29,8 @@ const SERVICE = "parley";
 export interface MatrixSceneOptions {
   readonly mode?: "bot" | "service";
   readonly rooms?: number;
+  /** The homeserver limits accounts as Synapse does by itself, and Parley paces its writes accordingly. Default false. */
+  readonly limited?: boolean;
   readonly agents?: RunAgents;
 }
 
@@ -73,7 +75,7 @@ function pastService(url: string, tokens: { as: string; hs: string }): string {
 }
 
 export async function openMatrix(stage: Stage, options: MatrixSceneOptions = {}): Promise<MatrixScene> {
-  const { mode = "bot", rooms: roomCount = 3 } = options;
+  const { mode = "bot", rooms: roomCount = 3, limited = false } = options;
   const router = await PushRouter.start();
   stage.closeLater(() => router.stop());
   const token = { as: newRegistrationToken(), hs: newRegistrationToken() };
@@ -86,6 +88,7 @@ export async function openMatrix(stage: Stage, options: MatrixSceneOptions = {})
     puppetPrefix: "parley_",
   });
   const synapse = await startSynapse({
+    strictRates: limited,
     applicationServices: [
       pastService(router.addressOf("people"), people),
       ...(mode === "service" ? [registration] : []),
@@ -103,7 +106,7 @@ export async function openMatrix(stage: Stage, options: MatrixSceneOptions = {})
   const port = await freePort();
   const env = {
     MATRIX_HOMESERVER_URL: proxy.url,
-    MATRIX_PACING: "off",
+    MATRIX_PACING: limited ? "on" : "off",
     ...(bot === undefined
       ? { MATRIX_AS_TOKEN: token.as, MATRIX_HS_TOKEN: token.hs }
       : { MATRIX_ACCESS_TOKEN: bot.accessToken }),

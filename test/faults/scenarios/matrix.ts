@@ -88,6 +88,20 @@ async function rateLimited(stage: Stage, mode: "bot" | "service"): Promise<Outco
   });
 }
 
+/** Synapse's own limits, which count all that an account writes: more is asked than may be answered at once. */
+async function ownLimits(stage: Stage): Promise<Outcome> {
+  const scene = await openMatrix(stage, { limited: true });
+  await scene.start();
+  await scene.ask(24, 4);
+  await scene.settle();
+  const sends = scene.proxy.log.of(SENDS);
+  const refused = sends.filter((call) => call.status === 429).length;
+  return await scene.judge({
+    figures: { sends: sends.length, refused },
+    findings: refused > 2 ? [`${refused} writes were made too early for the homeserver`] : [],
+  });
+}
+
 /** A request for news is never answered: given up after its time, and everything said meanwhile is there. */
 async function silentSync(stage: Stage): Promise<Outcome> {
   const scene = await openMatrix(stage);
@@ -155,6 +169,7 @@ export const matrixFaults: readonly Scenario[] = [
       run: (stage) => rateLimited(stage, mode),
     },
   ]),
+  { name: "matrix-bot-own-limits", stores: SERVED, reduced: [], run: ownLimits },
   { name: "matrix-half-open", stores: SERVED, reduced: [], run: silentSync },
   { name: "matrix-handed-out-again", stores: STORES, reduced: [], run: again },
 ];

@@ -1,6 +1,20 @@
 import type { MemberClass } from "../contracts/access.ts";
+import type { ChatAdapter, Target } from "../contracts/adapter.ts";
+import type { Logger } from "../contracts/logger.ts";
 import type { ConversationPath } from "../envelope/conversation.ts";
+import type { Database } from "../ledger/connection/database.ts";
+import {
+  type MirroredMember,
+  type MirrorPlace,
+  platformOf,
+  readMember,
+  readRoster,
+  type StoppedTurns,
+  storeMember,
+  storeRoster,
+} from "../ledger/member-mirror.ts";
 import type { Audience } from "./audience.ts";
+import { createFactQuestions } from "./fact-questions.ts";
 
 /** A conversation about which something is asked. */
 export interface FactPlace {
@@ -47,6 +61,207 @@ export interface MemberFacts {
   couldRead(
     question: FactPlace & { readonly personId: string; readonly messageIds: readonly string[] },
   ): Promise<ReadableMessages>;
+  /** Whether the installation's own identity is in the conversation's channel, asked now; undefined when that cannot be found out. */
+  isPresent(place: FactPlace): Promise<boolean | undefined>;
+  /** Fetches the list of a conversation's members and stores it; false when that cannot be done now. */
+  load(place: FactPlace): Promise<boolean>;
   /** Stops asking platforms and waits for what is being stored. */
   close(): Promise<void>;
+}
+
+export interface MemberFactsOptions {
+  readonly database: Database;
+  /** Undefined for a platform that is not set up in this process. */
+  readonly adapter: (platform: string) => ChatAdapter | undefined;
+  readonly logger: Logger;
+  /** Called with the turns that ended because somebody was found to have left. */
+  readonly onEndedAccess: (turns: StoppedTurns) => void;
+}
+
+/** Oldest fact that decides anything across conversations, in ms. */
+const MAX_FACT_AGE_MS = 60_000;
+const CHECK_TIMEOUT_MS = 5_000;
+const LIST_TIMEOUT_MS = 20_000;
+
+/** A place with the adapter that can be asked about it. */
+interface Asked {
+  readonly place: MirrorPlace;
+  readonly adapter: ChatAdapter;
+  readonly target: Target;
+}
+
+export function createMemberFacts({ database, adapter, logger, onEndedAccess }: MemberFactsOptions): MemberFacts {
+  const platforms = new Map<string, string>();
+  const questions = createFactQuestions((error) =>
+    logger.info({ code: error.code, detail: error.detail }, "a fact about members could not be found out"),
+  );
+
+  async function resolve({ organizationId, installationId, path }: FactPlace): Promise<Asked | undefined> {
+    const key = JSON.stringify([organizationId, installationId]);
+    const platform = platforms.get(key) ?? (await platformOf(database, organizationId, installationId));
+    if (platform === undefined) return undefined;
+    platforms.set(key, platform);
+    const found = adapter(platform);
+    if (found === undefined) return undefined;
+    const threadId = found.features.members?.threadsApart === true ? path.thread?.id : undefined;
+    return {
+      place: { organizationId, installationId, channelId: path.channel.id, threadId },
+      adapter: found,
+      target: { organizationId, installationId, conversation: path },
+    };
+  }
+
+  const keyOf = (what: string, { place }: Asked, more = ""): string =>
+    JSON.stringify([what, place.installationId, place.channelId, place.threadId ?? "", more]);
+
+  /** True once a list that was begun after this call's, or with it, is stored. */
+  async function refetch(asked: Asked): Promise<boolean> {
+    const { place, adapter, target } = asked;
+    const { members } = adapter.features;
+    if (members === undefined) return false;
+    const stored = await questions.ask({
+      installationId: place.installationId,
+      key: keyOf("list", asked),
+      timeoutMs: LIST_TIMEOUT_MS,
+      run: async (signal) => {
+        const { now: begunAt } = await readRoster(database, place);
+        const [listed, reach] = await Promise.all([
+          members.list(target, signal),
+          members.reach?.(target, signal) ?? reachOf(target.conversation),
+        ]);
+        onEndedAccess(
+          await database.transaction((tx) => storeRoster(tx, place, { begunAt, members: listed, ...reach })),
+        );
+        return true;
+      },
+    });
+    return stored === true;
+  }
+
+  /** What the platform itself says of one person now. */
+  async function check(asked: Asked, personId: string): Promise<MemberFact | undefined> {
+    const { place, adapter, target } = asked;
+    const { access } = adapter.features;
+    if (access === undefined) return undefined;
+    return await questions.ask({
+      installationId: place.installationId,
+      key: keyOf("member", asked, personId),
+      timeoutMs: CHECK_TIMEOUT_MS,
+      run: async (signal): Promise<MemberFact> => {
+        const { now: begunAt } = await readMember(database, place, personId);
+        const { read, rule, memberClass } = await access.check({ target, memberId: personId, signal });
+        if (!read && rule === "unknown") return unknown("unknown");
+        // What all the world can read makes nobody a member.
+        const isIn = read && rule !== "world_readable";
+        const fetched = { memberId: personId, isIn, memberClass, begunAt };
+        onEndedAccess(await database.transaction((tx) => storeMember(tx, place, fetched)));
+        return { membership: isIn ? "in" : "out", memberClass, ageMs: 0, rule };
+      },
+    });
+  }
+
+  async function of(question: MemberQuestion): Promise<MemberFact> {
+    const { personId, maxAgeMs = MAX_FACT_AGE_MS } = question;
+    const asked = await resolve(question);
+    if (asked === undefined) return unknown("no_adapter");
+    const known = fromMirror(await readMember(database, asked.place, personId), maxAgeMs);
+    if (known !== undefined) return known;
+    if (asked.adapter.features.access !== undefined) return (await check(asked, personId)) ?? unknown("unknown");
+    if (!(await refetch(asked))) return unknown("unknown");
+    return fromMirror(await readMember(database, asked.place, personId), LIST_TIMEOUT_MS) ?? unknown("unknown");
+  }
+
+  async function audienceOf(question: FactPlace): Promise<Audience> {
+    const asked = await resolve(question);
+    if (asked === undefined) return nobodyKnows(question);
+    let roster = await readRoster(database, asked.place);
+    if (roster.rosterAgeMs === null || roster.rosterAgeMs > MAX_FACT_AGE_MS) {
+      if (!(await refetch(asked))) return nobodyKnows(question);
+      roster = await readRoster(database, asked.place);
+    }
+    const outsiders = roster.members.filter((one) => one.memberClass === "guest" || one.memberClass === "external");
+    return {
+      conversation: conversationOf(question),
+      readers: new Set(roster.members.map(({ id }) => id)),
+      openToMembers: roster.openToMembers === true,
+      outsiders: new Set(outsiders.map(({ id }) => id)),
+      complete: roster.complete === true,
+    };
+  }
+
+  async function couldRead(question: Parameters<MemberFacts["couldRead"]>[0]): Promise<ReadableMessages> {
+    const { personId, messageIds } = question;
+    const nothing = (rule: string): ReadableMessages => ({ readable: new Set(), rule });
+    const asked = await resolve(question);
+    if (asked === undefined) return nothing("no_adapter");
+    const fact = await of(question);
+    if (fact.membership !== "in") return nothing(fact.membership === "out" ? "not_a_member" : "membership_unknown");
+    const { access } = asked.adapter.features;
+    if (access?.couldRead === undefined) return { readable: new Set(messageIds), rule: "all_readable" };
+    const { target, place } = asked;
+    const readers = await questions.ask({
+      installationId: place.installationId,
+      key: keyOf("past", asked, JSON.stringify([personId, ...messageIds])),
+      timeoutMs: LIST_TIMEOUT_MS,
+      run: async (signal) => await access.couldRead?.({ target, memberIds: [personId], messageIds, signal }),
+    });
+    if (readers === undefined) return nothing("unknown");
+    const readable = new Set(messageIds.filter((id) => readers.get(id)?.has(personId) === true));
+    return { readable, rule: readable.size === new Set(messageIds).size ? "all_readable" : "not_visible_then" };
+  }
+
+  async function isPresent(question: FactPlace): Promise<boolean | undefined> {
+    const asked = await resolve(question);
+    const members = asked?.adapter.features.members;
+    if (asked === undefined || members === undefined) return undefined;
+    return await questions.ask({
+      installationId: asked.place.installationId,
+      key: keyOf("present", asked),
+      timeoutMs: CHECK_TIMEOUT_MS,
+      run: (signal) => members.present(asked.target, signal),
+    });
+  }
+
+  return {
+    of: (question) => of(question).catch(() => unknown("ledger_unavailable")),
+    audienceOf: (place) => audienceOf(place).catch(() => nobodyKnows(place)),
+    couldRead: (question) =>
+      couldRead(question).catch(() => ({ readable: new Set<string>(), rule: "ledger_unavailable" })),
+    isPresent: (place) => isPresent(place).catch(() => undefined),
+    load: async (place) => {
+      const asked = await resolve(place).catch(() => undefined);
+      return asked !== undefined && (await refetch(asked));
+    },
+    close: () => questions.close(),
+  };
+}
+
+/** What the mirror says, if it was told so recently enough; a class that only an event hints at is no answer. */
+function fromMirror(mirrored: MirroredMember, maxAgeMs: number): MemberFact | undefined {
+  const { state, memberClass, source, asked, ageMs, rosterAgeMs } = mirrored;
+  if (state === null || memberClass === null || ageMs === null) {
+    if (rosterAgeMs === null || rosterAgeMs > maxAgeMs) return undefined;
+    return { membership: "out", memberClass: "external", ageMs: rosterAgeMs, rule: "mirror_fetch" };
+  }
+  if (ageMs > maxAgeMs || (state === "joined" && !asked)) return undefined;
+  return { membership: state === "joined" ? "in" : "out", memberClass, ageMs, rule: `mirror_${source ?? "fetch"}` };
+}
+
+function conversationOf({ organizationId, installationId, path }: FactPlace): Audience["conversation"] {
+  return { organizationId, installationId, channelId: path.channel.id, threadId: path.thread?.id ?? "" };
+}
+
+function nobodyKnows(place: FactPlace): Audience {
+  const conversation = conversationOf(place);
+  return { conversation, readers: undefined, openToMembers: false, outsiders: new Set(), complete: false };
+}
+
+function unknown(rule: string): MemberFact {
+  return { membership: "unknown", memberClass: "external", ageMs: 0, rule };
+}
+
+/** Of whom a public channel of another organization's people is read, nobody here knows. */
+function reachOf({ channel }: ConversationPath): { openToMembers: boolean; complete: boolean } {
+  const openToMembers = channel.kind === "public";
+  return { openToMembers, complete: !(openToMembers && channel.external) };
 }

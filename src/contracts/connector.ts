@@ -48,6 +48,8 @@ export interface TurnRequest {
   readonly attempt: number;
   readonly organizationId: string;
   readonly agent: AgentIdentity;
+  /** Names this agent's memory of this conversation: equal for all its turns there and for no others. An agent keeps what it remembers under this alone. */
+  readonly sessionKey: string;
   readonly reason: TurnReason;
   readonly conversation: {
     readonly conversationId: string;

@@ -33,6 +33,7 @@ export function turnRequest(overrides: Partial<TurnRequest> = {}): TurnRequest {
     attempt: 1,
     organizationId: "org-1",
     agent: { agentId: "a-1", handle: "helper", name: "Helper", color: "#336699" },
+    sessionKey: "s_1",
     reason: "mention",
     conversation: {
       conversationId: "c-1",

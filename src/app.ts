@@ -8,7 +8,9 @@ import { createModelWriter, ModelConfig } from "../agents/model/index.ts";
 import { createConnector, findConnectorFaults, secretFieldsOf } from "../agents/registry.ts";
 import { generateWebhookSecret } from "../agents/webhook/index.ts";
 import { createFileAddresses } from "./access/file-addresses.ts";
+import { createMemberFacts } from "./access/member-facts.ts";
 import { openPolicyBook } from "./access/policy-book.ts";
+import { createTextDigest } from "./access/text-digest.ts";
 import { createFileReader } from "./access/turn-files.ts";
 import { listen } from "./api/listen.ts";
 import { createOperatorAccess } from "./api/operator-access.ts";
@@ -25,26 +27,27 @@ import type { Operations } from "./contracts/operations.ts";
 import { ParleyError } from "./errors/parley-error.ts";
 import { createAdapterStateStore } from "./ledger/adapter-state.ts";
 import { appendAudit } from "./ledger/audit-log.ts";
-import { watchAppends } from "./ledger/audit-appends.ts";
 import type { Database } from "./ledger/connection/database.ts";
+import { watchAppends } from "./ledger/audit-appends.ts";
 import { migrate } from "./ledger/connection/migrate.ts";
 import { openDatabase } from "./ledger/connection/open-database.ts";
-import { createInstallationStore } from "./ledger/installations.ts";
 import { openTenants } from "./ledger/connection/tenant-database.ts";
 import { TENANT_ROLE_SQL } from "./ledger/connection/tenant-role.ts";
+import { createInstallationStore } from "./ledger/installations.ts";
 import { createRetention } from "./ledger/retention-loop.ts";
 import { createIdSource } from "./ledger/row-ids.ts";
-import { createSecretBox } from "./ledger/secret-box.ts";
+import { resealSecrets } from "./ledger/reseal-secrets.ts";
+import { createSecretBox, type SecretBox } from "./ledger/secret-box.ts";
 import { createWebRoomStore } from "./ledger/web/index.ts";
-import { createConnectors } from "./pipeline/connectors.ts";
+import { createConnectors, localKey } from "./pipeline/connectors.ts";
 import { type Directory, openDirectory } from "./pipeline/directory.ts";
 import { createAgentRegistry } from "./pipeline/operations/agent-operations.ts";
 import { createOperations } from "./pipeline/operations/operations.ts";
 import { findPatternFaults } from "./pipeline/operations/pattern-faults.ts";
 import { createReplyTokens } from "./pipeline/operations/reply-tokens.ts";
-import { createPipeline } from "./pipeline/pipeline.ts";
 import { createTenantOperations } from "./pipeline/operations/tenant-operations.ts";
 import { createTokenOperations } from "./pipeline/operations/token-operations.ts";
+import { createPipeline } from "./pipeline/pipeline.ts";
 import { createAuditTrail } from "./pipeline/upkeep/audit-trail.ts";
 import { DEFAULT_LOOP_LIMITS } from "./pipeline/route/loop-guard.ts";
 import { createDoorbell } from "./queue/create-doorbell.ts";
@@ -110,13 +113,17 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
   const closers: (() => Promise<void>)[] = [() => database.close()];
   try {
     await migrate(database, fileURLToPath(new URL("./ledger/migrations", import.meta.url)));
-    await database.query({ text: "insert into organizations (id, name) values ($1, $1) on conflict do nothing" }, [
     const tenant = await openTenants(database, () =>
       logger.warn({ fix: TENANT_ROLE_SQL }, "row-level security is not in use: its role is missing"),
     );
+    await database.query({ text: "insert into organizations (id, name) values ($1, $1) on conflict do nothing" }, [
       organizationId,
     ]);
-    const box = createSecretBox(deriveKey(config.secretKey, "ledger secrets"));
+    const keysFor = (purpose: string): readonly [Buffer, ...Buffer[]] => [
+      deriveKey(config.secretKey, purpose),
+      ...(config.previousSecretKey === undefined ? [] : [deriveKey(config.previousSecretKey, purpose)]),
+    ];
+    const box = createSecretBox(...keysFor("ledger secrets"));
     const replyTokens = createReplyTokens(deriveKey(config.secretKey, "reply addresses"));
     const fileAddresses = createFileAddresses(deriveKey(config.secretKey, "file addresses"));
     const bell = await createDoorbell({
@@ -175,7 +182,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       }),
       assistantDefinition,
     ];
-    for (const definition of [...builtins, ...config.agents]) local.set(definition.handle, definition.connector);
+    for (const definition of [...builtins, ...config.agents]) local.set(localKey(organizationId, definition.handle), definition.connector);
     await agents.sync(
       organizationId,
       "builtin",
@@ -191,11 +198,23 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       port: ports.adapter ?? ((adapter) => adapter),
     });
     const state = { url: config.web.publicUrl ?? "", started: false, draining: false };
+    const ended: { cancel: (turnIds: readonly string[], request: string) => void } = { cancel: () => undefined };
+    const facts = createMemberFacts({
+      database,
+      adapter: (platform) => adapters.get(platform),
+      logger,
+      onEndedAccess: (turns) => {
+        for (const { id, reason } of turns) ended.cancel([id], `cancelled:${reason}`);
+      },
+    });
+    closers.push(() => facts.close());
     const pipeline = await createPipeline({
+      facts,
       database,
       doorbell,
       directory,
       policies,
+      digest: createTextDigest(deriveKey(config.secretKey, "text digests")),
       connectors,
       adapters,
       newId,
@@ -217,6 +236,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       reconcileEveryMs: config.pipeline.reconcileIntervalMs,
       defaultAgent: (organization) => defaultAgent(directory, organization, isAssistantConfigured(assistant)),
     });
+    ended.cancel = pipeline.cancelRunning;
     const operationsOn = (own: Database): Operations =>
       createOperations({
         database: own,
@@ -248,6 +268,9 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     const retention = createRetention({ database, days: config.retention.days, logger });
     closers.push(() => retention.stop());
     if (roles.worker) retention.start();
+    const resealing = new AbortController();
+    closers.push(async () => resealing.abort());
+    if (roles.worker) void reseal({ database, box, logger, signal: resealing.signal });
 
     const operator = createOperatorAccess({ dataFolder: config.dataFolder, token: config.operatorToken });
     const signInLink = async (forOrganization = organizationId): Promise<string> =>
@@ -264,7 +287,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       database,
       tenant,
       newId,
-      keys: [deriveKey(config.secretKey, "api tokens")],
+      keys: keysFor("api tokens"),
     });
     const server = await createServer({
       config,
@@ -331,14 +354,25 @@ interface Composition {
   readonly directory: Directory;
 }
 
-/** How long adapters have to say that they take nothing more, as a share of the drain time. */
-const GRACE_SHARE = 0.8;
+/** Says when the key of before is no longer needed, and which rows no key opens. */
+async function reseal(on: { database: Database; box: SecretBox; logger: Logger; signal: AbortSignal }): Promise<void> {
+  try {
+    const { resealed, unreadable } = await resealSecrets(on.database, on.box, on.signal);
+    if (unreadable.length > 0) on.logger.error({ rows: unreadable.slice(0, 100) }, "stored secrets that no key opens");
+    if (resealed > 0) on.logger.info({ rows: resealed }, "stored secrets are sealed with the current key");
+  } catch (error) {
+    if (!on.signal.aborted) on.logger.warn({ err: error }, "stored secrets could not be sealed anew; tried again at the next start");
+  }
+}
+
 function getOrMake<Value>(made: Map<string, Value>, key: string, make: () => Value): Value {
   const value = made.get(key) ?? make();
   made.set(key, value);
   return value;
 }
 
+/** How long adapters have to say that they take nothing more, as a share of the drain time. */
+const GRACE_SHARE = 0.8;
 
 function compose(parts: Composition): App {
   const { config, logger, server, adapters, pipeline, state } = parts;

@@ -26,30 +26,33 @@ import type { Logger } from "./contracts/logger.ts";
 import type { Operations } from "./contracts/operations.ts";
 import { ParleyError } from "./errors/parley-error.ts";
 import { createAdapterStateStore } from "./ledger/adapter-state.ts";
+import { watchAppends } from "./ledger/audit-appends.ts";
 import { appendAudit } from "./ledger/audit-log.ts";
 import type { Database } from "./ledger/connection/database.ts";
-import { watchAppends } from "./ledger/audit-appends.ts";
 import { migrate } from "./ledger/connection/migrate.ts";
 import { openDatabase } from "./ledger/connection/open-database.ts";
 import { openTenants } from "./ledger/connection/tenant-database.ts";
 import { TENANT_ROLE_SQL } from "./ledger/connection/tenant-role.ts";
 import { createInstallationStore } from "./ledger/installations.ts";
+import { resealSecrets } from "./ledger/reseal-secrets.ts";
 import { createRetention } from "./ledger/retention-loop.ts";
 import { createIdSource } from "./ledger/row-ids.ts";
-import { resealSecrets } from "./ledger/reseal-secrets.ts";
 import { createSecretBox, type SecretBox } from "./ledger/secret-box.ts";
 import { createWebRoomStore } from "./ledger/web/index.ts";
 import { createConnectors, localKey } from "./pipeline/connectors.ts";
 import { type Directory, openDirectory } from "./pipeline/directory.ts";
+import { createAccessOperations } from "./pipeline/operations/access-operations.ts";
+import { createAccessSync } from "./pipeline/operations/access-sync.ts";
 import { createAgentRegistry } from "./pipeline/operations/agent-operations.ts";
+import { createInvitations } from "./pipeline/operations/invitation-operations.ts";
 import { createOperations } from "./pipeline/operations/operations.ts";
 import { findPatternFaults } from "./pipeline/operations/pattern-faults.ts";
 import { createReplyTokens } from "./pipeline/operations/reply-tokens.ts";
 import { createTenantOperations } from "./pipeline/operations/tenant-operations.ts";
 import { createTokenOperations } from "./pipeline/operations/token-operations.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
-import { createAuditTrail } from "./pipeline/upkeep/audit-trail.ts";
 import { DEFAULT_LOOP_LIMITS } from "./pipeline/route/loop-guard.ts";
+import { createAuditTrail } from "./pipeline/upkeep/audit-trail.ts";
 import { createDoorbell } from "./queue/create-doorbell.ts";
 import type { Doorbell } from "./queue/queue-port.ts";
 
@@ -182,7 +185,8 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       }),
       assistantDefinition,
     ];
-    for (const definition of [...builtins, ...config.agents]) local.set(localKey(organizationId, definition.handle), definition.connector);
+    for (const definition of [...builtins, ...config.agents])
+      local.set(localKey(organizationId, definition.handle), definition.connector);
     await agents.sync(
       organizationId,
       "builtin",
@@ -190,6 +194,14 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     );
     await agents.sync(organizationId, "config", config.agents);
 
+    const running: { cancel?: (turnIds: readonly string[], request: string) => void } = {};
+    const invitations = createInvitations({
+      database,
+      directory,
+      policies,
+      newId,
+      cancelRunning: (turnIds, request) => running.cancel?.(turnIds, request),
+    });
     const store = createWebRoomStore({ database, tenant, uploadsFolder: `${config.dataFolder}/uploads` });
     const { adapters, ownerOf } = createAdapters(config, {
       store,
@@ -237,6 +249,17 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       defaultAgent: (organization) => defaultAgent(directory, organization, isAssistantConfigured(assistant)),
     });
     ended.cancel = pipeline.cancelRunning;
+    running.cancel = pipeline.cancelRunning;
+    const access = createAccessOperations({
+      database,
+      directory,
+      policies,
+      invitations,
+      cancelRunning: pipeline.cancelRunning,
+    });
+    const accessSync = createAccessSync({ access, organizationId, config: config.access, logger });
+    closers.push(() => accessSync.stop());
+    await accessSync.start();
     const operationsOn = (own: Database): Operations =>
       createOperations({
         database: own,
@@ -293,6 +316,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       config,
       operations,
       audit: audit.operations,
+      access,
       logger,
       metrics,
       auth: {
@@ -361,7 +385,8 @@ async function reseal(on: { database: Database; box: SecretBox; logger: Logger; 
     if (unreadable.length > 0) on.logger.error({ rows: unreadable.slice(0, 100) }, "stored secrets that no key opens");
     if (resealed > 0) on.logger.info({ rows: resealed }, "stored secrets are sealed with the current key");
   } catch (error) {
-    if (!on.signal.aborted) on.logger.warn({ err: error }, "stored secrets could not be sealed anew; tried again at the next start");
+    if (!on.signal.aborted)
+      on.logger.warn({ err: error }, "stored secrets could not be sealed anew; tried again at the next start");
   }
 }
 

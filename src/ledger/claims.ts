@@ -36,6 +36,8 @@ export interface ClaimedEvent {
   readonly target_agent: string | null;
   /** A click on a message that is not known (yet), while a write of this conversation is still without its receipt. */
   readonly target_pending: boolean | null;
+  /** A click that answers a request for approval. */
+  readonly target_approval: boolean | null;
 }
 
 export interface OpenTurn {
@@ -88,7 +90,11 @@ select l.*, (select s.rings from conversations s where s.id = l.id) as rings, ch
           and t.message_id = coalesce(e.envelope->'body'->>'replyToMessageId', e.envelope->'body'->>'messageId')) end as target_agent,
       case when e.kind = 'action_submitted' then exists (
         select 1 from deliveries d join conversations c on c.id = d.conversation_id
-        where c.installation_id = l.installation_id and c.channel_id = l.channel_id and d.state in ('pending', 'sending', 'open', 'unknown')) end as target_pending
+        where c.installation_id = l.installation_id and c.channel_id = l.channel_id and d.state in ('pending', 'sending', 'open', 'unknown')) end as target_pending,
+      case when e.kind = 'action_submitted' then exists (
+        select 1 from messages t join turns u on u.id = t.turn_id cross join lateral jsonb_array_elements(u.reply->'parts') p
+        where t.installation_id = l.installation_id and t.channel_id = l.channel_id and t.message_id = e.envelope->'body'->>'messageId'
+          and p->>'type' = 'approval_request' and p->>'approvalId' = e.envelope->'body'->>'actionId') end as target_approval
     from events e
     left join lateral (select n.* from messages n where e.kind = 'message_created' and n.installation_id = l.installation_id and n.channel_id = l.channel_id
       and n.message_id = e.envelope->'body'->>'messageId' limit 1) m on true

@@ -20,6 +20,8 @@ export interface IntakeRow {
   readonly state: string;
   readonly reason: string | null;
   readonly hold_ms: number;
+  /** Keyed digest of its text, for the audit log; null when it carries none. */
+  readonly digest: string | null;
 }
 
 /** The newest version of one message that a batch brings; at most one row per message. Its sender and content are those of its event's envelope. */
@@ -71,7 +73,7 @@ const INTAKE = {
 with input as materialized (
   select * from jsonb_to_recordset($1::jsonb) as x(
     id text, org text, inst text, platform text, conv text, channel text, thread text, kind text, dedupe text,
-    porder text, envelope jsonb, occurred timestamptz, state text, reason text, hold_ms int)
+    porder text, envelope jsonb, occurred timestamptz, state text, reason text, hold_ms int, digest text)
 ), want as materialized (
   select x.*, c.id is not null as known, c.lease_epoch as seen_epoch, c.routed_order as seen_order
   from jsonb_to_recordset($3::jsonb) as x(event text, conv text, inst text, channel text, message text, porder text, reply_conv text, open_turns int, decisions jsonb)
@@ -137,6 +139,11 @@ with input as materialized (
     revision = excluded.revision,
     deleted_at = coalesce(m.deleted_at, excluded.deleted_at)
   where m.deleted_at is null and (excluded.deleted_at is not null or m.revision < excluded.revision)
+), told as (
+  insert into audit_log (organization_id, entries)
+  select i.org, jsonb_agg(jsonb_strip_nulls(jsonb_build_object('what', 'admission', 'event', f.id, 'kind', i.kind, 'by', i.envelope->'sender'->>'id', 'conversation', i.conv,
+    'state', f.state, 'rule', i.reason, 'digest', i.digest, 'decisions', x.decisions)) order by i.porder)::text
+  from fresh f join input i on i.id = f.id left join express x on x.event = f.id group by i.org
 )
 select i.id, coalesce(f.id, e.id, i.id) as stored_id, f.id is not null as fresh, coalesce(f.state = 'routed', false) as started
 from input i

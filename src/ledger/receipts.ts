@@ -118,6 +118,10 @@ with done as materialized (
     ) u group by id) r
   where c.id = r.id
   returning c.id, r.route
+), told as (
+  insert into audit_log (organization_id, entries)
+  select organization_id, jsonb_agg(jsonb_strip_nulls(jsonb_build_object('what', 'delivery', 'delivery', id, 'turn', turn_id, 'by', agent_id, 'outcome', state, 'message', message_id, 'rule', code)))::text
+  from done where state <> 'pending' group by organization_id
 )
 select 'sending' as what, ${SENDING_COLUMNS} from taken d join conversations c on c.id = d.conversation_id
 union all select 'rung', c.id, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null from conv c where c.route

@@ -15,6 +15,10 @@ export interface TurnEndRow {
   readonly posts: number;
   /** Events that were steered into this turn and reached it. */
   readonly consumed: readonly string[];
+  /** Ids of the messages that it was given, oldest first. */
+  readonly context: readonly string[];
+  /** Keyed digest of its text, for the audit log; null when it says nothing. */
+  readonly digest: string | null;
 }
 
 export interface NewDeliveryRow {
@@ -65,9 +69,9 @@ with ended as materialized (
   update turns t set
     state = case when i.posts > 0 then 'delivering' else i.outcome end, outcome = i.outcome, state_reason = i.reason,
     reply = i.reply, usage = i.usage, follow_up = i.follow_up, replied_at = now(), finished_at = case when i.posts > 0 then null else now() end
-  from jsonb_to_recordset($2::jsonb) as i(id text, epoch int, outcome text, reason text, reply jsonb, usage jsonb, follow_up jsonb, posts int, consumed jsonb)
+  from jsonb_to_recordset($2::jsonb) as i(id text, epoch int, outcome text, reason text, reply jsonb, usage jsonb, follow_up jsonb, posts int, consumed jsonb, context jsonb, digest text)
   where ${ONE_BY_ONE("i.id")} and t.id = i.id and t.epoch = i.epoch and t.owner = $1 and t.state = 'running' and (t.cancel_requested is null or i.outcome <> 'answered')
-  returning t.id, t.organization_id, t.agent_id, t.reply_conversation_id, t.event_id, t.asker_id, t.state, t.state_reason, t.access_epoch, i.consumed
+  returning t.id, t.organization_id, t.agent_id, t.reply_conversation_id, t.event_id, t.asker_id, t.state, t.state_reason, t.access_epoch, t.outcome, i.consumed, i.context, i.digest
 ), post as materialized (
   select d.*, e.organization_id, e.agent_id, e.reply_conversation_id, e.asker_id, e.access_epoch
   from jsonb_to_recordset($3::jsonb) as d(id text, turn text, ord int, body jsonb, fallback text, key text) join ended e on e.id = d.turn
@@ -131,6 +135,11 @@ with ended as materialized (
         and (select true from turns q where q.reply_conversation_id = e.reply_conversation_id and q.finished_at is null and q.state = 'queued' limit 1)
     ) u group by id) r
   where c.id = r.id
+), told as (
+  insert into audit_log (organization_id, entries)
+  select organization_id, jsonb_agg(jsonb_strip_nulls(jsonb_build_object('what', 'output', 'turn', id, 'by', agent_id, 'event', event_id, 'asker', asker_id, 'conversation', reply_conversation_id,
+    'outcome', outcome, 'rule', state_reason, 'context', context, 'digest', digest)))::text
+  from ended group by organization_id
 )
 select e.id as ended_turn, ${SENDING_COLUMNS}
 from ended e

@@ -100,7 +100,7 @@ with held as materialized (
     decisions = case when i.decisions is null then e.decisions else coalesce(e.decisions, '[]'::jsonb) || jsonb_build_object('at', now(), 'agents', i.decisions) end,
     finished_at = case when i.state in ('routed', 'steering', 'pending') then null else now() end,
     not_before = case when i.state = 'pending' then now() + ${HOLD_MS} * interval '1 millisecond' else e.not_before end
-  from ev_in i where e.id = i.id and e.state = 'pending' returning e.id
+  from ev_in i where e.id = i.id and e.state = 'pending' returning e.id, e.organization_id, e.state, e.state_reason, i.decisions
 ), turn_in as materialized (
   select t.* from jsonb_to_recordset($4::jsonb) as t(seq int, id text, org text, agent text, conv text, reply_conv text, reply_thread text, reply_path jsonb, event text,
     trigger_message text, asker text, reason text, start boolean, timeout_ms int, hop int, root text, actor text, restarts int) join held h on h.id = t.conv
@@ -156,6 +156,10 @@ with held as materialized (
       when exists (select 1 from events e where e.conversation_id = c.id and e.is_pending and e.not_before <= now() and not exists (select 1 from ev_in i where i.id = e.id)) then now()
       else h.next_due end
   from held h where c.id = h.id
+), told as (
+  insert into audit_log (organization_id, entries)
+  select organization_id, jsonb_agg(jsonb_strip_nulls(jsonb_build_object('what', 'routing', 'event', id, 'state', state, 'rule', state_reason, 'decisions', decisions)))::text
+  from ev where state <> 'pending' group by organization_id
 )
 select * from turn union all select * from promoted union all select null, id, null, null, null, null, null from held`,
 } as const;

@@ -1,5 +1,7 @@
 import type { FileAddresses } from "../access/file-addresses.ts";
+import type { MemberFacts } from "../access/member-facts.ts";
 import type { PolicyBook } from "../access/policy-book.ts";
+import type { TextDigest } from "../access/text-digest.ts";
 import { createTurnFiles } from "../access/turn-files.ts";
 import type { ChatAdapter } from "../contracts/adapter.ts";
 import type { AdapterSink, AgentMention, InstallationStore } from "../contracts/adapter-sink.ts";
@@ -27,6 +29,7 @@ import type { Directory, DirectoryAgent } from "./directory.ts";
 import { createIngest } from "./ingest/ingest.ts";
 import { fromLoaded, fromPlanned } from "./invoke/runnable-turn.ts";
 import { createTurnRunner } from "./invoke/turn-runner.ts";
+import { createAudienceRule } from "./render/audience-rule.ts";
 import { plainText } from "./render/plain-text.ts";
 import { createTurnEnds } from "./render/turn-ends.ts";
 import { answerCommand } from "./route/command-answers.ts";
@@ -42,6 +45,8 @@ export interface PipelineOptions {
   readonly doorbell: Doorbell;
   readonly directory: Directory;
   readonly policies: PolicyBook;
+  readonly digest: TextDigest;
+  readonly facts: MemberFacts;
   readonly connectors: Connectors;
   readonly installations: InstallationStore;
   readonly adapterState: (owner: string) => AdapterStateStore;
@@ -113,6 +118,18 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   });
   const platforms = [...adapters.keys()];
   const outbox = createOutboxLoop({ database, owner, logger, deliverer, platforms });
+  const audience = createAudienceRule({
+    database,
+    owner,
+    facts: options.facts,
+    policies,
+    directory,
+    adapters,
+    adapter,
+    newId,
+    logger,
+    wakeOutbox: () => outbox.wakeSoon(),
+  });
   const ends = createTurnEnds({
     database,
     owner,
@@ -121,6 +138,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     directory,
     adapter,
     deliver: roles.delivery,
+    digest: options.digest,
+    sourceGuard: audience.guard,
+    onWithheld: (turnId) => void audience.withheld.tellAsker(turnId),
     dispatch: (deliveries, markedAtMs) => deliverer.dispatch(deliveries, markedAtMs),
     wake: wakeRouting,
   });
@@ -136,7 +156,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     ends,
     adapter,
     connector: (agentId) => connectors.of(agentId),
-    tools: (turn, given) => createTurnTools(database, rosters, turn, given),
+    tools: (turn, given) => createTurnTools(audience.reader, rosters, turn, given),
     replyUrl: options.replyUrl,
     files(turn, request, signal) {
       const media = adapters.get(request.conversation.platform)?.features.media;
@@ -207,6 +227,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     metrics,
     express: roles.worker ? express : undefined,
     ring: (ids) => options.doorbell.ringQuietly(ids),
+    digest: options.digest,
     onEndedAccess: (turnId, request) => signals.cancel(turnId, request),
     holdMs: (platform) => adapters.get(platform)?.limits.orderingHoldMs ?? 0,
   });
@@ -306,6 +327,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
         toTrigger(claimed.envelope as Parameters<typeof toTrigger>[0], plan.claimed.id, undefined),
       ); // validated at ingest
     }
+    for (const click of plan.withheldClicks) void audience.withheld.decide(click);
     for (const { envelope, stopped } of plan.commands) {
       if (envelope.kind !== "command_invoked" || envelope.body.responseToken === undefined) continue;
       const respond = adapters.get(envelope.platform)?.features.respond;
@@ -351,6 +373,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       await options.doorbell.start({ worker: roles.worker || roles.delivery });
       await sweep.run();
       reconciler.start();
+      if (roles.delivery) audience.withheld.start();
       wake();
     },
     async stop(graceMs) {
@@ -359,6 +382,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       await drain.stop();
       await runner.stop(graceMs);
       await ends.settle();
+      await audience.withheld.stop();
       await outbox.stop();
       await Promise.race([
         deliverer.settle(),

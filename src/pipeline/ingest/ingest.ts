@@ -1,9 +1,10 @@
+import type { TextDigest } from "../../access/text-digest.ts";
 import type { IngestOptions, IngestOutcome, MalformedEvent } from "../../contracts/adapter-sink.ts";
 import type { Metrics } from "../../contracts/metrics.ts";
 import { Envelope, type EnvelopeInput } from "../../envelope/envelope.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
 import { type EndedAccess, endAccess } from "../../ledger/barred.ts";
-import { upsertChannels, upsertMemberships, upsertPeople } from "../../ledger/channel-mirror.ts";
+import { upsertChannels, upsertMemberships, upsertPeople, upsertPlaces } from "../../ledger/channel-mirror.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import { insertDeadLetter } from "../../ledger/dead-letters.ts";
 import {
@@ -18,7 +19,15 @@ import { isUniqueViolation, retryDeadlocks } from "../../ledger/sql-states.ts";
 import { createBatcher } from "../batcher.ts";
 import type { Express } from "../route/express.ts";
 import { createIntakeMemory } from "./intake-memory.ts";
-import { foldMessages, toChannelRow, toIntakeRow, toMembershipRow, toMessageRow, toPersonRow } from "./intake-rows.ts";
+import {
+  foldMessages,
+  toChannelRow,
+  toIntakeRow,
+  toMembershipRow,
+  toMessageRow,
+  toPersonRow,
+  toPlaceRows,
+} from "./intake-rows.ts";
 import { createMirrorMemory, type MirrorRows } from "./mirror-memory.ts";
 
 /** Events per commit; a burst beyond it waits for the next one. */
@@ -41,6 +50,7 @@ export interface IngestPorts {
   readonly express: Express | undefined;
   /** Called after a commit with each turn that lost its access by it, and the request to stop. */
   readonly onEndedAccess: (turnId: string, request: string) => void;
+  readonly digest: TextDigest;
   /** How long events of this platform are held to be put in order, in ms. */
   readonly holdMs: (platform: string) => number;
 }
@@ -112,10 +122,11 @@ export function createIngest(options: IngestPorts): Ingest {
     );
     const ended = items.map(endedAccess).filter((row) => row !== undefined);
     const events = items.map((item) => item.row);
-    if (rows.channels.length + rows.people.length + rows.memberships.length + ended.length === 0) {
+    if (rows.places.length + rows.channels.length + rows.people.length + rows.memberships.length + ended.length === 0) {
       return indexById(await insertEvents(database, events, messages, express));
     }
     const { results, stopped } = await database.transaction(async (tx) => {
+      if (rows.places.length > 0) await upsertPlaces(tx, rows.places);
       if (rows.channels.length > 0) await upsertChannels(tx, rows.channels);
       if (rows.people.length > 0) await upsertPeople(tx, rows.people);
       if (rows.memberships.length > 0) await upsertMemberships(tx, rows.memberships);
@@ -140,7 +151,11 @@ export function createIngest(options: IngestPorts): Ingest {
       let isFirst = false;
       const outcome = await memory.once(JSON.stringify([envelope.installationId, envelope.dedupeKey]), () => {
         isFirst = true;
-        const row = toIntakeRow(newId("e"), envelope, { holdMs: options.holdMs(envelope.platform), context });
+        const row = toIntakeRow(newId("e"), envelope, {
+          holdMs: options.holdMs(envelope.platform),
+          context,
+          digest: options.digest,
+        });
         return batcher.add({ envelope, row });
       });
       if (!isFirst) metrics.eventIngested(envelope.platform, "duplicate");
@@ -164,6 +179,7 @@ export function createIngest(options: IngestPorts): Ingest {
 
 function mirrorRows(items: readonly Item[]): MirrorRows {
   return {
+    places: items.flatMap((item) => toPlaceRows(item.envelope)),
     channels: items.map((item) => toChannelRow(item.envelope)),
     people: items.map((item) => toPersonRow(item.envelope)).filter((row) => row !== undefined),
     memberships: items.map((item) => toMembershipRow(item.envelope)).filter((row) => row !== undefined),

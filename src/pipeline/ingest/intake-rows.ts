@@ -1,6 +1,7 @@
+import type { TextDigest } from "../../access/text-digest.ts";
 import { contentToText } from "../../envelope/content.ts";
 import type { Envelope } from "../../envelope/envelope.ts";
-import type { ChannelRow, MembershipRow, PersonRow } from "../../ledger/channel-mirror.ts";
+import type { ChannelRow, MembershipRow, PersonRow, PlaceRow } from "../../ledger/channel-mirror.ts";
 import type { IntakeRow, MessageRow } from "../../ledger/intake.ts";
 import { conversationIdOf } from "../../ledger/row-ids.ts";
 
@@ -18,7 +19,7 @@ const ROUTED_KINDS: ReadonlySet<Envelope["kind"]> = new Set([
 export function toIntakeRow(
   id: string,
   envelope: Envelope,
-  options: { readonly holdMs: number; readonly context?: boolean },
+  options: { readonly holdMs: number; readonly context?: boolean; readonly digest: TextDigest },
 ): IntakeRow {
   const { holdMs } = options;
   const { state, reason } = initialState(envelope, options.context === true);
@@ -38,7 +39,14 @@ export function toIntakeRow(
     state,
     reason,
     hold_ms: state === "pending" ? holdMs : 0,
+    digest: digestOf(envelope, options.digest),
   };
+}
+
+/** A message's text goes when it is deleted; that it was said, and which text it was, stays provable. */
+function digestOf(envelope: Envelope, digest: TextDigest): string | null {
+  if (envelope.kind !== "message_created" && envelope.kind !== "message_edited") return null;
+  return digest(contentToText(envelope.body.content));
 }
 
 function initialState(envelope: Envelope, context: boolean): { state: string; reason: string | null } {
@@ -96,7 +104,21 @@ export function toChannelRow(envelope: Envelope): ChannelRow {
     external: channel.external,
     archived: envelope.kind === "channel_archived" ? envelope.body.archived : null,
     self_member: selfEvent ? envelope.kind === "member_joined" : null,
+    space: envelope.conversation.space.id,
+    category: envelope.conversation.category?.id ?? null,
   };
+}
+
+/** The places that an envelope names: where its channel lies, and a thread that has a name. Pure. */
+export function toPlaceRows(envelope: Envelope): PlaceRow[] {
+  const { space, category, channel, thread } = envelope.conversation;
+  const base = { org: envelope.organizationId, inst: envelope.installationId };
+  const rows: PlaceRow[] = [{ ...base, place: space.id, level: "space", parent: null, name: space.name ?? null }];
+  if (category !== undefined)
+    rows.push({ ...base, place: category.id, level: "category", parent: space.id, name: category.name ?? null });
+  if (thread?.name !== undefined)
+    rows.push({ ...base, place: thread.id, level: "thread", parent: channel.id, name: thread.name });
+  return rows;
 }
 
 export function toPersonRow(envelope: Envelope): PersonRow | undefined {
@@ -120,12 +142,21 @@ export function toMembershipRow(envelope: Envelope): MembershipRow | undefined {
     channel: envelope.conversation.channel.id,
     source: "event" as const,
     version: envelope.platformOrder,
+    occurred: envelope.occurredAt,
   };
   if (envelope.kind === "member_joined" && !envelope.body.self)
     return { ...base, member: envelope.body.memberId, state: "joined", implied: false };
   if (envelope.kind === "member_left" && !envelope.body.self)
     return { ...base, member: envelope.body.memberId, state: "left", implied: false };
   if (envelope.kind === "message_created" && !envelope.sender.self && envelope.sender.kind !== "agent")
-    return { ...base, member: envelope.sender.id, state: "joined", implied: true };
+    return {
+      ...base,
+      member: envelope.sender.id,
+      state: "joined",
+      implied: true,
+      member_class: CLASS_OF_KIND[envelope.sender.kind],
+    };
   return undefined;
 }
+
+const CLASS_OF_KIND = { human: "member", agent: "agent", bot: "bot", external_guest: "external" } as const;

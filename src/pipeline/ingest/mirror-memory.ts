@@ -1,4 +1,4 @@
-import type { ChannelRow, MembershipRow, PersonRow } from "../../ledger/channel-mirror.ts";
+import type { ChannelRow, MembershipRow, PersonRow, PlaceRow } from "../../ledger/channel-mirror.ts";
 
 const MAX_KEYS = 50_000;
 
@@ -11,6 +11,7 @@ export interface MirrorMemory {
 }
 
 export interface MirrorRows {
+  readonly places: readonly PlaceRow[];
   readonly channels: readonly ChannelRow[];
   readonly people: readonly PersonRow[];
   readonly memberships: readonly MembershipRow[];
@@ -24,12 +25,19 @@ export function createMirrorMemory(): MirrorMemory {
     known.set(key, value);
   };
   const channelKey = (row: ChannelRow) => `c ${row.inst} ${row.channel}`;
-  const channelValue = (row: ChannelRow) => `${row.kind} ${row.external} ${row.name}`;
+  const channelValue = (row: ChannelRow) => `${row.kind} ${row.external} ${row.name} ${row.space} ${row.category}`;
+  const placeKey = (row: PlaceRow) => `l ${row.inst} ${row.place}`;
+  const placeValue = (row: PlaceRow) => `${row.parent} ${row.name}`;
   const personKey = (row: PersonRow) => `p ${row.inst} ${row.person}`;
   const personValue = (row: PersonRow) => `${row.kind} ${row.name} ${row.avatar}`;
   const memberKey = (row: MembershipRow) => `m ${row.inst} ${row.channel} ${row.member}`;
   return {
     unknown: (rows) => ({
+      places: latest(
+        rows.places.filter((row) => known.get(placeKey(row)) !== placeValue(row)),
+        placeKey,
+        (earlier, row) => ({ ...row, name: row.name ?? earlier.name, parent: row.parent ?? earlier.parent }),
+      ),
       channels: latest(
         rows.channels.filter(
           (row) =>
@@ -55,6 +63,7 @@ export function createMirrorMemory(): MirrorMemory {
       ),
     }),
     learn(rows) {
+      for (const row of rows.places) remember(placeKey(row), placeValue(row));
       for (const row of rows.channels) remember(channelKey(row), channelValue(row));
       for (const row of rows.people) remember(personKey(row), personValue(row));
       for (const row of rows.memberships) remember(memberKey(row), row.state);

@@ -9,6 +9,7 @@ import type { Database } from "../../ledger/connection/database.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 import { deferTurn, retryTurn } from "../../ledger/turns.ts";
 import type { Rosters } from "../assemble/roster.ts";
+import { sessionKeyOf } from "../assemble/session-key.ts";
 import { toTranscript, toTrigger } from "../assemble/transcript.ts";
 import type { Transcripts } from "../assemble/transcripts.ts";
 import type { Directory } from "../directory.ts";
@@ -67,6 +68,8 @@ interface ActiveTurn {
   readonly controller: AbortController;
   readonly steering: Steering;
   preview: PreviewDriver | undefined;
+  /** Ids of the messages that the agent was given. */
+  context: readonly string[];
   text: () => string;
   cancelRequest: string | undefined;
   abandoned: boolean;
@@ -102,6 +105,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         parts,
         usage,
         consumed: active.steering.consumed,
+        context: active.context,
       });
       if (!ended) await endRefused(active);
       options.metrics.turnFinished(
@@ -120,6 +124,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     const adapter = options.adapter(turn.platform);
     const connector = options.connector(turn.agent.agentId);
     const request = await assemble(turn);
+    active.context = request.transcript.map((message) => message.messageId);
     const sign = createWorkSign(adapter, target, turn.agent.identity);
     const preview = createPreviewDriver({
       adapter,
@@ -133,7 +138,8 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       identity: turn.agent.identity,
       signal: controller.signal,
     });
-    active.preview = turn.hasPreview ? undefined : preview;
+    active.preview = turn.hasPreview || !turn.sources.isEmpty ? undefined : preview;
+    turn.sources.onFirstRead(() => preview.settle());
     const files = options.files(turn, request, controller.signal);
     try {
       return await invokeAgent({
@@ -152,6 +158,8 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         idleTimeoutMs: turn.agent.definition.idleTimeoutMs,
         onProgress: (collector) => {
           active.text = () => collector.text();
+          // What was read elsewhere may not be meant for everybody here: the whole answer is weighed, and until then nothing of it is shown.
+          if (!turn.sources.isEmpty) return;
           active.preview?.offer(active.text);
           sign.say(collector.status());
         },
@@ -179,6 +187,12 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       attempt: turn.attempt,
       organizationId: turn.organizationId,
       agent: turn.agent.identity,
+      sessionKey: sessionKeyOf({
+        organizationId: turn.organizationId,
+        agentId: turn.agent.agentId,
+        installationId: turn.installationId,
+        path: turn.replyPath,
+      }),
       reason: turn.reason,
       conversation: { conversationId: turn.replyConversationId, platform: turn.platform, path: turn.replyPath },
       trigger,
@@ -206,7 +220,12 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         return;
       }
       logger.warn(
-        { turnId: turn.turnId, agent: turn.agent.handle, code: error.code, detail: error.detail },
+        {
+          turnId: turn.turnId,
+          agent: turn.agent.handle,
+          code: error.code,
+          detail: turn.sources.isEmpty ? error.detail : undefined,
+        },
         "turn failed",
       );
       await options.ends.commitFailure(turn, error, active.steering.consumed);
@@ -239,6 +258,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       parts: text === undefined ? [] : [{ type: "text", markdown: text }],
       usage: undefined,
       consumed: active.steering.consumed,
+      context: active.context,
     });
   }
 
@@ -252,6 +272,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       controller: new AbortController(),
       steering: createSteering(),
       preview: undefined,
+      context: [],
       text: () => "",
       cancelRequest: undefined,
       abandoned: false,

@@ -1,3 +1,4 @@
+import type { TextDigest } from "../../access/text-digest.ts";
 import type { ChatAdapter } from "../../contracts/adapter.ts";
 import type { Logger } from "../../contracts/logger.ts";
 import type { ReplyPart } from "../../envelope/reply.ts";
@@ -18,6 +19,7 @@ import type { Directory } from "../directory.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
 import { followUpOf } from "./follow-up.ts";
 import { plainText } from "./plain-text.ts";
+import type { SourceGuard } from "./source-guard.ts";
 
 export interface TurnEnd {
   readonly outcome: TurnEndRow["outcome"];
@@ -25,6 +27,8 @@ export interface TurnEnd {
   readonly parts: readonly ReplyPart[];
   readonly usage: Usage | undefined;
   readonly consumed: readonly string[];
+  /** Ids of the messages that the agent was given; default none. */
+  readonly context?: readonly string[];
 }
 
 /** Renders how turns end and commits them with their outbox rows, many turns to a commit. */
@@ -50,6 +54,11 @@ export interface TurnEndsOptions {
   /** Whether this process sends, or leaves that to processes with the delivery role. */
   readonly deliver: boolean;
   readonly dispatch: (deliveries: readonly SendingDelivery[], markedAtMs: number) => void;
+  readonly digest: TextDigest;
+  /** What a turn that has read elsewhere may say here. */
+  readonly sourceGuard: SourceGuard;
+  /** Called when a turn has ended whose reply is for one person alone. */
+  readonly onWithheld: (turnId: string) => void;
   /** Called when a commit left work for routing. */
   readonly wake: () => void;
 }
@@ -120,6 +129,8 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
           end.outcome === "answered" ? followUpOf(turn, end.parts, options.newId("e"), otherHandles(turn)) : null,
         posts: posts.length,
         consumed: end.consumed,
+        context: end.context ?? [],
+        digest: posts.length === 0 ? null : options.digest(posts.map((post) => post.fallbackText).join("\n")),
       },
       deliveries: posts.map((post, ord) => ({
         id: options.newId("d"),
@@ -143,8 +154,16 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
   }
 
   return {
-    commit: (turn, end) => add(rowsOf(turn, end)),
-    commitFailure(turn, error, consumed) {
+    async commit(turn, end) {
+      if (turn.sources.isEmpty) return await add(rowsOf(turn, end));
+      const checked = await options.sourceGuard.check(turn, end);
+      const ended = await add(rowsOf(turn, checked));
+      if (ended && checked !== end) options.onWithheld(turn.turnId);
+      return ended;
+    },
+    commitFailure(turn, thrown, consumed) {
+      // What an agent failed with could hold what it has read elsewhere.
+      const error = turn.sources.isEmpty ? thrown : new ParleyError(thrown.code);
       const message = noticeOf(turn, error);
       const part: ReplyPart = { type: "error", code: error.code, message, retryable: error.row.retry !== "never" };
       const item = rowsOf(turn, {
@@ -171,6 +190,8 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
         follow_up: null,
         posts: 0,
         consumed: [],
+        context: [],
+        digest: null,
       };
       return add({ turn, deliveries: [], deadLetter: undefined });
     },

@@ -1,4 +1,5 @@
 import { matchesChannel } from "../../access/channel-grant.ts";
+import { EVENT_POLICIES } from "../../access/event-policies.ts";
 import type { OrganizationPolicies } from "../../access/policy-book.ts";
 import type { TurnReason } from "../../contracts/connector.ts";
 import type { EnvelopeOf } from "../../envelope/envelope.ts";
@@ -15,6 +16,8 @@ export type RoutableEnvelope =
 /** What routing knows besides the envelope itself. */
 export interface RouteFacts {
   readonly text: string;
+  /** It answers a request for approval. */
+  readonly approval: boolean;
   readonly policies: OrganizationPolicies;
   readonly archived: boolean;
   readonly identityInChannel: boolean;
@@ -46,7 +49,9 @@ export function decide(envelope: RoutableEnvelope, agent: DirectoryAgent, facts:
   if (!post.allowed) return no(post.rule);
   const reason = addressedBy(envelope, agent, facts);
   if (reason === undefined) return no("not_addressed");
-  const start = senderMay(envelope.sender, "start_agent", where, facts.policies);
+  const action = facts.approval ? "approve" : EVENT_POLICIES[envelope.kind];
+  if (action === "fact") return no("not_addressed");
+  const start = senderMay(envelope.sender, action, where, facts.policies);
   if (!start.allowed) return no(`sender_${start.rule}`);
   if (fromMachine(envelope) && !MACHINE_REASONS.has(reason)) return no("machines_only_by_mention");
   const broken = checkLoop(facts.loop(agent.agentId), facts.limits);

@@ -134,6 +134,7 @@ function atRest(row: IntakeRow, envelope: Envelope): ClaimedConversation {
         newer: null,
         target_agent: null,
         target_pending: null,
+        target_approval: null,
       },
     ],
     open_turns: null,

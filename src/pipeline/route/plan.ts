@@ -1,16 +1,20 @@
+import type { AccessDecision } from "../../access/decide-access.ts";
 import type { PolicyBook } from "../../access/policy-book.ts";
+import type { AccessAction } from "../../contracts/access.ts";
 import { DEFAULT_TURN_TIMEOUT_MS } from "../../contracts/agent-definition.ts";
 import type { TurnReason } from "../../contracts/connector.ts";
-import { contentToText } from "../../envelope/content.ts";
 import { type ConversationPath, conversationKey } from "../../envelope/conversation.ts";
 import type { Envelope } from "../../envelope/envelope.ts";
 import type { ClaimedConversation, ClaimedEvent, OpenTurn } from "../../ledger/claims.ts";
 import type { CancelRow, DecisionRow, NewTurnRow, RoutedEventRow } from "../../ledger/routing.ts";
 import { conversationIdOf, type NewId } from "../../ledger/row-ids.ts";
+import { senderMay } from "../agent-grant.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
-import { type Decision, decide, type RoutableEnvelope } from "./decide.ts";
+import { isWithheldAction } from "../render/withheld-notice.ts";
+import { decide, type RoutableEnvelope } from "./decide.ts";
 import type { LoopLimits } from "./loop-guard.ts";
 import { actorOf, type LoopCounts, rootOf } from "./loop-ledger.ts";
+import { decisionRow, eventRow, textOf } from "./plan-rows.ts";
 
 /** A turn that routing opened, with the event that it answers. */
 export interface PlannedTurn {
@@ -33,6 +37,8 @@ export interface ConversationPlan {
   readonly cancel: CancelRow[];
   /** Commands and stops that want an answer visible to the caller. */
   readonly commands: { readonly envelope: Envelope; readonly stopped: number }[];
+  /** Choices on notices of withheld answers, which are Parley's own. */
+  readonly withheldClicks: Envelope[];
   readonly suppressed: string[];
   /** Some event could not be decided yet and must be looked at again soon. */
   held: boolean;
@@ -77,6 +83,7 @@ export function planConversation(
     starved: false,
     cancel: [],
     commands: [],
+    withheldClicks: [],
     suppressed: [],
     held: false,
     failed: [],
@@ -144,12 +151,16 @@ function planEvent(
       return end("dropped", stopped.length > 0 ? "trigger_of_open_turns_deleted" : "recorded");
     }
     case "session_stopped": {
+      const stop = maySender(envelope, "post", context);
+      if (!stop.allowed) return end("dropped", `sender_${stop.rule}`);
       const stopped = endOpenTurns(plan, open, () => true, "cancelled", "stopped_by_person", "planned_too");
       plan.commands.push({ envelope, stopped: stopped.length });
       return end("answered", `stopped_${stopped.length}_turns`);
     }
     case "command_invoked": {
       if (ANSWERED_COMMANDS.has(envelope.body.command)) {
+        const answer = maySender(envelope, "post", context);
+        if (!answer.allowed) return end("dropped", `sender_${answer.rule}`);
         const stopped = STOP_COMMANDS.has(envelope.body.command)
           ? endOpenTurns(plan, open, () => true, "cancelled", "stopped_by_command", "planned_too")
           : [];
@@ -164,10 +175,19 @@ function planEvent(
         plan.held = true;
         return end("pending", "waits_for_the_receipt_of_its_message");
       }
+      if (isWithheldAction(envelope.body.actionId)) {
+        plan.withheldClicks.push(envelope);
+        return end("answered", "decision_on_a_withheld_answer");
+      }
       return planTurns(plan, event, envelope, open, context, 0);
     default:
       return end("dropped", "recorded");
   }
+}
+
+function maySender(envelope: Envelope, action: AccessAction, context: PlanContext): AccessDecision {
+  const where = { installationId: envelope.installationId, path: envelope.conversation };
+  return senderMay(envelope.sender, action, where, context.policies.of(envelope.organizationId));
 }
 
 function planTurns(
@@ -183,6 +203,7 @@ function planTurns(
   const text = textOf(envelope, event);
   const facts = {
     text,
+    approval: event.target_approval === true,
     policies: context.policies.of(claimed.organization_id),
     archived: claimed.archived === true,
     identityInChannel: claimed.identity_in_channel !== false,
@@ -356,41 +377,4 @@ function planPromotions(plan: ConversationPlan, open: ReadonlyMap<string, OpenTu
     if (context.takeSlot(turn.agent_id)) plan.promote.push({ turn, timeoutMs });
     else plan.starved = true;
   }
-}
-
-function textOf(envelope: RoutableEnvelope, event: ClaimedEvent): string {
-  if (envelope.kind === "command_invoked") return envelope.body.text;
-  if (envelope.kind === "action_submitted") return envelope.body.value ?? envelope.body.actionId;
-  return event.newer?.text ?? contentToText(envelope.body.content);
-}
-
-function eventRow(
-  event: ClaimedEvent,
-  plan: ConversationPlan,
-  end: { state: string; reason: string | null; openTurns?: number; steered?: string },
-): RoutedEventRow {
-  return {
-    id: event.id,
-    conv: plan.claimed.id,
-    state: end.state,
-    reason: end.reason,
-    open_turns: end.openTurns ?? 0,
-    steered: end.steered ?? null,
-  };
-}
-
-function decisionRow(
-  event: ClaimedEvent,
-  decision: Decision,
-  turn: { planned?: PlannedTurn; steered?: string } | undefined,
-  late: boolean,
-): DecisionRow {
-  return {
-    event: event.id,
-    agent: decision.agentId,
-    verdict: turn?.steered === undefined ? decision.verdict : "steered",
-    rule: decision.rule,
-    turn: turn?.planned?.row.id ?? turn?.steered ?? null,
-    detail: late ? { late: true } : null,
-  };
 }

@@ -10,6 +10,8 @@ const channel = (change: Partial<MirrorRows["channels"][number]> = {}): MirrorRo
   external: false,
   archived: null,
   self_member: null,
+  space: "s1",
+  category: null,
   ...change,
 });
 const member = (state: "joined" | "left", version: string, implied: boolean): MirrorRows["memberships"][number] => ({
@@ -22,7 +24,13 @@ const member = (state: "joined" | "left", version: string, implied: boolean): Mi
   version,
   implied,
 });
-const rows = (change: Partial<MirrorRows>): MirrorRows => ({ channels: [], people: [], memberships: [], ...change });
+const rows = (change: Partial<MirrorRows>): MirrorRows => ({
+  places: [],
+  channels: [],
+  people: [],
+  memberships: [],
+  ...change,
+});
 
 it("keeps that a channel was archived and left when an ordinary message of it comes in the same batch", () => {
   const { channels } = createMirrorMemory().unknown(

@@ -101,6 +101,7 @@ function claimed(envelopes: readonly Envelope[], open: readonly OpenTurn[]): Cla
       newer: null,
       target_agent: null,
       target_pending: null,
+      target_approval: null,
     })),
     open_turns: open,
     participants: null,

@@ -29,12 +29,14 @@ import type { Directory, DirectoryAgent } from "./directory.ts";
 import { createIngest } from "./ingest/ingest.ts";
 import { fromLoaded, fromPlanned } from "./invoke/runnable-turn.ts";
 import { createTurnRunner } from "./invoke/turn-runner.ts";
+import type { Invitations } from "./operations/invitation-operations.ts";
 import { createAudienceRule } from "./render/audience-rule.ts";
 import { plainText } from "./render/plain-text.ts";
 import { createTurnEnds } from "./render/turn-ends.ts";
 import { answerCommand } from "./route/command-answers.ts";
 import { createDrain } from "./route/drain.ts";
 import { createExpress } from "./route/express.ts";
+import { createInvitationCommands } from "./route/invitation-commands.ts";
 import type { LoopLimits } from "./route/loop-guard.ts";
 import type { ConversationPlan } from "./route/plan.ts";
 import { openTurnSignals } from "./turn-signals.ts";
@@ -45,6 +47,7 @@ export interface PipelineOptions {
   readonly doorbell: Doorbell;
   readonly directory: Directory;
   readonly policies: PolicyBook;
+  readonly invitations: Invitations;
   readonly digest: TextDigest;
   readonly facts: MemberFacts;
   readonly connectors: Connectors;
@@ -193,6 +196,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     used: (agentId: string) => runner.activeOf(agentId),
     most: Math.max(1, Math.ceil(options.maxConcurrentTurns / 4)),
   };
+  const invitationCommands = createInvitationCommands({ invitations: options.invitations, directory, logger });
   const drain = createDrain({
     database,
     owner,
@@ -209,6 +213,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
           logger.warn({ err: error }, "promoted turns could not be read; the sweep takes them again"),
         );
     },
+    carryOut: (claimed) => invitationCommands.carryOut(claimed),
     onUnroutable: (eventId, error) => void keepUnroutable(eventId, error),
     afterCommit: (plans) => {
       for (const plan of plans) signalPlan(plan);
@@ -337,7 +342,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
         conversation: envelope.conversation,
         askerId: envelope.sender.id,
       };
-      const text = answerCommand(envelope, stopped, directory.list(envelope.organizationId));
+      const text =
+        invitationCommands.answerTo(envelope) ??
+        answerCommand(envelope, stopped, directory.list(envelope.organizationId));
       void respond
         ?.respond(target, envelope.body.responseToken, text, AbortSignal.timeout(10_000))
         .catch((error: unknown) =>

@@ -7,6 +7,7 @@ import { type EndedAccess, endAccess } from "../../ledger/barred.ts";
 import { upsertChannels, upsertMemberships, upsertPeople, upsertPlaces } from "../../ledger/channel-mirror.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import { insertDeadLetter } from "../../ledger/dead-letters.ts";
+import { endInvitationsOf } from "../../ledger/invitations.ts";
 import {
   type ExpressIntake,
   type IntakeResult,
@@ -132,7 +133,11 @@ export function createIngest(options: IngestPorts): Ingest {
       if (rows.memberships.length > 0) await upsertMemberships(tx, rows.memberships);
       const results = await insertEvents(tx, events, messages, express);
       const stopped = ended.length > 0 ? await endAccess(tx, ended) : [];
-      return { results, stopped };
+      const leavers = ended.flatMap(({ inst, channel, asker }) =>
+        asker === null ? [] : [{ inst, channel, member: asker }],
+      );
+      const uninvited = leavers.length > 0 ? await endInvitationsOf(tx, leavers) : [];
+      return { results, stopped: [...stopped, ...uninvited] };
     });
     for (const { id, reason } of stopped) options.onEndedAccess(id, `cancelled:${reason}`);
     return indexById(results);

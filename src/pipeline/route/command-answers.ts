@@ -26,6 +26,8 @@ export function answerCommand(
         ...(envelope.body.text === "" ? [] : [`There is no command \`${plainWord(envelope.body.text)}\`.`]),
         "`ask @agent your question`: asks an agent",
         "`agents`: lists the agents",
+        "`invite @agent`: lets an agent take part here; `uninvite @agent` ends that",
+        "`takeover @agent`: makes another member's invitation yours",
         "`stop`: stops the agents at work here",
         "`help`: shows this",
       ].join("\n");

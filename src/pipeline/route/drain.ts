@@ -34,6 +34,8 @@ export interface DrainOptions {
     readonly most: number;
   };
   readonly transcripts: Transcripts;
+  /** Does what commands ask of Parley itself, before their events are routed; done twice, it changes nothing. */
+  readonly carryOut: (claimed: readonly ClaimedConversation[]) => Promise<void>;
   /** Takes over turns that are running now. */
   readonly startTurns: (
     planned: readonly { turn: PlannedTurn; started: StartedTurn; transcript: RunnableTurn["transcript"] }[],
@@ -83,6 +85,7 @@ export function createDrain(options: DrainOptions): Drain {
       platforms: options.platforms,
     });
     if (claimed.length === 0) return false;
+    await options.carryOut(claimed);
     const envelopes = new Map(
       claimed.map((conversation) => [
         conversation.id,

@@ -1,6 +1,6 @@
 import type { Logger } from "../../contracts/logger.ts";
-import { toParleyError } from "../../errors/parley-error.ts";
 import type { Envelope, EnvelopeOf } from "../../envelope/envelope.ts";
+import { toParleyError } from "../../errors/parley-error.ts";
 import type { ClaimedConversation } from "../../ledger/claims.ts";
 import type { Directory } from "../directory.ts";
 import type { InvitationOutcome, Invitations } from "../operations/invitation-operations.ts";
@@ -108,8 +108,7 @@ function classOf(kind: Envelope["sender"]["kind"]): "member" | "external" | "age
 
 /** What became of it, for who asked; says whom to turn to where it was refused. */
 export function answerOf({ result, rule, invitation }: InvitationOutcome, handle: string): string {
-  const owner =
-    invitation?.inviterKind === "operator" ? "an operator" : (invitation?.inviterName ?? "another member");
+  const owner = invitation?.inviterKind === "operator" ? "an operator" : (invitation?.inviterName ?? "another member");
   switch (result) {
     case "invited":
       return `@${handle} takes part here now. The invitation is yours: it ends when you leave, unless another member takes it over.`;

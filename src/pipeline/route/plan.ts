@@ -12,6 +12,7 @@ import { senderMay } from "../agent-grant.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
 import { isWithheldAction } from "../render/withheld-notice.ts";
 import { decide, type RoutableEnvelope } from "./decide.ts";
+import { INVITATION_COMMANDS } from "./invitation-commands.ts";
 import type { LoopLimits } from "./loop-guard.ts";
 import { actorOf, type LoopCounts, rootOf } from "./loop-ledger.ts";
 import { decisionRow, eventRow, textOf } from "./plan-rows.ts";
@@ -66,7 +67,7 @@ const MAX_RESTARTS = 2;
 /** How long a click waits for the message it is on, in ms; an unknown outcome is read back well within it. */
 const MAX_ACTION_HOLD_MS = 60_000;
 const STOP_COMMANDS: ReadonlySet<string> = new Set(["stop"]);
-const ANSWERED_COMMANDS: ReadonlySet<string> = new Set(["stop", "agents", "help"]);
+const ANSWERED_COMMANDS: ReadonlySet<string> = new Set(["stop", "agents", "help", ...INVITATION_COMMANDS]);
 
 /** Plans what one leased conversation's events, in order, come to; pure apart from the ids it draws. */
 export function planConversation(

@@ -226,6 +226,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       doorbell,
       directory,
       policies,
+      invitations,
       digest: createTextDigest(deriveKey(config.secretKey, "text digests")),
       connectors,
       adapters,

@@ -3,6 +3,7 @@ import rateLimit from "@fastify/rate-limit";
 import { type FastifyInstance, fastify } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Config } from "../config/config.ts";
+import type { AccessOperations } from "../contracts/access-operations.ts";
 import type { ApiTokenOperations } from "../contracts/api-token.ts";
 import type { AuditOperations } from "../contracts/audit.ts";
 import type { Logger } from "../contracts/logger.ts";
@@ -18,6 +19,7 @@ import { servePage } from "./page.ts";
 import type { PrometheusMetrics } from "./prometheus-metrics.ts";
 import { createRateBuckets } from "./rate-buckets.ts";
 import { watchRefusals } from "./refusals.ts";
+import { accessRoutes } from "./routes/access-routes.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
 import { auditRoutes } from "./routes/audit-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
@@ -36,6 +38,8 @@ export interface ServerOptions {
   readonly operations: Operations;
   /** Verifying and exporting the audit log. Default: the routes of it are not there. */
   readonly audit?: AuditOperations;
+  /** Access lists, roles, invitations and plans. Default: the routes of them are not there. */
+  readonly access?: AccessOperations;
   readonly logger: Logger;
   readonly metrics: PrometheusMetrics;
   readonly auth: {
@@ -154,6 +158,7 @@ async function registerApi(server: FastifyInstance, options: ServerOptions): Pro
       await scope.register(deadLetterRoutes, context);
       await scope.register(messageRoutes, context);
       if (options.audit !== undefined) await scope.register(auditRoutes, { audit: options.audit });
+      if (options.access !== undefined) await scope.register(accessRoutes, { access: options.access });
       await scope.register(replyRoutes, context);
       if (options.auth.tokens !== undefined) await scope.register(tokenRoutes, { tokens: options.auth.tokens });
       await scope.register(switchRoutes, context);

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { addAccessCommands } from "./access-commands.ts";
 import { addAgentCommands } from "./agent-commands.ts";
 import { addAuditCommands } from "./audit-commands.ts";
 import { addDeadLetterCommands } from "./dead-letter-commands.ts";
@@ -26,6 +27,7 @@ export function createProgram(): Command {
   addDoctorCommand(program);
   addMessageCommands(program);
   addAgentCommands(program);
+  addAccessCommands(program);
   addDeadLetterCommands(program);
   addAuditCommands(program);
   addOrganizationCommands(program);

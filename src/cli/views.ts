@@ -79,3 +79,46 @@ export const Status = z.looseObject({
     z.looseObject({ platform: z.string(), name: z.string(), people: z.number(), agents: z.array(z.string()) }),
   ),
 });
+
+const Place = z.looseObject({ level: z.string(), label: z.string() });
+const Line = { id: z.string(), at: Place, source: z.string() };
+export const RuleLine = z.looseObject({
+  ...Line,
+  subjectKind: z.string(),
+  subject: z.string(),
+  action: z.string(),
+  effect: z.string(),
+});
+export const RoleLine = z.looseObject({
+  ...Line,
+  personId: z.string(),
+  personName: z.string().optional(),
+  role: z.string(),
+});
+export const InvitationLine = z.looseObject({
+  agent: z.string(),
+  at: Place,
+  inviterId: z.string(),
+  inviterName: z.string().optional(),
+  since: z.string(),
+});
+export const AccessLists = z.looseObject({
+  rules: z.array(RuleLine),
+  roles: z.array(RoleLine),
+  invitations: z.array(InvitationLine),
+  channels: z.array(z.looseObject({ at: Place, onNarrowerSource: z.string(), source: z.string() })),
+});
+export const AccessPlanView = z.looseObject({
+  fingerprint: z.string(),
+  changes: z.array(z.looseObject({ change: z.string(), what: z.string(), text: z.string() })),
+  effects: z.array(
+    z.looseObject({
+      change: z.string(),
+      what: z.string(),
+      at: Place,
+      agent: z.string().optional(),
+      people: z.number().optional(),
+    }),
+  ),
+  notes: z.array(z.string()),
+});

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { AccessConfig } from "../contracts/access-config.ts";
 import { AgentDefinition } from "../contracts/agent-definition.ts";
 import { Secret } from "./secret.ts";
 
@@ -323,6 +324,7 @@ export const ConfigSchema = z.strictObject({
   secretKey: secret(
     "the deployment's own key, at least 128 bits; default a file in the data folder, made at the first start",
   ),
+  previousSecretKey: secret("the key of before, while what it sealed is sealed anew; default none"),
   operatorToken: secret("bearer token of the API for operators; default a new one at each start, in the data folder"),
   databaseUrl: secret("postgres:// address of the ledger; default PGlite in the data folder"),
   redisUrl: secret("redis:// or rediss:// address of the queue; default the ledger's own database"),
@@ -336,6 +338,7 @@ export const ConfigSchema = z.strictObject({
   matrix: Matrix.prefault({}),
   models: Models.prefault({}),
   agents: z.array(AgentDefinition).max(1_000).default([]).describe("the agents of this deployment"),
+  access: AccessConfig.prefault({}).describe("who may do what, beside what platforms say; deploy/access.md"),
   pipeline: Pipeline.prefault({}),
   limits: Limits.prefault({}),
   retention: Retention.prefault({}),

@@ -9,7 +9,6 @@ import type {
   RoleView,
   RuleView,
 } from "../../contracts/access-operations.ts";
-import type { Logger } from "../../contracts/logger.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
 import {
   deleteRoles,
@@ -38,7 +37,6 @@ export interface AccessOperationsOptions {
   readonly directory: Directory;
   readonly policies: PolicyBook;
   readonly invitations: Invitations;
-  readonly logger: Logger;
   readonly cancelRunning: (turnIds: readonly string[], request: string) => void;
 }
 

@@ -268,6 +268,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
         newId,
         directory,
         policies,
+        facts,
         agents: agentsOn(own),
         adapters,
         replyTokens,

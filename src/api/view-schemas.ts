@@ -34,6 +34,15 @@ export const DeadLetterSchema = z.object({
   createdAt: z.string(),
 });
 
+export const ReplayVerdictSchema = z.object({
+  id: z.string(),
+  allowed: z.boolean(),
+  rule: z.string(),
+  does: z.string(),
+  agent: z.string().optional(),
+  conversationId: z.string().optional(),
+});
+
 const JsonRecord = z.record(z.string(), z.unknown());
 
 export const ExplanationSchema = z.object({

@@ -1,10 +1,10 @@
 import { type Command, Option } from "commander";
 import { z } from "zod";
-import { connect } from "./client.ts";
+import { type Client, connect } from "./client.ts";
 import { type CommonOptions, common, outputOf } from "./common-options.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { ago, paint, plain } from "./output.ts";
-import { DeadLetter } from "./views.ts";
+import { DeadLetter, ReplayVerdict } from "./views.ts";
 
 const DeadLetters = z.object({ deadLetters: z.array(DeadLetter) });
 const MAX_REASON_CHARS = 100;
@@ -50,31 +50,95 @@ export function addDeadLetterCommands(program: Command): void {
       });
     },
   );
-  for (const verb of ["replay", "discard"] as const) {
-    const words = verb === "replay" ? "run the work again under the same identity" : "close without repeating the work";
-    common(letters.command(`${verb} <ids...>`).description(words)).action(
-      async (ids: string[], options: CommonOptions) => closeAll(verb, ids, options),
-    );
-  }
+  common(
+    letters
+      .command("replay [ids...]")
+      .description("run the work again under the same identity and under today's rights"),
+  )
+    .option("--dry-run", "say what would happen and which rule would stop it; changes nothing")
+    .option("--all", "all open ones, one after the other, the oldest first")
+    .option("--code <code>", "of all open ones only those with this code")
+    .action(replayLetters);
+  common(letters.command("discard <ids...>").description("close without repeating the work")).action(
+    async (ids: string[], options: CommonOptions) => {
+      const client = await connect(options);
+      await forEach(ids, options, async (id) => {
+        const { state } = await client.post(
+          `/api/dead-letters/${encodeURIComponent(id)}/discard`,
+          undefined,
+          DeadLetter,
+        );
+        return { id, state };
+      });
+    },
+  );
 }
 
-async function closeAll(verb: "replay" | "discard", ids: readonly string[], options: CommonOptions): Promise<void> {
+interface ReplayOptions extends CommonOptions {
+  readonly dryRun?: boolean;
+  readonly all?: boolean;
+  readonly code?: string;
+}
+
+async function replayLetters(given: readonly string[], options: ReplayOptions): Promise<void> {
+  const named = given.length > 0;
+  if (named === (options.all === true || options.code !== undefined))
+    throw new CommandFailure(EXIT.usage, "name the dead letters, or take them by --all or --code");
   const client = await connect(options);
-  const output = outputOf(options);
-  const results: { id: string; state?: string; problem?: string }[] = [];
-  for (const id of ids) {
-    try {
-      const { state } = await client.post(`/api/dead-letters/${encodeURIComponent(id)}/${verb}`, undefined, DeadLetter);
-      results.push({ id, state });
-    } catch (error) {
-      if (!(error instanceof CommandFailure) || error.exitCode === EXIT.unavailable) throw error;
-      results.push({ id, problem: error.message });
-      process.exitCode = EXIT.failed;
-    }
-  }
-  output.result({ results }, () => {
-    for (const { id, state, problem } of results) output.line(`${plain(id)}: ${plain(problem ?? state)}`);
+  const ids = named ? given : await openLetters(client, options.code);
+  const path = (id: string): string => `/api/dead-letters/${encodeURIComponent(id)}/replay`;
+  await forEach(ids, options, async (id) => {
+    if (options.dryRun !== true) return { id, state: (await client.post(path(id), undefined, DeadLetter)).state };
+    const { allowed, rule, does, agent } = await client.get(path(id), ReplayVerdict);
+    return { id, allowed, rule, does, ...(agent === undefined ? {} : { agent }) };
   });
+}
+
+const PAGE = 500;
+
+/** Ids of the open ones, the oldest first, as many as the API lists at once. */
+async function openLetters(client: Client, code: string | undefined): Promise<string[]> {
+  const query = new URLSearchParams({ state: "open", limit: String(PAGE), ...(code === undefined ? {} : { code }) });
+  const { deadLetters } = await client.get(`/api/dead-letters?${query}`, DeadLetters);
+  return deadLetters.map((letter) => letter.id).toReversed();
+}
+
+interface LetterResult {
+  readonly id: string;
+  readonly state?: string;
+  readonly problem?: string;
+  readonly allowed?: boolean;
+  readonly rule?: string;
+  readonly does?: string;
+  readonly agent?: string;
+}
+
+/** Goes on after those that cannot be done, shows each as soon as it is done, and fails in the end if one failed. */
+async function forEach(
+  ids: readonly string[],
+  options: CommonOptions,
+  act: (id: string) => Promise<LetterResult>,
+): Promise<void> {
+  const output = outputOf(options);
+  const results: LetterResult[] = [];
+  for (const id of ids) {
+    const result = await act(id).catch((error: unknown): LetterResult => {
+      if (!(error instanceof CommandFailure) || error.exitCode === EXIT.unavailable) throw error;
+      process.exitCode = EXIT.failed;
+      return { id, problem: error.message };
+    });
+    results.push(result);
+    const count = ids.length > 1 ? `${results.length}/${ids.length} ` : "";
+    if (!output.json) output.line(`${count}${plain(id)}: ${plain(describe(result))}`);
+  }
+  if (ids.length === 0 && !output.json) output.line("No open dead letters.");
+  if (output.json) output.result({ results }, () => undefined);
+}
+
+function describe({ problem, state, allowed, rule, does, agent }: LetterResult): string {
+  if (allowed === undefined) return problem ?? state ?? "";
+  const who = agent === undefined ? "" : ` (@${agent})`;
+  return allowed ? `would be replayed: ${does}${who}` : `would be refused by ${rule}${who}`;
 }
 
 function rowOf(letter: DeadLetter): string[] {

@@ -28,6 +28,14 @@ export const DeadLetter = z.looseObject({
 });
 export type DeadLetter = z.infer<typeof DeadLetter>;
 
+export const ReplayVerdict = z.looseObject({
+  id: z.string(),
+  allowed: z.boolean(),
+  rule: z.string(),
+  does: z.string(),
+  agent: z.string().optional(),
+});
+
 export const Explanation = z.looseObject({
   eventId: z.string(),
   kind: z.string(),

@@ -89,11 +89,13 @@ export interface AgentView {
 export interface DeadLetterOperations {
   list(
     organizationId: string,
-    options?: { state?: "open" | "replayed" | "discarded"; limit?: number },
+    options?: { state?: "open" | "replayed" | "discarded"; limit?: number; code?: string },
   ): Promise<readonly DeadLetterView[]>;
   show(organizationId: string, id: string): Promise<DeadLetterView & { readonly raw?: string }>;
-  /** Runs the work again under the same identity and keys; throws CONFLICT when it is not open. */
-  replay(organizationId: string, id: string): Promise<DeadLetterView>;
+  /** What a replay would do today, and the rule that would stop it; changes nothing. */
+  weigh(organizationId: string, id: string): Promise<ReplayVerdict>;
+  /** Runs the work again under the same identity and keys and under today's rights; throws CONFLICT when it is not open, PERMISSION_DENIED with the rule. */
+  replay(organizationId: string, id: string, how: { readonly by: string }): Promise<DeadLetterView>;
   discard(organizationId: string, id: string): Promise<DeadLetterView>;
 }
 
@@ -108,6 +110,19 @@ export interface DeadLetterView {
   readonly deliveryId?: string;
   readonly conversationId?: string;
   readonly createdAt: string;
+}
+
+export interface ReplayVerdict {
+  readonly id: string;
+  readonly allowed: boolean;
+  /** The rule that allows it (`replayed_under_todays_rights`) or stops it, such as `agent_stopped`, `message_deleted` or `asker_left`. */
+  readonly rule: string;
+  /** What it would do, in words. */
+  readonly does: string;
+  /** Handle of the agent that would speak. */
+  readonly agent?: string;
+  /** Where it would speak. */
+  readonly conversationId?: string;
 }
 
 /** Every step that was taken for a message, oldest first, each with the rule that decided it. */

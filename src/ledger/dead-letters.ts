@@ -68,14 +68,13 @@ const COLUMNS = "id, stage, code, reason, state, event_id, turn_id, delivery_id,
 export async function listDeadLetters(
   sql: SqlRunner,
   organizationId: string,
-  state: DeadLetterView["state"],
-  limit: number,
+  which: { readonly state: DeadLetterView["state"]; readonly limit: number; readonly code: string | undefined },
 ): Promise<DeadLetterView[]> {
   const rows = await sql.query<DeadLetterRecord>(
     {
-      text: `select ${COLUMNS}, null as raw from dead_letters where organization_id = $1 and state = $2 order by created_at desc limit $3`,
+      text: `select ${COLUMNS}, null as raw from dead_letters where organization_id = $1 and state = $2 and ($4::text is null or code = $4) order by created_at desc limit $3`,
     },
-    [organizationId, state, limit],
+    [organizationId, which.state, which.limit, which.code ?? null],
   );
   return rows.map(toView);
 }

@@ -8,6 +8,10 @@ const STILL_WANTED = (conversation: string, message: string): string => `not exi
     select 1 from conversations c join messages m on m.installation_id = c.installation_id and m.channel_id = c.channel_id
     where c.id = ${conversation} and m.message_id = ${message} and m.deleted_at is not null)`;
 
+/** The membership epoch of a conversation's channel as it is now. */
+const EPOCH_NOW = (conversation: string): string => `coalesce((select h.membership_epoch from conversations c
+  join channels h on h.installation_id = c.installation_id and h.channel_id = c.channel_id where c.id = ${conversation}), 0)`;
+
 /**
  * Puts a failed turn back into its queue under the same id, for one more round of attempts; false when it cannot run any more, its question was
  * deleted, or the installation is no longer in the channel.
@@ -16,7 +20,7 @@ export async function replayTurn(sql: SqlRunner, turnId: string, timeoutMs: numb
   const rows = await sql.query(
     {
       text: `with back as (
-          update turns set state = 'queued', state_reason = 'replayed', outcome = 'answered', owner = null, epoch = epoch + 1, attempt = 1, cancel_requested = null, finished_at = null,
+          update turns set state = 'queued', state_reason = 'replayed', outcome = 'answered', owner = null, epoch = epoch + 1, attempt = 1, cancel_requested = null, finished_at = null, access_epoch = ${EPOCH_NOW("turns.reply_conversation_id")},
             created_at = now(), not_before = now(), deadline_at = now() + $2 * interval '1 millisecond'
           where id = $1 and state = 'dead_lettered' and ${STILL_WANTED("turns.reply_conversation_id", "turns.trigger_message_id")}
           returning event_id, reply_conversation_id, id
@@ -59,8 +63,12 @@ export async function replayDelivery(sql: SqlRunner, deliveryId: string): Promis
           where id = $1 and state in ('rejected', 'parked')
             and ${STILL_WANTED("deliveries.conversation_id", "(select t.trigger_message_id from turns t where t.id = deliveries.turn_id)")}
           returning conversation_id, turn_id
+        ), admitted as (
+          -- Judged by what holds today, it is sent under today's membership.
+          update turns t set access_epoch = ${EPOCH_NOW("t.reply_conversation_id")} from back b where t.id = b.turn_id
+            and not (t.finished_at is not null and not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id and x.is_active))
         ), turn as (
-          update turns t set state = 'delivering', finished_at = null from back b
+          update turns t set state = 'delivering', finished_at = null, access_epoch = ${EPOCH_NOW("t.reply_conversation_id")} from back b
           where t.id = b.turn_id and t.finished_at is not null
             and not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id and x.is_active)
           returning t.event_id

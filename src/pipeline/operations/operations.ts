@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { MemberFacts } from "../../access/member-facts.ts";
 import type { PolicyBook } from "../../access/policy-book.ts";
 import type { ChatAdapter } from "../../contracts/adapter.ts";
 import { DeferredReply } from "../../contracts/deferred-reply.ts";
@@ -27,6 +28,7 @@ export interface OperationsOptions {
   readonly newId: NewId;
   readonly directory: Directory;
   readonly policies: PolicyBook;
+  readonly facts: MemberFacts;
   readonly agents: AgentRegistry;
   readonly adapters: ReadonlyMap<string, ChatAdapter>;
   readonly replyTokens: ReplyTokens;
@@ -43,7 +45,7 @@ export function createOperations(options: OperationsOptions): Operations {
   const { database, directory } = options;
   return {
     agents: options.agents,
-    deadLetters: createDeadLetterOperations({ database, directory, wake: options.wake }),
+    deadLetters: createDeadLetterOperations(options),
     switches: createSwitchOperations({
       database,
       directory,

@@ -4,6 +4,7 @@ import type {
   Explanation,
   Operations,
   OrganizationView,
+  ReplayVerdict,
   SystemStatus,
 } from "../../../src/contracts/operations.ts";
 
@@ -81,6 +82,12 @@ export const STATUS: SystemStatus = {
   ],
 };
 
+export const VERDICT: ReplayVerdict = {
+  id: "d-1",
+  allowed: false,
+  rule: "agent_stopped",
+  does: "asks the agent again",
+};
 const ORGANIZATION: OrganizationView = { organizationId: "acme", status: "active" };
 const STOPPED = { stoppedTurns: 3, cancelledDeliveries: 4 };
 
@@ -114,6 +121,7 @@ export function recordingOperations(): RecordingOperations {
     deadLetters: {
       list: (...args) => record("deadLetters.list", args, [DEAD_LETTER]),
       show: (...args) => record("deadLetters.show", args, { ...DEAD_LETTER, raw: "{}" }),
+      weigh: (...args) => record("deadLetters.weigh", args, VERDICT),
       replay: (...args) => record("deadLetters.replay", args, { ...DEAD_LETTER, state: "replayed" as const }),
       discard: (...args) => record("deadLetters.discard", args, { ...DEAD_LETTER, state: "discarded" as const }),
     },

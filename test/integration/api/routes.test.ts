@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import { type ApiServer, startApiServer, TOKEN } from "./api-server.ts";
-import { AGENT, DEAD_LETTER, EXPLANATION, STATUS } from "./recording-operations.ts";
+import { AGENT, DEAD_LETTER, EXPLANATION, STATUS, VERDICT } from "./recording-operations.ts";
 
 let api: ApiServer;
 beforeAll(async () => {
@@ -101,7 +101,16 @@ describe("what operators can ask", () => {
       undefined,
       200,
       { ...DEAD_LETTER, state: "replayed" },
-      ["deadLetters.replay", "main", "d-1"],
+      ["deadLetters.replay", "main", "d-1", { by: "operator" }],
+    ],
+    ["GET", "/api/dead-letters/d-1/replay", undefined, 200, VERDICT, ["deadLetters.weigh", "main", "d-1"]],
+    [
+      "GET",
+      "/api/dead-letters?code=AGENT_CRASHED",
+      undefined,
+      200,
+      { deadLetters: [DEAD_LETTER] },
+      ["deadLetters.list", "main", { code: "AGENT_CRASHED" }],
     ],
     [
       "POST",

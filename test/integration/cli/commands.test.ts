@@ -80,7 +80,13 @@ describe("commands that ask a running Parley", () => {
       "deadletters replay",
       ["deadletters", "replay", "d-1"],
       { results: [{ id: "d-1", state: "replayed" }] },
-      ["deadLetters.replay", "main", "d-1"],
+      ["deadLetters.replay", "main", "d-1", { by: "operator" }],
+    ],
+    [
+      "deadletters replay --dry-run",
+      ["deadletters", "replay", "d-1", "--dry-run"],
+      { results: [{ id: "d-1", allowed: false, rule: "agent_stopped", does: "asks the agent again" }] },
+      ["deadLetters.weigh", "main", "d-1"],
     ],
     [
       "deadletters discard",

@@ -91,6 +91,7 @@ export function operationsOver(state: KnownState): Operations {
     deadLetters: {
       list: (organizationId) => ask(`deadLetters.list ${organizationId}`, () => state.deadLetters),
       show: refuse,
+      weigh: refuse,
       replay: refuse,
       discard: refuse,
     },

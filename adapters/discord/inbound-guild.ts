@@ -95,3 +95,11 @@ function createdAtMs(thread: Raw): number {
   const at = Date.parse(asString(asRecord(thread["thread_metadata"])?.["create_timestamp"]) ?? "");
   return Number.isNaN(at) ? 0 : at;
 }
+
+/** The bot came to see a channel or ceased to, or a channel that it may have seen is gone. */
+export function isAboutSelf(translation: Translation): boolean {
+  if (translation.outcome !== "envelope") return false;
+  const { kind, body } = translation.envelope;
+  if (kind === "member_joined" || kind === "member_left") return body.self === true;
+  return kind === "channel_archived";
+}

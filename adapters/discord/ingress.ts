@@ -5,11 +5,12 @@ import { KeyedQueue } from "../shared/keyed-queue.ts";
 import type { CatchUp } from "./catch-up.ts";
 import type { DiscordClient } from "./client.ts";
 import type { DiscordConfig } from "./config.ts";
+import { channelsLeft, departedSpaces } from "./departed.ts";
 import { Excerpts } from "./excerpts.ts";
 import { applyChange } from "./guild-changes.ts";
 import type { Guilds, Space } from "./guilds.ts";
 import { ignored, malformed, type Translation } from "./inbound-context.ts";
-import { translateVisibility } from "./inbound-guild.ts";
+import { isAboutSelf, translateVisibility } from "./inbound-guild.ts";
 import { translateInteraction } from "./inbound-interaction.ts";
 import { translateDeletions, translateEdit, translateMessage, translateReaction } from "./inbound-message.ts";
 import type { Intake } from "./intake.ts";
@@ -244,7 +245,11 @@ export class Ingress {
       });
       catchUp.direct(direct);
     }
-    this.#finish(dispatch, direct, [ignored("a session began")]);
+    const departed = await departedSpaces(this.#tools, dispatch.data);
+    const left = await Promise.all(departed.map((space) => this.#depart(space, dispatch.deliveryKey)));
+    this.#finish(dispatch, direct, [...left.flat(), ignored("a session began")], async () => {
+      for (const space of departed) await this.#forgetVisible(space);
+    });
   }
 
   async #guildCreated(dispatch: ReceivedDispatch, guildId: string | undefined): Promise<void> {
@@ -285,16 +290,24 @@ export class Ingress {
       space.unavailable = true;
       return this.#finish(dispatch, space, [ignored("the guild is out of reach for the moment")]);
     }
-    const { botUserId } = guilds.bot;
-    const { guild } = space;
-    const lost = guild === undefined ? [] : guild.talkChannels().map((channel) => channel.id);
-    const context = guilds.contextFor(space, dispatch.deliveryKey);
-    const left = translateVisibility({ memberId: botUserId, gained: [], lost }, context);
+    const left = await this.#depart(space, dispatch.deliveryKey);
+    this.#finish(dispatch, space, left.length > 0 ? left : [ignored("the bot left the guild")], () =>
+      this.#forgetVisible(space),
+    );
+  }
+
+  /** Ends an installation; gives what has to be said of its channels. */
+  async #depart(space: Space, deliveryKey: string): Promise<readonly Translation[]> {
+    const { guilds } = this.#tools;
+    const seen = await this.#untilStored(() => this.#visibleOf(space).seen());
+    const left = channelsLeft(space, seen, guilds.contextFor(space, deliveryKey));
     await this.#untilStored(() => guilds.remove(space, "the bot was removed from the guild"));
-    this.#finish(dispatch, space, left.length > 0 ? left : [ignored("the bot left the guild")], async () => {
-      await this.#untilStored(() => this.#visibleOf(space).forget());
-      this.#visible.delete(space.record.installationId);
-    });
+    return left;
+  }
+
+  async #forgetVisible(space: Space): Promise<void> {
+    await this.#untilStored(() => this.#visibleOf(space).forget());
+    this.#visible.delete(space.record.installationId);
   }
 
   #interaction(dispatch: ReceivedDispatch, space: Space, found: readonly Translation[]): void {
@@ -381,12 +394,4 @@ function messageOf(data: Raw): { readonly channelId: string; readonly messageId:
   const channelId = asId(data["channel_id"]);
   const messageId = asId(data["id"]);
   return channelId === undefined || messageId === undefined ? undefined : { channelId, messageId };
-}
-
-/** The bot came to see a channel or ceased to, or a channel that it may have seen is gone. */
-function isAboutSelf(translation: Translation): boolean {
-  if (translation.outcome !== "envelope") return false;
-  const { kind, body } = translation.envelope;
-  if (kind === "member_joined" || kind === "member_left") return body.self === true;
-  return kind === "channel_archived";
 }

@@ -44,6 +44,11 @@ export class VisibleChannels {
     this.#before = now;
   }
 
+  /** What was seen at the last look, by this process or one before. Rejects with LEDGER_UNAVAILABLE. */
+  async seen(): Promise<ReadonlySet<string>> {
+    return this.#before ?? (await this.#read()) ?? new Set();
+  }
+
   /** The bot left: whatever it sees when it comes back is new to it. Rejects with LEDGER_UNAVAILABLE. */
   async forget(): Promise<void> {
     await this.#state.write(this.#installationId, new Map([[KEY, new TextEncoder().encode("[]")]]));

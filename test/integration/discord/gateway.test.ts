@@ -190,6 +190,26 @@ describe("a guild", () => {
     await until(() => new Set(joined().map((one) => one.conversation.channel.id)).size === server.channels.length);
   });
 
+  it("that the bot is removed from while nobody listens ends with the next session; one in an outage does not", async () => {
+    const { discord, server, sink, start, nextSink } = await stage();
+    const other = discord.setup.addGuild({ name: "Other" });
+    discord.setup.install(server.app.applicationId, other);
+    const first = await start();
+    const statuses = async (of: typeof sink) =>
+      new Map((await of.installations.list("discord")).map((row) => [row.externalId, row.status]));
+    await until(async () => (await statuses(sink)).size === 3);
+    await first.stop();
+    discord.people.leave(server.app.botUserId, server.guild);
+    discord.people.setGuildAvailable(other, false);
+    discord.gateway.forgetSessions(server.app.applicationId);
+    const next = await nextSink();
+    await start(next);
+    await until(async () => (await statuses(next)).get(server.guild) === "removed");
+    expect((await statuses(next)).get(other)).toBe("active");
+    const left = next.taken.filter((one) => one.kind === "member_left");
+    expect(new Set(left.map((one) => one.conversation.channel.id))).toEqual(new Set(server.channels));
+  });
+
   it("shows the bot out of a channel by an overwrite", async () => {
     const { discord, server, channel, sink, start } = await stage();
     await start();

@@ -24,6 +24,7 @@ export function slashCommands(name: string): JsonValue {
     description,
     options,
   });
+  const named = option("agent", "Which agent", true, { autocomplete: true });
   return [
     {
       name,
@@ -37,6 +38,9 @@ export function slashCommands(name: string): JsonValue {
           option("agent", "Whom to ask; without it, the one that answers by default", false, { autocomplete: true }),
         ]),
         sub("agents", "List the agents"),
+        sub("invite", "Let an agent take part in this channel", [named]),
+        sub("uninvite", "End an agent's invitation into this channel", [named]),
+        sub("takeover", "Make another member's invitation of an agent yours", [named]),
         sub("stop", "Stop the agents at work here"),
         sub("help", "Show what this command can do"),
       ],

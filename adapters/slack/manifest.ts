@@ -92,7 +92,7 @@ export function slackManifest(options: ManifestOptions): { readonly [key: string
         {
           command,
           description: "Ask, stop or list agents",
-          usage_hint: "ask @guide … | stop | agents | help",
+          usage_hint: "ask @guide … | stop | agents | invite @guide | help",
           should_escape: true,
           ...(requestUrl === undefined ? {} : { url: requestUrl }),
         },

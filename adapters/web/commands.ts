@@ -2,6 +2,9 @@
 export const WEB_COMMANDS = [
   { name: "stop", usage: "/stop [@agent]", description: "Stop what agents are doing in this room or thread." },
   { name: "agents", usage: "/agents", description: "Show the agents that are in this room." },
+  { name: "invite", usage: "/invite @agent", description: "Let an agent take part in this room." },
+  { name: "uninvite", usage: "/uninvite @agent", description: "End an agent's invitation into this room." },
+  { name: "takeover", usage: "/takeover @agent", description: "Make another member's invitation of an agent yours." },
   { name: "help", usage: "/help", description: "Show what can be done here." },
   { name: "ask", usage: "/ask @agent question", description: "Ask an agent." },
 ] as const;

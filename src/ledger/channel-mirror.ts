@@ -9,6 +9,18 @@ export interface ChannelRow {
   readonly external: boolean;
   readonly archived: boolean | null;
   readonly self_member: boolean | null;
+  readonly space: string;
+  readonly category: string | null;
+}
+
+/** A level of the permission tree above or below channels, by its platform id. */
+export interface PlaceRow {
+  readonly org: string;
+  readonly inst: string;
+  readonly place: string;
+  readonly level: "space" | "category" | "thread";
+  readonly parent: string | null;
+  readonly name: string | null;
 }
 
 export interface PersonRow {
@@ -30,6 +42,10 @@ export interface MembershipRow {
   readonly version: string;
   /** It follows from a message, and no event said so. */
   readonly implied: boolean;
+  /** When the platform says that it happened, ISO 8601; default now. */
+  readonly occurred?: string;
+  /** What the event shows of who it is; taken for somebody new alone, until the platform is asked. Default member. */
+  readonly member_class?: string;
 }
 
 /** Stores channels as the newest event describes them; leaving, archiving and returning count the membership epoch up. Rows must be distinct. */
@@ -37,14 +53,15 @@ export async function upsertChannels(sql: SqlRunner, rows: readonly ChannelRow[]
   await sql.query(
     {
       name: "upsert_channels",
-      text: `insert into channels as c (installation_id, channel_id, organization_id, kind, name, external, archived, self_member)
-        select inst, channel, org, kind, name, external, coalesce(archived, false), self_member
-        from jsonb_to_recordset($1::jsonb) as x(org text, inst text, channel text, kind text, name text, external boolean, archived boolean, self_member boolean)
+      text: `insert into channels as c (installation_id, channel_id, organization_id, kind, name, external, archived, self_member, space_id, category_id)
+        select inst, channel, org, kind, name, external, coalesce(archived, false), self_member, space, category
+        from jsonb_to_recordset($1::jsonb) as x(org text, inst text, channel text, kind text, name text, external boolean, archived boolean, self_member boolean, space text, category text)
         order by inst, channel
         on conflict (installation_id, channel_id) do update set kind = excluded.kind, name = coalesce(excluded.name, c.name), external = excluded.external,
           archived = case when (select x.archived from jsonb_to_recordset($1::jsonb) as x(inst text, channel text, archived boolean)
             where x.inst = excluded.installation_id and x.channel = excluded.channel_id limit 1) is null then c.archived else excluded.archived end,
-          self_member = coalesce(excluded.self_member, c.self_member),
+          self_member = coalesce(excluded.self_member, c.self_member), space_id = excluded.space_id,
+          category_id = case when excluded.name is null then coalesce(excluded.category_id, c.category_id) else excluded.category_id end,
           membership_epoch = c.membership_epoch + case when (excluded.self_member is distinct from coalesce(c.self_member, true) and excluded.self_member is not null)
             or (excluded.archived and not c.archived) then 1 else 0 end,
           updated_at = now()`,
@@ -67,16 +84,36 @@ export async function upsertPeople(sql: SqlRunner, rows: readonly PersonRow[]): 
   );
 }
 
-/** Mirrors joins and leaves; an older event than the one known changes nothing. Rows must be distinct. */
+/** Stores what places are called and what they lie in. Rows must be distinct. */
+export async function upsertPlaces(sql: SqlRunner, rows: readonly PlaceRow[]): Promise<void> {
+  await sql.query(
+    {
+      name: "upsert_places",
+      text: `insert into places as p (installation_id, place_id, organization_id, level, parent_id, name)
+        select inst, place, org, level, parent, name
+        from jsonb_to_recordset($1::jsonb) as x(org text, inst text, place text, level text, parent text, name text) order by inst, place
+        on conflict (installation_id, place_id) do update set parent_id = coalesce(excluded.parent_id, p.parent_id),
+          name = coalesce(excluded.name, p.name), updated_at = now()`,
+    },
+    [JSON.stringify(rows)],
+  );
+}
+
+/**
+ * Mirrors joins and leaves. Nothing is changed by an older event than the one known, nor by one from before the platform was asked, give or take what
+ * clocks differ; what an event repeats stays as the platform answered. Rows must be distinct.
+ */
 export async function upsertMemberships(sql: SqlRunner, rows: readonly MembershipRow[]): Promise<void> {
   await sql.query(
     {
       name: "upsert_memberships",
-      text: `insert into memberships as m (installation_id, channel_id, member_id, organization_id, state, source, version)
-        select inst, channel, member, org, state, source, version
-        from jsonb_to_recordset($1::jsonb) as x(org text, inst text, channel text, member text, state text, source text, version text) order by inst, channel, member
-        on conflict (installation_id, channel_id, member_id) do update set state = excluded.state, source = excluded.source, version = excluded.version, updated_at = now()
-        where m.version <= excluded.version`,
+      text: `insert into memberships as m (installation_id, channel_id, member_id, organization_id, state, source, version, member_class, updated_at)
+        select inst, channel, member, org, state, source, version, coalesce(member_class, 'member'), least(now(), coalesce(occurred, now()))
+        from jsonb_to_recordset($1::jsonb) as x(org text, inst text, channel text, member text, state text, source text, version text, member_class text, occurred timestamptz) order by inst, channel, member
+        on conflict (installation_id, channel_id, member_id) do update set state = excluded.state, version = excluded.version,
+          source = case when m.state = excluded.state then m.source else excluded.source end,
+          updated_at = case when m.state = excluded.state and m.source = 'fetch' then m.updated_at else excluded.updated_at end
+        where m.version <= excluded.version and (m.source = 'event' or excluded.updated_at >= m.updated_at - interval '5 seconds')`,
     },
     [JSON.stringify(rows)],
   );

@@ -62,6 +62,7 @@ export function secretValues(config: Config): readonly string[] {
   const { slack, discord, matrix, models } = config;
   const secrets = [
     config.secretKey,
+    config.previousSecretKey,
     config.operatorToken,
     config.databaseUrl,
     config.redisUrl,

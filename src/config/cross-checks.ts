@@ -31,6 +31,7 @@ export function crossFaults(values: ConfigValues, label: Labeller): ConfigFault[
 function secretFaults(values: ConfigValues, label: Labeller): ConfigFault[] {
   const rows: readonly SecretRow[] = [
     { path: "secretKey", secret: values.secretKey, sealing: true },
+    { path: "previousSecretKey", secret: values.previousSecretKey, sealing: true },
     { path: "operatorToken", secret: values.operatorToken, sealing: true },
     { path: "slack.signingSecret", secret: values.slack.signingSecret, sealing: true },
     { path: "slack.stateSecret", secret: values.slack.stateSecret, sealing: true },

@@ -90,6 +90,13 @@ export const ENVIRONMENT: readonly Variable[] = [
     SECRET,
   ),
   variable(
+    "PARLEY_PREVIOUS_SECRET_KEY",
+    "previousSecretKey",
+    "none",
+    "The key of before a change of PARLEY_SECRET_KEY, until the log says that everything is sealed with the current one",
+    SECRET,
+  ),
+  variable(
     "PARLEY_TOKEN",
     "operatorToken",
     "a new one at each start, in operator.json of the data folder",

@@ -2,7 +2,7 @@ import type { AdapterLease, AdapterStateStore } from "../contracts/adapter-state
 import type { Logger } from "../contracts/logger.ts";
 import { ParleyError } from "../errors/parley-error.ts";
 import type { Database } from "./connection/database.ts";
-import type { SecretBox } from "./secret-box.ts";
+import type { SecretBox, SecretPlace } from "./secret-box.ts";
 
 export interface AdapterStateOptions {
   readonly database: Database;
@@ -55,8 +55,24 @@ const WRITE = {
 /** The store of what adapters keep; values are sealed before they reach the database, each to its installation and key. */
 export function createAdapterStateStore(options: AdapterStateOptions): AdapterStateStore {
   const { database, box, owner, logger } = options;
-  const place = (installationId: string, key: string): string =>
-    `adapter state|${JSON.stringify([installationId, key])}`;
+  /** An installation never changes its organization or its platform. */
+  const owners = new Map<string, Owner>();
+
+  async function ownerOf(installationId: string): Promise<Owner> {
+    const known = owners.get(installationId);
+    if (known !== undefined) return known;
+    const [found] = await database.query<Owner>(
+      {
+        name: "adapter_state_owner",
+        text: 'select organization_id as "organizationId", platform from installations where id = $1',
+      },
+      [installationId],
+    );
+    if (found === undefined)
+      throw new ParleyError("NOT_FOUND", { detail: `there is no installation ${installationId} to keep state for` });
+    owners.set(installationId, found);
+    return found;
+  }
 
   return {
     async read(installationId, prefix) {
@@ -67,7 +83,9 @@ export function createAdapterStateStore(options: AdapterStateOptions): AdapterSt
         },
         [installationId, prefix],
       );
-      return new Map(rows.map(({ key, value }) => [key, box.openBytes(place(installationId, key), value)]));
+      if (rows.length === 0) return new Map();
+      const of = await ownerOf(installationId);
+      return new Map(rows.map(({ key, value }) => [key, box.openBytes(placeOf(of, installationId, key), value)]));
     },
     async write(installationId, changes, lease) {
       const put = [...changes].filter((change): change is [string, Uint8Array] => change[1] !== null);
@@ -77,10 +95,11 @@ export function createAdapterStateStore(options: AdapterStateOptions): AdapterSt
         throw new ParleyError("INVARIANT_BROKEN", {
           detail: `a key of adapter state has ${tooLong.length} characters; at most ${MAX_KEY_CHARS} fit`,
         });
+      const of = await ownerOf(installationId);
       const [result] = await database.query<{ held: boolean; known: boolean }>(WRITE, [
         installationId,
         put.map(([key]) => key),
-        put.map(([key, value]) => box.sealBytes(place(installationId, key), value)),
+        put.map(([key, value]) => box.sealBytes(placeOf(of, installationId, key), value)),
         gone,
         lease?.name ?? null,
         owner,
@@ -102,6 +121,12 @@ export function createAdapterStateStore(options: AdapterStateOptions): AdapterSt
       return taken && keepAlive({ database, owner, logger, installationId, name, epoch: taken.epoch });
     },
   };
+}
+
+type Owner = Pick<SecretPlace, "organizationId" | "platform">;
+
+function placeOf(owner: Owner, installationId: string, key: string): SecretPlace {
+  return { ...owner, installationId, field: `state:${key}` };
 }
 
 function keepAlive(held: {

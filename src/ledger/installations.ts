@@ -3,7 +3,7 @@ import type { Installation, InstallationStore } from "../contracts/adapter-sink.
 import type { Logger } from "../contracts/logger.ts";
 import { ParleyError } from "../errors/parley-error.ts";
 import type { Database } from "./connection/database.ts";
-import type { SecretBox } from "./secret-box.ts";
+import type { SecretBox, SecretPlace } from "./secret-box.ts";
 
 interface InstallationRecord {
   readonly id: string;
@@ -20,7 +20,12 @@ const COLUMNS = "id, organization_id, platform, external_id, name, status, setti
 
 /** The store of connected platform tenants; secrets are sealed before they reach the database. */
 export function createInstallationStore(database: Database, box: SecretBox, logger: Logger): InstallationStore {
-  const place = (id: string): string => `installation|${id}`;
+  const place = (organizationId: string, platform: string, installationId: string): SecretPlace => ({
+    organizationId,
+    platform,
+    installationId,
+    field: "secrets",
+  });
 
   function toInstallation(row: InstallationRecord): Installation {
     return {
@@ -31,7 +36,7 @@ export function createInstallationStore(database: Database, box: SecretBox, logg
       name: row.name,
       status: row.status,
       settings: row.settings,
-      secrets: row.secrets === null ? {} : box.open(place(row.id), row.secrets),
+      secrets: row.secrets === null ? {} : box.open(place(row.organization_id, row.platform, row.id), row.secrets),
     };
   }
 
@@ -66,7 +71,15 @@ export function createInstallationStore(database: Database, box: SecretBox, logg
               status = 'active', status_reason = null, updated_at = now()
             returning ${COLUMNS}`,
         },
-        [id, organizationId, platform, externalId, name, JSON.stringify(settings), box.seal(place(id), secrets)],
+        [
+          id,
+          organizationId,
+          platform,
+          externalId,
+          name,
+          JSON.stringify(settings),
+          box.seal(place(organizationId, platform, id), secrets),
+        ],
       );
       if (row === undefined)
         throw new ParleyError("INVARIANT_BROKEN", { detail: "an installation was saved and not returned" });

@@ -2,7 +2,7 @@ import type { ConnectorConfig } from "../contracts/agent-definition.ts";
 import type { AgentConnector } from "../contracts/connector.ts";
 import type { AgentView } from "../contracts/operations.ts";
 import { ParleyError } from "../errors/parley-error.ts";
-import type { SecretBox } from "../ledger/secret-box.ts";
+import { agentSecrets, type SecretBox } from "../ledger/secret-box.ts";
 import type { Directory, DirectoryAgent } from "./directory.ts";
 
 /** Makes a connector of its kind; given by the composition root, which alone knows the kinds. */
@@ -21,13 +21,13 @@ export interface ConnectorsOptions {
   readonly directory: Directory;
   readonly box: SecretBox;
   readonly factory: ConnectorFactory;
-  /** Connector configurations that exist in this process alone, by handle: functions given directly. */
+  /** Connector configurations that exist in this process alone, by `localKey`: functions given directly. */
   readonly local: ReadonlyMap<string, ConnectorConfig>;
 }
 
-/** Where an agent's secrets belong, for the box. */
-export function secretsPlace(agentId: string): string {
-  return `agent|${agentId}`;
+/** Names an agent of an organization; two organizations may have agents of one handle. */
+export function localKey(organizationId: string, handle: string): string {
+  return JSON.stringify([organizationId, handle]);
 }
 
 /** Keeps one connector per agent, made anew when the agent's definition changed. */
@@ -35,9 +35,12 @@ export function createConnectors(options: ConnectorsOptions): Connectors {
   const made = new Map<string, { readonly revision: number; readonly connector: AgentConnector }>();
 
   function configOf(agent: DirectoryAgent): ConnectorConfig {
-    const local = options.local.get(agent.handle);
+    const local = options.local.get(localKey(agent.organizationId, agent.handle));
     if (local !== undefined) return local;
-    const secrets = agent.row.secrets === null ? {} : options.box.open(secretsPlace(agent.agentId), agent.row.secrets);
+    const secrets =
+      agent.row.secrets === null
+        ? {}
+        : options.box.open(agentSecrets(agent.organizationId, agent.agentId), agent.row.secrets);
     const opened = Object.fromEntries(
       Object.entries(secrets).map(([name, value]): [string, unknown] => [name, JSON.parse(value)]),
     );

@@ -6,8 +6,8 @@ import { pauseAgent, removeAgent, saveAgent } from "../../ledger/agents.ts";
 import { appendAudit } from "../../ledger/audit-log.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
-import type { SecretBox } from "../../ledger/secret-box.ts";
-import { type Connectors, secretsPlace } from "../connectors.ts";
+import { agentSecrets, type SecretBox } from "../../ledger/secret-box.ts";
+import type { Connectors } from "../connectors.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
 import { findPatternFaults } from "./pattern-faults.ts";
 
@@ -53,7 +53,7 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
     const id =
       directory.byHandle(organizationId, definition.handle)?.agentId ?? agentIdOf(organizationId, definition.handle);
     const { connector, secrets } = split(definition.connector, kinds.secretFields(definition.connector.kind));
-    const sealed = Object.keys(secrets).length === 0 ? null : box.seal(secretsPlace(id), secrets);
+    const sealed = Object.keys(secrets).length === 0 ? null : box.seal(agentSecrets(organizationId, id), secrets);
     await saveAgent(database, {
       id,
       organizationId,

@@ -44,12 +44,14 @@ export async function startSlackApp(
     standIn?: Parameters<typeof createSlackStandIn>[0];
     logger?: Logger;
     ports?: AppPorts;
+    /** Default: a database of its own on the server that tests share. */
+    databaseUrl?: string;
   } = {},
 ): Promise<SlackApp> {
   const slack = await createSlackStandIn({ delivery: { retryScale: 0.001 }, ...options.standIn });
   const space = slack.setup.smallWorkspace({ channels: 3, users: 3, transport: "http" });
   const dataFolder = await mkdtemp(join(tmpdir(), "parley-test-"));
-  const databaseUrl = await createTestDatabase();
+  const databaseUrl = options.databaseUrl ?? (await createTestDatabase());
   const config = await loadConfig({
     cwd: dataFolder,
     env: {

@@ -82,7 +82,7 @@ it("starts nothing for somebody without the right, whichever way they come, and 
   const { slack, user, channel } = parley;
   const { ts: threadTs } = slack.people.postAs(user, channel, parley.ask("keeper", "hello"));
   const question = await until(() =>
-    slack.log.posts({ channel, by: "app" }).find((post) => post.threadTs === threadTs && post.text.includes("Deploy")),
+    slack.log.posts({ channel, by: "app" }).find((post) => post.threadTs === threadTs && post.text?.includes("Deploy")),
   );
   const before = asked.length;
   for (const [, enter] of entrances) await enter({ ts: question.ts ?? "", threadTs });

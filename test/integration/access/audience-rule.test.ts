@@ -1,0 +1,227 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import type { NarrowerSourcePolicy } from "../../../src/contracts/access.ts";
+import { type SlackApp, startSlackApp, until } from "../../support/app/slack-app.ts";
+import { createReadingAgent } from "./reading-agent.ts";
+
+const agent = createReadingAgent();
+let parley: SlackApp;
+/** Asks; knows secrets that ben does not. */
+let ada = "";
+let ben = "";
+let cyd = "";
+/** Where it is asked: ada and ben. */
+let room = "";
+/** Sources: of ada, ben and cyd; of ada and cyd. */
+let wide = "";
+let narrow = "";
+let canary = "";
+let asked = 0;
+
+beforeAll(async () => {
+  parley = await startSlackApp([
+    { handle: "reader", name: "Reader", connector: { kind: "function", run: agent.run }, replyInThread: false },
+  ]);
+  [ada = "", ben = "", cyd = ""] = parley.space.users;
+});
+afterAll(() => parley.close());
+
+/** New channels for each test, so that no fact of an earlier one helps. */
+beforeEach(async () => {
+  const { setup, people, deliveries } = parley.slack;
+  const { id: team } = parley.space.team;
+  const bot = parley.space.bot.botUserId;
+  const make = (...members: string[]): string =>
+    setup.addChannel(team, { name: `c-${randomUUID().slice(0, 8)}`, isPrivate: true, members: [...members, bot] }).id;
+  room = make(ada, ben);
+  wide = make(ada, ben, cyd);
+  narrow = make(ada, cyd);
+  canary = `canary-${randomUUID()}`;
+  people.postAs(ada, wide, `wide ${canary}`);
+  people.postAs(cyd, narrow, `narrow ${canary}`);
+  await deliveries.whenIdle();
+  await until(async () => (await messagesIn(narrow)) + (await messagesIn(wide)) === 2);
+});
+
+const messagesIn = async (channel: string): Promise<number> =>
+  (await parley.ledger.query({ text: "select 1 from messages where channel_id = $1" }, [channel])).length;
+
+const ask = (...lines: string[]): void => {
+  asked = agent.heard.length;
+  parley.slack.people.postAs(ada, room, parley.ask("reader", lines.join("\n")));
+};
+/** Resolves once the turn that was asked for last has its first result. */
+const hasRead = (): Promise<unknown> => until(() => agent.heard[asked]?.results.length === 1);
+const history = (reference: string): string => `conversation_history ${JSON.stringify({ conversation: reference })}`;
+/** The newest text of every message that apps have in a channel. */
+const shown = (channel: string): readonly { ts: string; text: string }[] => {
+  const texts = new Map<string, string>();
+  for (const entry of parley.slack.log.entries)
+    if (entry.by === "app" && entry.channel === channel && (entry.kind === "post" || entry.kind === "update"))
+      texts.set(entry.ts ?? "", entry.text ?? "");
+  return [...texts].map(([ts, text]) => ({ ts, text }));
+};
+/** Whether the canary was ever in front of anybody by an app's doing, ephemeral messages apart. */
+const leaked = (): boolean =>
+  parley.slack.log.entries.some(
+    (entry) => entry.by === "app" && entry.kind !== "ephemeral" && JSON.stringify(entry).includes(canary),
+  );
+const whispers = (): readonly { user: unknown; text: string | undefined }[] =>
+  parley.slack.log
+    .ofKind("ephemeral")
+    .filter((entry) => entry.channel === room)
+    .map((entry) => ({ user: entry.detail?.["user"], text: entry.text }));
+const audited = async (what: string): Promise<readonly Record<string, unknown>[]> => {
+  const rows = await parley.ledger.query<{ entries: string }>({ text: "select entries from audit_log order by id" });
+  return rows
+    .flatMap((row) => JSON.parse(row.entries) as Record<string, unknown>[]) // what appendAudit writes
+    .filter((entry) => entry["what"] === what);
+};
+const setPolicy = async (policy: NarrowerSourcePolicy): Promise<void> => {
+  const [row] = await parley.ledger.query<{ installation_id: string; organization_id: string }>(
+    { text: "select installation_id, organization_id from channels where channel_id = $1" },
+    [wide],
+  );
+  await parley.ledger.query(
+    {
+      text: `insert into channel_policies (installation_id, channel_id, organization_id, on_narrower_source, source) values ($1, $2, $3, $4, 'operator')`,
+    },
+    [row?.installation_id, room, row?.organization_id, policy],
+  );
+  await parley.ledger.query({ text: "select pg_notify('parley_access', '')" });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+};
+const lastPost = (): Promise<{ ts: string; text: string }> => until(() => shown(room).at(-1));
+
+it("answers with what all who read the answer may read, and says where each message is from", async () => {
+  ask(history(wide), "tell");
+  expect((await lastPost()).text).toContain(`wide ${canary}`);
+  const [read] = agent.heard.at(-1)?.results ?? [];
+  expect(read).toMatchObject([{ source: { channel: wide, message: expect.any(String) }, text: `wide ${canary}` }]);
+  const [entry] = (await audited("context_read")).slice(-1);
+  expect(entry).toMatchObject({ asker: ada, source: { channelId: wide }, messages: [expect.any(String)] });
+  const rows = await parley.ledger.query<{ channel_id: string }>(
+    { text: "select channel_id from turn_sources where channel_id = $1" },
+    [wide],
+  );
+  expect(rows).toHaveLength(1);
+});
+
+it("withholds what not all may read, with a notice that names no source", async () => {
+  ask(history(narrow), "tell");
+  const { text } = await lastPost();
+  expect(text).toContain("answer was withheld");
+  expect(text).not.toContain(narrow);
+  expect(leaked()).toBe(false);
+  const [entry] = (await audited("withheld")).slice(-1);
+  expect(entry).toMatchObject({ rule: "source_is_narrower", policy: "withhold", strangers: 1 });
+  const kept = await parley.ledger.query({ text: "select 1 from withheld_replies where reply::text like $1" }, [
+    `%${canary}%`,
+  ]);
+  expect(kept).toHaveLength(0);
+});
+
+it("shows nothing live of a turn once it has read elsewhere, and nothing of it when it fails or is stopped", async () => {
+  ask("say one moment", history(narrow), "tell", "wait", "say end");
+  await hasRead();
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect(leaked()).toBe(false);
+  agent.letGo();
+  await until(() => shown(room).find(({ text }) => text.includes("withheld")));
+  expect(leaked()).toBe(false);
+});
+
+it("tells the asker alone where the channel wants that", async () => {
+  await setPolicy("asker");
+  ask(history(narrow), "tell");
+  expect((await lastPost()).text).toContain("goes to the person who asked alone");
+  const [whisper] = await until(() => (whispers().length > 0 ? whispers() : undefined));
+  expect(whisper).toMatchObject({ user: ada, text: expect.stringContaining(canary) });
+  expect(leaked()).toBe(false);
+  await until(async () => (await audited("approval")).some((entry) => entry["rule"] === "asker_alone"));
+  // The next turn's transcript has the notice and not the answer.
+  ask("say again");
+  const request = await until(
+    () => agent.heard.find((turn) => turn.request.trigger.text.includes("say again"))?.request,
+  );
+  expect(JSON.stringify(request)).not.toContain(canary);
+});
+
+it("puts it up for approval: only who may read all of it decides, once, and the notice says who did", async () => {
+  await setPolicy("approve");
+  ask(history(narrow), "tell");
+  const notice = await lastPost();
+  expect(notice.text).toContain("was withheld");
+  const [turn] = await parley.ledger.query<{ turn_id: string }>({
+    text: "select turn_id from withheld_replies where state = 'open'",
+  });
+  const press = (user: string, index: number) =>
+    parley.slack.gestures.clickButton(
+      user,
+      { channel: room, ts: notice.ts },
+      `parley_approval:${index}:parley.withheld:${turn?.turn_id}`,
+    );
+  await until(
+    async () =>
+      (
+        await parley.ledger.query({ text: "select 1 from deliveries where message_id = $1 and state = 'delivered'" }, [
+          notice.ts,
+        ])
+      ).length === 1,
+  );
+
+  await press(ben, 1);
+  await until(async () => (await audited("denied")).some((entry) => entry["by"] === ben));
+  expect(leaked()).toBe(false);
+  await press(ada, 0);
+  await until(() => whispers().find(({ user, text }) => user === ada && text?.includes(canary)));
+  expect(leaked()).toBe(false);
+  await Promise.all([press(ada, 1), press(ada, 1), press(ben, 1)]);
+  await until(() => shown(room).find(({ text }) => text.includes(canary)));
+  await until(() => shown(room).find(({ ts, text }) => ts === notice.ts && text.includes("was released by")));
+  await parley.slack.deliveries.whenIdle();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(shown(room).filter(({ text }) => text.includes(canary))).toHaveLength(1);
+  expect(
+    (await audited("approval")).filter((entry) => entry["outcome"] === "released" && entry["policy"] === "approve"),
+  ).toHaveLength(1);
+});
+
+it("withholds when the asker leaves the source before the reply", async () => {
+  ask(history(wide), "tell", "wait");
+  await hasRead();
+  parley.slack.people.kick(cyd, wide, ada);
+  await parley.slack.deliveries.whenIdle();
+  await until(
+    async () =>
+      (
+        await parley.ledger.query(
+          { text: "select 1 from memberships where channel_id = $1 and member_id = $2 and state = 'left'" },
+          [wide, ada],
+        )
+      ).length === 1,
+  );
+  agent.letGo();
+  expect((await lastPost()).text).toContain("answer was withheld");
+  expect(leaked()).toBe(false);
+});
+
+it("withholds when somebody joins who may not read the source", async () => {
+  const dot = parley.slack.setup.addUser(parley.space.team.id, { name: "dot" });
+  ask(history(wide), "tell", "wait");
+  await hasRead();
+  parley.slack.people.invite(ada, room, dot);
+  await parley.slack.deliveries.whenIdle();
+  await until(
+    async () =>
+      (
+        await parley.ledger.query({ text: "select 1 from memberships where channel_id = $1 and member_id = $2" }, [
+          room,
+          dot,
+        ])
+      ).length === 1,
+  );
+  agent.letGo();
+  expect((await lastPost()).text).toContain("answer was withheld");
+  expect(leaked()).toBe(false);
+});

@@ -119,6 +119,12 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
       const row = settleFailure(delivery, error, { nowMs: Date.now(), deadLetterId: options.newId("x") });
       if (stopped !== undefined && error.delivery === "not_sent")
         return { ...row, state: "cancelled", reason: stopped, wait_ms: 0, dead_letter: null };
+      // No dead letter tells an operator that a scope or a permission may be missing.
+      if (row.state === "cancelled")
+        logger.warn(
+          { deliveryId: delivery.id, code: error.code, reason: row.reason },
+          "a place is closed: an answer was given up",
+        );
       return error.code === "CONTENT_REJECTED" ? asPlainText(delivery, row, identity) : row;
     }
   }

@@ -14,7 +14,7 @@ export const FIRST_READ_BACK_MS = 1_500;
 /** Pause while the platform no longer takes the installation's token, in ms: soon enough after it was connected again. */
 export const UNAUTHORIZED_WAIT_MS = 15_000;
 
-/** The conversation is gone, archived or closed to the installation: nobody is left there to tell, and nothing is left to repair. */
+/** The conversation is gone, archived or closed to the installation: nobody can be told there, and what is said there later is another answer. */
 const PLACE_CLOSED: ReadonlySet<ErrorCode> = new Set(["TARGET_NOT_FOUND", "PLATFORM_FORBIDDEN"]);
 
 /** Decides what a failed attempt means for its delivery; pure. Unknown is never sent again, only looked for. */

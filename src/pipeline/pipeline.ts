@@ -40,6 +40,7 @@ import { createInvitationCommands } from "./route/invitation-commands.ts";
 import type { LoopLimits } from "./route/loop-guard.ts";
 import type { ConversationPlan } from "./route/plan.ts";
 import { openTurnSignals } from "./turn-signals.ts";
+import { createMembershipUpkeep } from "./upkeep/membership-upkeep.ts";
 import { createSweep } from "./upkeep/sweep.ts";
 
 export interface PipelineOptions {
@@ -226,6 +227,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     transcripts,
     start: (turn, transcript) => runner.start(fromPlanned(turn, FIRST_ATTEMPT, transcript)),
   });
+  const cancel = (turnId: string, request: string): void => signals.cancel(turnId, request);
+  const membership = createMembershipUpkeep({ database, facts: options.facts, logger, platforms, cancel });
   const ingest = createIngest({
     database,
     newId,
@@ -233,7 +236,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     express: roles.worker ? express : undefined,
     ring: (ids) => options.doorbell.ringQuietly(ids),
     digest: options.digest,
-    onEndedAccess: (turnId, request) => signals.cancel(turnId, request),
+    onEndedAccess: cancel,
+    onChannelSeen: membership.see,
     holdMs: (platform) => adapters.get(platform)?.limits.orderingHoldMs ?? 0,
   });
   // Processes that share a ledger watch each other's heartbeats; a single one only looks for what was forgotten.
@@ -380,11 +384,13 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       await options.doorbell.start({ worker: roles.worker || roles.delivery });
       await sweep.run();
       reconciler.start();
+      if (roles.ingest) membership.start();
       if (roles.delivery) audience.withheld.start();
       wake();
     },
     async stop(graceMs) {
       await reconciler.stop();
+      membership.stop();
       express.stop();
       await drain.stop();
       await runner.stop(graceMs);

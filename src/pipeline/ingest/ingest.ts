@@ -7,7 +7,6 @@ import { type EndedAccess, endAccess } from "../../ledger/barred.ts";
 import { upsertChannels, upsertMemberships, upsertPeople, upsertPlaces } from "../../ledger/channel-mirror.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import { insertDeadLetter } from "../../ledger/dead-letters.ts";
-import { endInvitationsOf } from "../../ledger/invitations.ts";
 import {
   type ExpressIntake,
   type IntakeResult,
@@ -15,6 +14,7 @@ import {
   insertEvents,
   type MessageRow,
 } from "../../ledger/intake.ts";
+import { endInvitationsOf } from "../../ledger/invitations.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 import { isUniqueViolation, retryDeadlocks } from "../../ledger/sql-states.ts";
 import { createBatcher } from "../batcher.ts";
@@ -51,6 +51,8 @@ export interface IngestPorts {
   readonly express: Express | undefined;
   /** Called after a commit with each turn that lost its access by it, and the request to stop. */
   readonly onEndedAccess: (turnId: string, request: string) => void;
+  /** Called after a commit with an event of each channel that this process did not know so. */
+  readonly onChannelSeen: (envelope: Envelope) => void;
   readonly digest: TextDigest;
   /** How long events of this platform are held to be put in order, in ms. */
   readonly holdMs: (platform: string) => number;
@@ -77,6 +79,7 @@ export function createIngest(options: IngestPorts): Ingest {
       const rows = mirror.unknown(mirrorRows(unique));
       const results = await commitAll(unique, rows);
       mirror.learn(rows);
+      for (const { envelope } of firstOfEach(unique, rows)) options.onChannelSeen(envelope);
       const stored = new Map(
         unique.map((item, index) => [
           `${item.row.inst} ${item.row.dedupe}`,
@@ -180,6 +183,17 @@ export function createIngest(options: IngestPorts): Ingest {
     },
     settle: () => batcher.settle(),
   };
+}
+
+/** One event of each channel that had to be mirrored: the identity's coming where there is one. */
+function firstOfEach(items: readonly Item[], { channels }: MirrorRows): Iterable<Item> {
+  const news = new Set(channels.filter((row) => row.self_member !== false).map((row) => `${row.inst} ${row.channel}`));
+  const first = new Map<string, Item>();
+  for (const item of items) {
+    const key = `${item.row.inst} ${item.row.channel}`;
+    if (news.has(key) && (!first.has(key) || item.envelope.kind === "member_joined")) first.set(key, item);
+  }
+  return first.values();
 }
 
 function mirrorRows(items: readonly Item[]): MirrorRows {

@@ -183,7 +183,10 @@ describe("commands that ask a running Parley", () => {
       Promise.reject(new ParleyError("CONFLICT", { detail: "it was replayed already" })),
     );
     const answer = await run(["deadletters", "replay", "d-1", "d-2"]);
-    expect(answer).toMatchObject({ code: 1, stdout: "d-1: it was replayed already\nd-2: it was replayed already\n" });
+    expect(answer).toMatchObject({
+      code: 1,
+      stdout: "1/2 d-1: it was replayed already\n2/2 d-2: it was replayed already\n",
+    });
   });
 
   test("failures are one line with the reason", async () => {

@@ -88,3 +88,22 @@ export async function endAccess(
     [JSON.stringify(ended)],
   );
 }
+
+/** Ends all work of an installation that is removed: its identity is in no channel any more. Returns the turns that run now. */
+export async function endInstallation(
+  sql: SqlRunner,
+  installationId: string,
+  reason: string,
+): Promise<{ readonly id: string; readonly reason: string }[]> {
+  const left = await sql.query<{ channel_id: string }>(
+    {
+      text: `update channels set self_member = false, membership_epoch = membership_epoch + 1, updated_at = now()
+        where installation_id = $1 and self_member is distinct from false returning channel_id`,
+    },
+    [installationId],
+  );
+  return await endAccess(
+    sql,
+    left.map(({ channel_id: channel }) => ({ inst: installationId, channel, reason, asker: null, agent: null })),
+  );
+}

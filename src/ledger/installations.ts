@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import type { Installation, InstallationStore } from "../contracts/adapter-sink.ts";
 import type { Logger } from "../contracts/logger.ts";
 import { ParleyError } from "../errors/parley-error.ts";
+import { appendAudit } from "./audit-log.ts";
+import { endInstallation } from "./barred.ts";
 import type { Database } from "./connection/database.ts";
 import type { SecretBox, SecretPlace } from "./secret-box.ts";
 
@@ -86,12 +88,20 @@ export function createInstallationStore(database: Database, box: SecretBox, logg
       return toInstallation(row);
     },
     async setStatus(installationId, status, reason) {
-      await database.query(
-        {
-          text: "update installations set status = $2, status_reason = $3, updated_at = now(), secrets = case when $2 = 'removed' then null else secrets end where id = $1",
-        },
-        [installationId, status, reason],
-      );
+      await database.transaction(async (tx) => {
+        const [row] = await tx.query<{ organization_id: string }>(
+          {
+            text: `update installations set status = $2, status_reason = $3, updated_at = now(), secrets = case when $2 = 'removed' then null else secrets end
+              where id = $1 returning organization_id`,
+          },
+          [installationId, status, reason],
+        );
+        if (row === undefined) return;
+        if (status === "removed") await endInstallation(tx, installationId, "installation_removed");
+        await appendAudit(tx, row.organization_id, [
+          { what: "grant_changed", by: "platform", installation: installationId, status, rule: reason },
+        ]);
+      });
     },
   };
 }

@@ -154,7 +154,10 @@ export function createAuditSealer(options: AuditSealerOptions): AuditSealer {
       await loop;
       await underWay?.catch(() => undefined);
       if (loop === undefined) return;
+      // The file and the log are to end with what the ledger ends with, whoever sealed it.
       loggedAt = 0;
+      followedAt = 0;
+      seen = -1;
       await sealAll().catch(() => undefined);
     },
   };

@@ -76,6 +76,12 @@ export async function verifyAudit(sql: SqlRunner, options: VerifyOptions): Promi
     vouched = new Map();
   }
 
+  /** What comes next is in doubt; what came before it is not. */
+  async function compareOpen(): Promise<void> {
+    const end = open.at(-1);
+    if (end !== undefined) await compare({ xact: end.lastXact, id: end.lastId });
+  }
+
   function isVouchedFor(record: AuditRecord, digest: string): boolean {
     const known = vouched.get(String(record.id));
     return known !== undefined && sameDigest(known, digest);
@@ -113,11 +119,13 @@ export async function verifyAudit(sql: SqlRunner, options: VerifyOptions): Promi
       if (numbers.has(seal.number)) numbers.set(seal.number, seal.seal);
       if (before === undefined) await begin(seal);
       else if (seal.number !== before.seal.number + 1) {
+        await compareOpen();
         report.missingSeals(before.seal.number + 1, seal.number - 1);
         doubtful = true;
       }
       const sound = isSound(key, organizationId, seal);
       if (!sound) {
+        await compareOpen();
         report.seal("changed", seal.number, "its fields and its digest do not belong together");
         doubtful = true;
         for (const [id, digest] of digestsOf(seal)) vouched.set(id, digest);
@@ -141,8 +149,7 @@ export async function verifyAudit(sql: SqlRunner, options: VerifyOptions): Promi
     if (last === undefined || page.length < SEALS_PER_PAGE) break;
     number = last.number;
   }
-  const end = open.at(-1);
-  if (end !== undefined) await compare({ xact: end.lastXact, id: end.lastId });
+  await compareOpen();
   await tail();
   if (newest !== undefined) report.newest(newest);
   for (const anchor of options.anchors) compareAnchor(anchor);

@@ -1,11 +1,14 @@
-import { existsSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance } from "fastify";
 import { ParleyError } from "../errors/parley-error.ts";
+import { pagePolicy } from "./security-headers.ts";
 
 /** Addresses that the page itself takes apart. */
 const PAGE_ADDRESSES = ["/", "/sign-in"] as const;
+const NONCE_BYTES = 18;
 const PUBLIC = { config: { auth: "public" }, schema: { hide: true } } as const;
 
 /** Serves the built web page; without one, its addresses say how to build it. */
@@ -36,6 +39,21 @@ export async function servePage(server: FastifyInstance, folder: string | undefi
         void reply.header("cache-control", immutable ? "public, max-age=31536000, immutable" : "no-cache");
       },
     });
-    for (const address of PAGE_ADDRESSES) scope.get(address, PUBLIC, (_request, reply) => reply.sendFile("index.html"));
+    const html = readFileSync(path.join(folder, "index.html"), "utf8");
+    for (const address of PAGE_ADDRESSES) {
+      scope.get(address, PUBLIC, (_request, reply) => {
+        const nonce = randomBytes(NONCE_BYTES).toString("base64url");
+        return reply
+          .header("content-security-policy", pagePolicy(nonce))
+          .header("cache-control", "no-store")
+          .type("text/html; charset=utf-8")
+          .send(withNonce(html, nonce));
+      });
+    }
   });
+}
+
+/** Marks what the build put into the page as its own; nothing else of the page is changed, as it holds nothing that a person wrote. */
+function withNonce(html: string, nonce: string): string {
+  return html.replaceAll(/<(script|link rel="(?:stylesheet|modulepreload)")(?=[ >])/g, `<$1 nonce="${nonce}"`);
 }

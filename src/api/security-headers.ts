@@ -31,27 +31,37 @@ export function addBareHeaders(server: FastifyInstance, publicUrl: string | unde
   });
 }
 
+const DIRECTIVES = {
+  defaultSrc: NONE,
+  scriptSrc: SELF,
+  styleSrc: SELF,
+  // Pictures that a person is about to upload are shown from memory.
+  imgSrc: ["'self'", "data:", "blob:"],
+  mediaSrc: ["'self'", "blob:"],
+  fontSrc: SELF,
+  connectSrc: SELF,
+  manifestSrc: SELF,
+  objectSrc: NONE,
+  baseUri: NONE,
+  formAction: SELF,
+  frameAncestors: NONE,
+};
+
+/** The policy of the page itself: only the scripts and styles that carry this answer's nonce, whatever else this host serves. */
+export function pagePolicy(nonce: string): string {
+  const own = [`'nonce-${nonce}'`];
+  return Object.entries({ ...DIRECTIVES, scriptSrc: own, styleSrc: own })
+    .map(([name, sources]) => `${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${sources.join(" ")}`)
+    .join(";");
+}
+
 /** Guarantees the headers of security rule R33 on every answer of a scope, with what the page needs and nothing more. */
 export async function addPageHeaders(server: FastifyInstance, publicUrl: string | undefined): Promise<void> {
   const options: FastifyHelmetOptions = {
     global: true,
     contentSecurityPolicy: {
       useDefaults: false,
-      directives: {
-        defaultSrc: NONE,
-        scriptSrc: SELF,
-        styleSrc: SELF,
-        // Pictures that a person is about to upload are shown from memory.
-        imgSrc: ["'self'", "data:", "blob:"],
-        mediaSrc: ["'self'", "blob:"],
-        fontSrc: SELF,
-        connectSrc: SELF,
-        manifestSrc: SELF,
-        objectSrc: NONE,
-        baseUri: NONE,
-        formAction: SELF,
-        frameAncestors: NONE,
-      },
+      directives: DIRECTIVES,
     },
     crossOriginOpenerPolicy: { policy: "same-origin" },
     crossOriginResourcePolicy: { policy: "same-origin" },

@@ -143,7 +143,10 @@ describe("the page", () => {
   test("is served with its assets, and only those", async () => {
     const folder = mkdtempSync(path.join(tmpdir(), "parley-page-"));
     mkdirSync(path.join(folder, "assets"));
-    writeFileSync(path.join(folder, "index.html"), "<!doctype html><title>Parley</title>");
+    writeFileSync(
+      path.join(folder, "index.html"),
+      '<!doctype html><title>Parley</title><script type="module" src="/a.js"></script><link rel="stylesheet" href="/a.css">',
+    );
     writeFileSync(path.join(folder, "assets", "main-abc.js"), "export {};");
     writeFileSync(path.join(folder, ".hidden"), "no");
     const api = await start({ pageFolder: folder });
@@ -152,7 +155,7 @@ describe("the page", () => {
       return [answer.status, answer.headers.get("cache-control"), answer.headers.get("content-type")?.split(";")[0]];
     };
     for (const address of ["/", "/sign-in", "/sign-in?x=1"])
-      expect(await get(address)).toEqual([200, "no-cache", "text/html"]);
+      expect(await get(address)).toEqual([200, "no-store", "text/html"]);
     expect(await get("/assets/main-abc.js")).toEqual([
       200,
       "public, max-age=31536000, immutable",
@@ -160,7 +163,20 @@ describe("the page", () => {
     ]);
     for (const address of ["/.hidden", "/other", "/..%2f..%2fetc/passwd", "/assets/..%2f.hidden"])
       expect((await get(address))[0]).toBe(404);
-    expect((await api.request("/")).headers.get("content-security-policy")).toContain("script-src 'self'");
+    const nonces = new Set<string>();
+    for (let count = 0; count < 3; count += 1) {
+      const page = await api.request("/", { token: null });
+      const policy = page.headers.get("content-security-policy") ?? "";
+      const nonce = /script-src 'nonce-([\w-]{24})';/.exec(policy)?.[1] ?? "";
+      nonces.add(nonce);
+      expect(policy).toMatch(/^default-src 'none';/);
+      expect(policy).toContain(`style-src 'nonce-${nonce}';`);
+      expect(policy).toMatch(/object-src 'none';base-uri 'none';form-action 'self';frame-ancestors 'none'$/);
+      const html = await page.text();
+      expect(html).toContain(`<script nonce="${nonce}" type="module" src="/a.js">`);
+      expect(html).toContain(`<link rel="stylesheet" nonce="${nonce}" href="/a.css">`);
+    }
+    expect(nonces.size).toBe(3);
     rmSync(folder, { recursive: true });
   });
 

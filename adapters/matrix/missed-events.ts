@@ -14,6 +14,8 @@ const LONGEST_PAUSE_MS = 60_000;
 const AGAIN_MS = 15_000;
 /** Newest events of a room that are looked through. */
 const MAX_EVENTS = 500;
+/** So many older events in a row end the reading; a few may only say that they are old, by a clock that is wrong. */
+const ENOUGH_OLD = 20;
 
 /**
  * Finds what a homeserver lost on its way to an application service.
@@ -90,10 +92,14 @@ export class MissedEvents {
     const asUser = account.rooms.readerOf(roomId);
     const isOld = (event: Raw): boolean => (asInteger(event["origin_server_ts"]) ?? 0) < sinceMs;
     const isOwnEntry = (event: Raw): boolean => isEntry(event, asUser ?? account.userId);
+    let oldInARow = 0;
     const { events } = await readBack(account, {
       roomId,
       maxEvents: MAX_EVENTS,
-      until: (event) => isOwnEntry(event) || (isOld(event) && this.#isKnown(roomId, event)),
+      until: (event) => {
+        oldInARow = isOld(event) ? oldInARow + 1 : 0;
+        return isOwnEntry(event) || oldInARow >= ENOUGH_OLD;
+      },
       asUser,
       signal: this.#stopping.signal,
     });

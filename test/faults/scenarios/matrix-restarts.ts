@@ -62,12 +62,12 @@ async function round(scene: MatrixScene, parley: ParleyProcess, { when, down }: 
 
 /** F32: what the homeserver knew of transactions is gone when a write is tried again. */
 async function restarts(stage: Stage, mode: "bot" | "service"): Promise<Outcome> {
-  const trials = stage.reduced ? 20 : 200;
+  const trials = stage.reduced ? 30 : 200;
   const scene = await openMatrix(stage, { mode, rooms: stage.reduced ? 5 : 20 });
   const parley = await scene.start();
   let struck = 0;
   let rounds = 0;
-  for (; struck < trials && rounds < trials / 10; rounds += 1) {
+  for (; struck < trials && rounds < ROUNDS.length + trials / 20; rounds += 1) {
     struck += await round(scene, parley, ROUNDS[rounds % ROUNDS.length] ?? { when: "after", down: "kill" });
     stage.say(`${struck} writes struck in ${rounds + 1} restarts`);
   }

@@ -233,7 +233,7 @@ describe.each(BACKENDS)("agents' posts on %s", (backend) => {
     await room.adapter.send(outboundPost(room.adapter, [text("read it")], { target, key: "key-1" }));
     const signal = new AbortController().signal;
     expect(await room.adapter.features.members?.list(target, signal)).toEqual([
-      { id: me.person.id, name: "Mara", kind: "human", self: false, memberClass: "admin" },
+      { id: me.person.id, name: "Mara", kind: "human", self: false, memberClass: "member" },
       { id: "parley", name: "Parley", kind: "bot", self: true, memberClass: "bot" },
     ]);
     const past = await room.adapter.features.history?.read({

@@ -34,6 +34,7 @@ import { openDatabase } from "./ledger/connection/open-database.ts";
 import { openTenants } from "./ledger/connection/tenant-database.ts";
 import { TENANT_ROLE_SQL } from "./ledger/connection/tenant-role.ts";
 import { createInstallationStore } from "./ledger/installations.ts";
+import { createPurge } from "./ledger/purge-loop.ts";
 import { resealSecrets } from "./ledger/reseal-secrets.ts";
 import { createRetention } from "./ledger/retention-loop.ts";
 import { createIdSource } from "./ledger/row-ids.ts";
@@ -127,6 +128,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       ...(config.previousSecretKey === undefined ? [] : [deriveKey(config.previousSecretKey, purpose)]),
     ];
     const box = createSecretBox(...keysFor("ledger secrets"));
+    const textDigest = createTextDigest(deriveKey(config.secretKey, "text digests"));
     const replyTokens = createReplyTokens(deriveKey(config.secretKey, "reply addresses"));
     const fileAddresses = createFileAddresses(deriveKey(config.secretKey, "file addresses"));
     const bell = await createDoorbell({
@@ -227,7 +229,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       directory,
       policies,
       invitations,
-      digest: createTextDigest(deriveKey(config.secretKey, "text digests")),
+      digest: textDigest,
       connectors,
       adapters,
       newId,
@@ -290,6 +292,9 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     });
     closers.push(() => audit.stop());
     if (roles.worker) audit.start();
+    const purge = createPurge({ database, digest: textDigest, logger });
+    closers.push(() => purge.stop());
+    if (roles.worker) purge.start();
     const retention = createRetention({ database, days: config.retention.days, logger });
     closers.push(() => retention.stop());
     if (roles.worker) retention.start();

@@ -75,11 +75,6 @@ export function proofOfPruning(key: Buffer, pruned: AuditPruning): string {
   ]);
 }
 
-/** What the log keeps of a text that is gone: enough to show that a text was this one, nothing to guess it from. */
-export function digestOfText(key: Buffer, organizationId: string, text: string): string {
-  return keyed(key, "base64url", ["text", organizationId, text]);
-}
-
 export function sameDigest(a: string, b: string): boolean {
   const [left, right] = [Buffer.from(a), Buffer.from(b)];
   return left.length === right.length && timingSafeEqual(left, right);

@@ -18,6 +18,7 @@ interface FoundPost {
   readonly text: string;
   readonly parts: unknown;
   readonly visibleTo: string | null;
+  readonly seq: number;
   readonly revision: number;
   readonly deleted: boolean;
 }
@@ -25,7 +26,7 @@ interface FoundPost {
 const FIND_POST = {
   name: "web_find_post",
   text: `select room_id as "roomId", thread_root_id as "threadRootId", author_kind as "authorKind", author_id as "authorId", state, text, parts,
-           visible_to as "visibleTo", revision, deleted_at is not null as deleted
+           visible_to as "visibleTo", seq, revision, deleted_at is not null as deleted
          from web_posts where id = $2 and organization_id = $1`,
 };
 
@@ -153,6 +154,8 @@ export async function removePost(tx: SqlRunner, removal: Args<"remove">): Promis
     },
     [removal.postId, room.seq, JSON.stringify({ personIds: [], agentHandles: [], everyone: false })],
   );
+  // What only its author saw is told to nobody, so nobody else empties the log of it: a command went to the pipeline all the same.
+  if (post.visibleTo !== null && post.authorKind === "person") await forgetCommand(tx, room, post.seq);
   if (post.threadRootId !== null && post.visibleTo === null) {
     await tx.query(
       {
@@ -173,6 +176,20 @@ export async function removePost(tx: SqlRunner, removal: Args<"remove">): Promis
   }
   await noticePost(tx, room, removal.postId, "deleted");
   return files.map((file) => file.storedName);
+}
+
+/** Empties a command where it is stored beside its post; both have the post's number. */
+async function forgetCommand(tx: SqlRunner, room: LockedRoom, seq: number): Promise<void> {
+  await tx.query(
+    {
+      text: `with told as (
+          update web_events set body = jsonb_set(body, '{text}', '""'::jsonb) where room_id = $1 and seq = $2::bigint and kind = 'command_invoked')
+        update events e set envelope = jsonb_set(e.envelope, '{body,text}', '""'::jsonb) from installations i
+        where i.organization_id = $3 and i.platform = 'web' and e.installation_id = i.id and e.dedupe_key = 'web:' || i.id || ':' || $1 || ':' || $2::bigint
+          and e.kind = 'command_invoked'`,
+    },
+    [room.roomId, seq, room.organizationId],
+  );
 }
 
 /** Adds or removes a reaction; false when the post is gone or the person may not see it. */

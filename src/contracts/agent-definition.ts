@@ -14,6 +14,11 @@ export const Subscription = z.strictObject({
   channels: z.array(z.string().min(1).max(128)).max(50).default(["*"]),
 });
 
+const ReviewRoom = z
+  .string()
+  .max(160)
+  .regex(/^[a-z]+:[^\s]{1,128}$/, "must be platform:channel, such as slack:C0123456789 or slack:agent-review");
+
 export const DEFAULT_TURN_TIMEOUT_MS = 120_000;
 export const DEFAULT_IDLE_TIMEOUT_MS = 30_000;
 
@@ -38,6 +43,12 @@ export const AgentDefinition = z.strictObject({
   idleTimeoutMs: z.number().int().min(500).max(3_600_000).default(DEFAULT_IDLE_TIMEOUT_MS),
   /** Answer in a thread under the question (true) or in the channel itself (false). Default: as the platform's people do. */
   replyInThread: z.boolean().optional(),
+  /**
+   * In shadow the agent hears what it hears, and says what it would say in this channel of the same installation alone. Default: not in shadow.
+   *
+   * Written `platform:channel`, with the channel's id or name. All who read the review room must be able to read where the agent was asked.
+   */
+  shadow: z.strictObject({ reviewRoom: ReviewRoom }).optional(),
   /** Messages of history a turn is given, 0 to 200. */
   historyMessages: z.number().int().min(0).max(200).default(30),
 });

@@ -24,6 +24,8 @@ export interface Directory {
   byHandle(organizationId: string, handle: string): DirectoryAgent | undefined;
   /** The most messages of history that any agent wants, over all organizations. */
   longestHistory(): number;
+  /** The review rooms of agents in shadow, as they are named, each once. */
+  reviewRooms(): readonly string[];
   refresh(): Promise<void>;
   close(): Promise<void>;
 }
@@ -34,6 +36,7 @@ export async function openDirectory(database: Database, onError: (error: unknown
   let byId = new Map<string, DirectoryAgent>();
   const none: DirectoryAgent[] = [];
   let longestHistory = 0;
+  let reviewRooms: readonly string[] = [];
   let begun = 0;
   let applied = 0;
 
@@ -51,6 +54,7 @@ export async function openDirectory(database: Database, onError: (error: unknown
     });
     byId = new Map(agents.map((agent) => [agent.agentId, agent]));
     byOrganization = Map.groupBy(agents, (agent) => agent.organizationId);
+    reviewRooms = [...new Set(agents.flatMap((agent) => agent.definition.shadow?.reviewRoom ?? []))];
     longestHistory = Math.max(0, ...agents.map((agent) => agent.definition.historyMessages));
   }
 
@@ -62,6 +66,7 @@ export async function openDirectory(database: Database, onError: (error: unknown
     get: (agentId) => byId.get(agentId),
     byHandle: (organizationId, handle) => byOrganization.get(organizationId)?.find((agent) => agent.handle === handle),
     longestHistory: () => longestHistory,
+    reviewRooms: () => reviewRooms,
     refresh,
     close: stopListening,
   };

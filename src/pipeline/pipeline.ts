@@ -32,6 +32,7 @@ import { createTurnRunner } from "./invoke/turn-runner.ts";
 import type { Invitations } from "./operations/invitation-operations.ts";
 import { createAudienceRule } from "./render/audience-rule.ts";
 import { plainText } from "./render/plain-text.ts";
+import { createShadowGuard } from "./render/shadow-guard.ts";
 import { createTurnEnds } from "./render/turn-ends.ts";
 import { answerCommand } from "./route/command-answers.ts";
 import { createDrain } from "./route/drain.ts";
@@ -39,6 +40,7 @@ import { createExpress } from "./route/express.ts";
 import { createInvitationCommands } from "./route/invitation-commands.ts";
 import type { LoopLimits } from "./route/loop-guard.ts";
 import type { ConversationPlan } from "./route/plan.ts";
+import { createReviewRooms } from "./route/review-rooms.ts";
 import { openTurnSignals } from "./turn-signals.ts";
 import { createMembershipUpkeep } from "./upkeep/membership-upkeep.ts";
 import { createSweep } from "./upkeep/sweep.ts";
@@ -144,6 +146,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     deliver: roles.delivery,
     digest: options.digest,
     sourceGuard: audience.guard,
+    shadowGuard: createShadowGuard({ database, facts: options.facts }),
     onWithheld: (turnId) => void audience.withheld.tellAsker(turnId),
     dispatch: (deliveries, markedAtMs) => deliverer.dispatch(deliveries, markedAtMs),
     wake: wakeRouting,
@@ -191,6 +194,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     defaultAgent: options.defaultAgent,
     answersInThread: (platform: string) => adapters.get(platform)?.limits.answersInThread === true,
     canSteer,
+    reviewRooms: createReviewRooms(database, directory),
   };
   const slots = {
     free: () => runner.freeSlots,

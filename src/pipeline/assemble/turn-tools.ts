@@ -4,6 +4,7 @@ import type { JsonValue } from "../../contracts/json.ts";
 import type { TurnTool } from "../../contracts/turn-tool.ts";
 import { readConversation } from "../../ledger/conversation-history.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
+import { heardIn } from "../invoke/shadow.ts";
 import type { ReaderPorts } from "./conversation-reader.ts";
 import { createConversationTools } from "./conversation-tools.ts";
 import type { Rosters } from "./roster.ts";
@@ -39,7 +40,7 @@ export function createTurnTools(
       async execute(input) {
         const { limit, before } = ReadInput.parse(input);
         const rows = await readConversation(ports.database, {
-          conversationId: turn.replyConversationId,
+          conversationId: heardIn(turn).conversationId,
           limit,
           before: before ?? null,
         });
@@ -58,7 +59,7 @@ export function createTurnTools(
       description: "Lists the people and agents who are in this conversation's channel.",
       input: NoInput,
       async execute() {
-        const roster = await rosters.of(turn.organizationId, turn.installationId, turn.replyPath);
+        const roster = await rosters.of(turn.organizationId, turn.installationId, heardIn(turn).path);
         return roster.map(
           (entry): JsonValue => ({
             name: entry.name,

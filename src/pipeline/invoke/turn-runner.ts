@@ -18,6 +18,7 @@ import { deferredParts, type Invocation, invokeAgent } from "./invoke-agent.ts";
 import { createPreviewDriver, type PreviewDriver } from "./preview-driver.ts";
 import { retryDelayMs } from "./retry-policy.ts";
 import type { RunnableTurn } from "./runnable-turn.ts";
+import { heardIn, isShadowed } from "./shadow.ts";
 import { createSteering, type Steering } from "./steering.ts";
 import { createWorkSign } from "./work-sign.ts";
 
@@ -125,7 +126,8 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     const connector = options.connector(turn.agent.agentId);
     const request = await assemble(turn);
     active.context = request.transcript.map((message) => message.messageId);
-    const sign = createWorkSign(adapter, target, turn.agent.identity);
+    const shadowed = isShadowed(turn);
+    const sign = createWorkSign(shadowed ? undefined : adapter.features.status, target, turn.agent.identity);
     const preview = createPreviewDriver({
       adapter,
       sql: database,
@@ -138,7 +140,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       identity: turn.agent.identity,
       signal: controller.signal,
     });
-    active.preview = turn.hasPreview || !turn.sources.isEmpty ? undefined : preview;
+    active.preview = shadowed || turn.hasPreview || !turn.sources.isEmpty ? undefined : preview;
     turn.sources.onFirstRead(() => preview.settle());
     const files = options.files(turn, request, controller.signal);
     try {
@@ -191,10 +193,10 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         organizationId: turn.organizationId,
         agentId: turn.agent.agentId,
         installationId: turn.installationId,
-        path: turn.replyPath,
+        path: heardIn(turn).path,
       }),
       reason: turn.reason,
-      conversation: { conversationId: turn.replyConversationId, platform: turn.platform, path: turn.replyPath },
+      conversation: { platform: turn.platform, ...heardIn(turn) },
       trigger,
       transcript: toTranscript(
         entries,
@@ -203,7 +205,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         turn.agent.definition.historyMessages,
         turn.envelope.platformOrder,
       ),
-      roster: await options.rosters.of(turn.organizationId, turn.installationId, turn.replyPath),
+      roster: await options.rosters.of(turn.organizationId, turn.installationId, heardIn(turn).path),
       deadlineAt: turn.deadlineAt.toISOString(),
     };
   }
@@ -336,5 +338,7 @@ export function targetOf(turn: RunnableTurn): Target {
     installationId: turn.installationId,
     conversation: turn.replyPath,
   };
-  return turn.envelope.sender.kind === "agent" ? base : { ...base, askerId: turn.envelope.sender.id };
+  return turn.envelope.sender.kind === "agent" || isShadowed(turn)
+    ? base
+    : { ...base, askerId: turn.envelope.sender.id };
 }

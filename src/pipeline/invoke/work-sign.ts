@@ -1,4 +1,5 @@
-import type { AgentIdentity, ChatAdapter, Target } from "../../contracts/adapter.ts";
+import type { AgentIdentity, Target } from "../../contracts/adapter.ts";
+import type { AdapterFeatures } from "../../contracts/adapter-features.ts";
 
 /** Turns shorter than this show no sign of work, in ms. */
 const SIGN_AFTER_MS = 400;
@@ -9,8 +10,8 @@ export interface WorkSign {
   clear(): void;
 }
 
-export function createWorkSign(adapter: ChatAdapter, target: Target, identity: AgentIdentity): WorkSign {
-  const feature = adapter.features.status;
+/** Creates the sign of one turn; without the feature there is none to show. */
+export function createWorkSign(feature: AdapterFeatures["status"], target: Target, identity: AgentIdentity): WorkSign {
   if (feature === undefined) return { say: () => undefined, clear: () => undefined };
   let shown: string | undefined;
   let wanted = "is working…";

@@ -27,6 +27,7 @@ const NOT_OPEN: ReadonlySet<string> = new Set([
   "already_discarded",
   "work_moved_on",
   "agent_busy_there",
+  "message_deleted",
 ]);
 
 function again(sql: SqlRunner, letter: DeadLetterView): Promise<boolean> {

@@ -7,6 +7,7 @@ import type { TurnSource } from "../../ledger/turn-sources.ts";
 import { WITHHELD, withholdReply } from "../../ledger/withheld-replies.ts";
 import type { ReadingRights } from "../assemble/reading-rights.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
+import { isShadowed } from "../invoke/shadow.ts";
 import { type AudienceCheck, checkAudience, sourcePlace } from "./audience-check.ts";
 import type { TurnEnd } from "./turn-ends.ts";
 import { withheldNotice } from "./withheld-notice.ts";
@@ -90,6 +91,8 @@ export async function mayReadAll(
 
 function askerOf(turn: RunnableTurn): string | undefined {
   const { sender } = turn.envelope;
+  // Whoever asks an agent in shadow is not spoken to.
+  if (isShadowed(turn)) return undefined;
   return sender.kind === "human" || sender.kind === "external_guest" ? sender.id : undefined;
 }
 

@@ -17,8 +17,10 @@ import { retryDeadlocks } from "../../ledger/sql-states.ts";
 import { createBatcher } from "../batcher.ts";
 import type { Directory } from "../directory.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
+import { isShadowed } from "../invoke/shadow.ts";
 import { followUpOf } from "./follow-up.ts";
 import { plainText } from "./plain-text.ts";
+import type { ShadowGuard } from "./shadow-guard.ts";
 import type { SourceGuard } from "./source-guard.ts";
 
 export interface TurnEnd {
@@ -57,6 +59,8 @@ export interface TurnEndsOptions {
   readonly digest: TextDigest;
   /** What a turn that has read elsewhere may say here. */
   readonly sourceGuard: SourceGuard;
+  /** What a turn of an agent in shadow says in its review room. */
+  readonly shadowGuard: ShadowGuard;
   /** Called when a turn has ended whose reply is for one person alone. */
   readonly onWithheld: (turnId: string) => void;
   /** Called when a commit left work for routing. */
@@ -115,7 +119,7 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
     const posts = options.adapter(turn.platform).render(end.parts, {
       identity: turn.agent.identity,
       conversation: turn.replyPath,
-      mentionable: turn.envelope.sender.kind === "human" ? [turn.envelope.sender.id] : [],
+      mentionable: turn.envelope.sender.kind === "human" && !isShadowed(turn) ? [turn.envelope.sender.id] : [],
     });
     return {
       turn: {
@@ -126,7 +130,9 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
         reply: { parts: end.parts.map(withoutBytes) },
         usage: end.usage ?? null,
         follow_up:
-          end.outcome === "answered" ? followUpOf(turn, end.parts, options.newId("e"), otherHandles(turn)) : null,
+          end.outcome === "answered" && !isShadowed(turn)
+            ? followUpOf(turn, end.parts, options.newId("e"), otherHandles(turn))
+            : null,
         posts: posts.length,
         consumed: end.consumed,
         context: end.context ?? [],
@@ -144,6 +150,10 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
     };
   }
 
+  async function shown(turn: RunnableTurn, end: TurnEnd): Promise<TurnEnd> {
+    return isShadowed(turn) ? await options.shadowGuard.check(turn, end) : end;
+  }
+
   function otherHandles(turn: RunnableTurn): ReadonlySet<string> {
     return new Set(
       options.directory
@@ -155,26 +165,21 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
 
   return {
     async commit(turn, end) {
-      if (turn.sources.isEmpty) return await add(rowsOf(turn, end));
+      if (turn.sources.isEmpty) return await add(rowsOf(turn, await shown(turn, end)));
       const checked = await options.sourceGuard.check(turn, end);
-      const ended = await add(rowsOf(turn, checked));
+      const ended = await add(rowsOf(turn, await shown(turn, checked)));
       if (ended && checked !== end) options.onWithheld(turn.turnId);
       return ended;
     },
-    commitFailure(turn, thrown, consumed) {
+    async commitFailure(turn, thrown, consumed) {
       // What an agent failed with could hold what it has read elsewhere.
       const error = turn.sources.isEmpty ? thrown : new ParleyError(thrown.code);
       const message = noticeOf(turn, error);
       const part: ReplyPart = { type: "error", code: error.code, message, retryable: error.row.retry !== "never" };
-      const item = rowsOf(turn, {
-        outcome: "dead_lettered",
-        reason: error.code,
-        parts: [part],
-        usage: undefined,
-        consumed,
-      });
+      const end = { outcome: "dead_lettered" as const, reason: error.code, parts: [part], usage: undefined, consumed };
+      const item = rowsOf(turn, await shown(turn, end));
       const reason = plainText(error.detail ?? error.row.userText);
-      return add({
+      return await add({
         ...item,
         deadLetter: { id: options.newId("x"), turn: turn.turnId, stage: "invoke", code: error.code, reason },
       });

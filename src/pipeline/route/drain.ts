@@ -96,6 +96,7 @@ export function createDrain(options: DrainOptions): Drain {
       (conversation.events ?? []).map((event) => ({ id: event.id, envelope: event.envelope as Envelope })),
     ); // validated at ingest
     const loops = await loadLoopCounts(database, flat, options.plan.limits.pairWindowMs);
+    await options.plan.reviewRooms.load();
     const taken = new Map<string, number>();
     const takeSlot = (agentId: string): boolean => {
       const used = options.slots.used(agentId) + (taken.get(agentId) ?? 0);

@@ -54,6 +54,13 @@ export function createExpress(options: ExpressOptions): Express {
       loops: noLoopCounts(),
       takeSlot,
     });
+    // Where an agent in shadow speaks is looked up by routing.
+    const apart = plan.decisions.some(
+      ({ agent, verdict, rule }) =>
+        (verdict === "turn" || rule === "shadow_room_unknown") &&
+        options.plan.directory.get(agent)?.definition.shadow !== undefined,
+    );
+    if (apart) return undefined;
     const startsAll = plan.turns.length > 0 && plan.turns.every((turn) => turn.row.start);
     const oneReply = new Set(plan.turns.map((turn) => turn.row.reply_conv)).size === 1;
     return startsAll && oneReply && plan.events.length === 1 && plan.failed.length === 0 ? plan : undefined;

@@ -10,12 +10,15 @@ import type { CancelRow, DecisionRow, NewTurnRow, RoutedEventRow } from "../../l
 import { conversationIdOf, type NewId } from "../../ledger/row-ids.ts";
 import { senderMay } from "../agent-grant.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
+import { isShadowed } from "../invoke/shadow.ts";
 import { isWithheldAction } from "../render/withheld-notice.ts";
 import { decide, type RoutableEnvelope } from "./decide.ts";
 import { INVITATION_COMMANDS } from "./invitation-commands.ts";
 import type { LoopLimits } from "./loop-guard.ts";
 import { actorOf, type LoopCounts, rootOf } from "./loop-ledger.ts";
 import { decisionRow, eventRow, textOf } from "./plan-rows.ts";
+import { inShadow, replyPathOf } from "./reply-place.ts";
+import type { ReviewRooms } from "./review-rooms.ts";
 
 /** A turn that routing opened, with the event that it answers. */
 export interface PlannedTurn {
@@ -59,6 +62,7 @@ export interface PlanContext {
   /** Whether answers to a top-level message go into a thread under it on this platform. */
   readonly answersInThread: (platform: string) => boolean;
   readonly canSteer: (agentId: string) => boolean;
+  readonly reviewRooms: ReviewRooms;
   /** Takes a slot for one more turn of this agent; false when it has its share already and the turn must queue. */
   readonly takeSlot: (agentId: string) => boolean;
 }
@@ -217,7 +221,10 @@ function planTurns(
   const opened: PlannedTurn[] = [];
   const steered: string[] = [];
   const late = claimed.routed_order !== null && envelope.platformOrder < claimed.routed_order;
-  const decided = agents.map((agent) => ({ agent, decision: decide(envelope, agent, facts) }));
+  const decided = agents.map((agent) => ({
+    agent,
+    decision: inShadow(decide(envelope, agent, facts), envelope, agent, context),
+  }));
   // An event is handed to one running turn or opens turns: whoever else is addressed with others gets a turn of its own.
   const alone = decided.filter(({ decision }) => decision.verdict === "turn").length === 1;
   for (const { agent, decision } of decided) {
@@ -255,8 +262,13 @@ function openTurn(
   const replyPath = replyPathOf(envelope, agent, context);
   const replyKey = conversationKey(claimed.installation_id, replyPath.channel.id, replyPath.thread?.id);
   const replyConv = conversationIdOf(replyKey);
+  // In a review room come together the answers to many conversations, which have nothing to do with one another.
+  const apart = agent.definition.shadow !== undefined;
   const active = [...open.values()].filter(
-    (turn) => turn.agent_id === agent.agentId && turn.reply_conversation_id === replyConv,
+    (turn) =>
+      turn.agent_id === agent.agentId &&
+      turn.reply_conversation_id === replyConv &&
+      (!apart || turn.conversation_id === claimed.id),
   );
   const running = active.find((turn) => turn.state === "running");
   if (alone && running !== undefined && agent.definition.turnMode === "steer" && context.canSteer(agent.agentId)) {
@@ -278,7 +290,8 @@ function openTurn(
     reply_path: replyPath,
     event: event.id,
     trigger_message: "messageId" in envelope.body ? (envelope.body.messageId ?? null) : null,
-    asker: envelope.sender.kind === "agent" ? null : envelope.sender.id,
+    // Whoever asks an agent in shadow is not spoken to.
+    asker: envelope.sender.kind === "agent" || isShadowed({ replyPath, envelope }) ? null : envelope.sender.id,
     reason,
     start: free && context.takeSlot(agent.agentId),
     timeout_ms: agent.definition.turnTimeoutMs,
@@ -301,17 +314,6 @@ function openTurn(
     planned: true,
   });
   return { planned: { row, agent, envelope, claimed, replyPath } };
-}
-
-/** Where a reply to this event goes, decided here once: the thread it was asked in, a new one under it, or the channel. */
-function replyPathOf(envelope: RoutableEnvelope, agent: DirectoryAgent, context: PlanContext): ConversationPath {
-  const { conversation } = envelope;
-  const inThread = agent.definition.replyInThread ?? context.answersInThread(envelope.platform);
-  const direct = conversation.channel.kind === "direct" || conversation.channel.kind === "group_direct";
-  const message =
-    envelope.kind === "message_created" || envelope.kind === "message_edited" ? envelope.body.messageId : undefined;
-  if (conversation.thread !== undefined || !inThread || direct || message === undefined) return conversation;
-  return { ...conversation, thread: { id: message } };
 }
 
 /**

@@ -39,6 +39,7 @@ const directory: Directory = {
   get: (id) => agents.find((one) => one.agentId === id),
   byHandle: (_organization, handle) => agents.find((one) => one.handle === handle),
   longestHistory: () => 0,
+  reviewRooms: () => [],
   refresh: async () => undefined,
   close: async () => undefined,
 };
@@ -55,6 +56,7 @@ const context = (change: Partial<PlanContext> = {}): PlanContext => ({
   defaultAgent: () => undefined,
   answersInThread: () => false,
   canSteer: () => true,
+  reviewRooms: { load: async () => undefined, of: () => undefined },
   takeSlot: () => true,
   ...change,
 });

@@ -34,7 +34,8 @@ export interface SubjectReference {
 export function parsePlace(text: string): PlaceReference | undefined {
   if (text === "organization") return { level: "organization", within: "", name: "", literal: true };
   const [first = "", ...rest] = text.split(":");
-  const level = ACCESS_LEVELS.find((known) => known === first && known !== "organization");
+  if (first === "organization") return undefined;
+  const level = ACCESS_LEVELS.find((known) => known === first);
   const [within = "", ...words] = level === undefined ? [first, ...rest] : rest;
   const written = words.join(":").trim();
   const literal = written.startsWith("id=");

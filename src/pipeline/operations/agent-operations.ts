@@ -5,6 +5,7 @@ import { ParleyError } from "../../errors/parley-error.ts";
 import { pauseAgent, removeAgent, saveAgent } from "../../ledger/agents.ts";
 import { appendAudit } from "../../ledger/audit-log.ts";
 import type { Database } from "../../ledger/connection/database.ts";
+import { endInvitationsOfAgent } from "../../ledger/invitations.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 import { agentSecrets, type SecretBox } from "../../ledger/secret-box.ts";
 import type { Connectors } from "../connectors.ts";
@@ -64,6 +65,14 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
     });
   }
 
+  /** An agent of the same handle that is added later gets nothing of what this one was given. */
+  async function withdraw(organizationId: string, agent: DirectoryAgent, by: string): Promise<void> {
+    await database.transaction(async (tx) => {
+      await removeAgent(tx, organizationId, agent.handle);
+      await endInvitationsOfAgent(tx, agent.agentId, by);
+    });
+  }
+
   return {
     async list(organizationId) {
       return directory.list(organizationId).map(toView);
@@ -98,7 +107,7 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
         throw new ParleyError("CONFLICT", {
           detail: `@${handle} is declared in ${agent.row.source === "config" ? "parley.config.ts" : "Parley itself"}; pause it instead`,
         });
-      await removeAgent(database, organizationId, handle);
+      await withdraw(organizationId, agent, "operator");
       await directory.refresh();
     },
     async pause(organizationId, handle) {
@@ -139,7 +148,7 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
       const wanted = new Set(definitions.map((definition) => definition.handle));
       for (const agent of directory.list(organizationId)) {
         if (agent.row.source === source && !wanted.has(agent.handle))
-          await removeAgent(database, organizationId, agent.handle);
+          await withdraw(organizationId, agent, source);
       }
       await directory.refresh();
     },

@@ -44,10 +44,10 @@ export function findConversations(
   );
 }
 
-/** The conversations of one installation in which something was said last, newest first. */
+/** The conversations of one installation in which something was said last, newest first, without those that a person is known to have left. */
 export function listConversations(
   sql: SqlRunner,
-  query: { organizationId: string; installationId: string; threads: boolean; limit: number },
+  query: { organizationId: string; installationId: string; threads: boolean; limit: number; notLeftBy: string },
 ): Promise<MirroredConversation[]> {
   return sql.query(
     {
@@ -55,9 +55,10 @@ export function listConversations(
       text: `select ${COLUMNS} from conversations c join channels h on h.installation_id = c.installation_id and h.channel_id = c.channel_id
         cross join lateral (select max(m.platform_order) as newest, max(m.occurred_at) as at from messages m where m.conversation_id = c.id and m.deleted_at is null) n
         where c.organization_id = $1 and c.installation_id = $2 and ($3::boolean or c.thread_id is null) and n.newest is not null
+          and not exists (select 1 from memberships g where g.installation_id = c.installation_id and g.channel_id = c.channel_id and g.member_id = $5 and g.state = 'left')
         order by n.at desc, c.id limit $4`,
     },
-    [query.organizationId, query.installationId, query.threads, query.limit],
+    [query.organizationId, query.installationId, query.threads, query.limit, query.notLeftBy],
   );
 }
 

@@ -23,7 +23,7 @@ const SearchInput = z.strictObject({
 const NoInput = z.strictObject({});
 
 /** Conversations that one search or list looks at: the ones in which something was said last. */
-const MAX_SEARCHED = 40;
+const MAX_SEARCHED = 20;
 /** The same answer for what does not exist and for what may not be read, so that it tells nobody which it is. */
 const NO_SUCH_CONVERSATION = { error: "there is no such conversation" };
 const BINDS = "The answer may then go only to people who may read that conversation too.";
@@ -58,6 +58,7 @@ export function createConversationTools(ports: ReaderPorts, turn: RunnableTurn):
           installationId,
           threads: false,
           limit: MAX_SEARCHED,
+          notLeftBy: turn.envelope.sender.id,
         });
         const readable = await reader.readable(found, "conversations", "expected");
         return await Promise.all(
@@ -110,6 +111,7 @@ export function createConversationTools(ports: ReaderPorts, turn: RunnableTurn):
           installationId,
           threads: true,
           limit: MAX_SEARCHED,
+          notLeftBy: turn.envelope.sender.id,
         });
         const readable = new Map((await reader.readable(found, tool, "expected")).map((one) => [one.id, one]));
         const rows = await searchMessages(database, { conversationIds: [...readable.keys()], words, limit });

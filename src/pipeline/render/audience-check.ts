@@ -14,19 +14,20 @@ const AT_ONCE = 20;
 
 /**
  * Decides whether everybody who reads `to` may read everything that was read: audience(to) ⊆ audience(S) for each source S, and each of its messages
- * as the platform judges those. What is not known is no.
+ * as the platform judges those, where it does (`judgesPast`: who joined later sees less). What is not known is no.
  */
 export async function checkAudience(
   facts: MemberFacts,
   to: FactPlace,
   sources: readonly TurnSource[],
+  judgesPast: boolean,
 ): Promise<AudienceCheck> {
   const here = await facts.audienceOf(to);
   for (const source of sources) {
     const place = sourcePlace(to.organizationId, source);
     const verdict = isWithin(here, await facts.audienceOf(place));
     if (!verdict.within) return { within: false, rule: verdict.rule, strangers: verdict.strangers.length };
-    if (verdict.rule !== "all_readers_may_read_the_source") continue;
+    if (!judgesPast || verdict.rule !== "all_readers_may_read_the_source") continue;
     const strangers = await countNewcomers(facts, place, source.messageIds, [...(here.readers ?? [])]);
     if (strangers > 0) return { within: false, rule: "source_has_older_messages", strangers };
   }

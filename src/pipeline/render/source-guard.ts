@@ -36,7 +36,9 @@ export function createSourceGuard(ports: SourceGuardPorts): SourceGuard {
       const sources = turn.sources.list();
       if (sources.length === 0 || end.parts.length === 0) return end;
       const { organizationId, installationId, replyPath } = turn;
-      const verdict = await checkAudience(facts, { organizationId, installationId, path: replyPath }, sources);
+      const place = { organizationId, installationId, path: replyPath };
+      const { access, privately } = ports.adapter(turn.platform).features;
+      const verdict = await checkAudience(facts, place, sources, access?.couldRead !== undefined);
       if (verdict.within) return end;
       const given = { context: end.context ?? [], consumed: end.consumed, usage: end.usage };
       // Half an answer of a turn that was stopped: nobody waits for it.
@@ -53,8 +55,11 @@ export function createSourceGuard(ports: SourceGuardPorts): SourceGuard {
         reply: end.parts,
         audit: auditEntry(turn, sources, policy, verdict),
       });
-      const canShow = ports.adapter(turn.platform).features.privately !== undefined;
-      const notice = withheldNotice({ handle: turn.agent.handle, turnId: turn.turnId }, policy, canShow);
+      const notice = withheldNotice(
+        { handle: turn.agent.handle, turnId: turn.turnId },
+        policy,
+        privately !== undefined,
+      );
       return { ...given, outcome: "answered", reason: WITHHELD, parts: [notice] };
     },
   };

@@ -16,11 +16,20 @@ let room = "";
 let wide = "";
 let narrow = "";
 let canary = "";
+/** What the names of this test's channels end in. */
+let tag = "";
 let asked = 0;
 
 beforeAll(async () => {
   parley = await startSlackApp([
     { handle: "reader", name: "Reader", connector: { kind: "function", run: agent.run }, replyInThread: false },
+    {
+      handle: "homebody",
+      name: "Homebody",
+      connector: { kind: "function", run: agent.run },
+      replyInThread: false,
+      channels: ["room-*"],
+    },
   ]);
   [ada = "", ben = "", cyd = ""] = parley.space.users;
 });
@@ -31,11 +40,12 @@ beforeEach(async () => {
   const { setup, people, deliveries } = parley.slack;
   const { id: team } = parley.space.team;
   const bot = parley.space.bot.botUserId;
-  const make = (...members: string[]): string =>
-    setup.addChannel(team, { name: `c-${randomUUID().slice(0, 8)}`, isPrivate: true, members: [...members, bot] }).id;
-  room = make(ada, ben);
-  wide = make(ada, ben, cyd);
-  narrow = make(ada, cyd);
+  tag = randomUUID().slice(0, 8);
+  const make = (name: string, ...members: string[]): string =>
+    setup.addChannel(team, { name: `${name}-${tag}`, isPrivate: true, members: [...members, bot] }).id;
+  room = make("room", ada, ben);
+  wide = make("wide", ada, ben, cyd);
+  narrow = make("narrow", ada, cyd);
   canary = `canary-${randomUUID()}`;
   people.postAs(ada, wide, `wide ${canary}`);
   people.postAs(cyd, narrow, `narrow ${canary}`);
@@ -46,6 +56,17 @@ beforeEach(async () => {
 const messagesIn = async (channel: string): Promise<number> =>
   (await parley.ledger.query({ text: "select 1 from messages where channel_id = $1" }, [channel])).length;
 
+/** Resolves once Parley knows what these channels are called; an adapter learns that with what is said there. */
+const named = async (...channels: string[]): Promise<void> => {
+  const known = "select 1 from channels where channel_id = $1 and name is not null";
+  for (const channel of channels) {
+    const isKnown = async (): Promise<boolean> => (await parley.ledger.query({ text: known }, [channel])).length === 1;
+    for (let n = 0; n < 10 && !(await isKnown()); n += 1) {
+      parley.slack.people.postAs(ada, channel, "and so on");
+      await until(isKnown, 500).catch(() => undefined);
+    }
+  }
+};
 const ask = (...lines: string[]): void => {
   asked = agent.heard.length;
   parley.slack.people.postAs(ada, room, parley.ask("reader", lines.join("\n")));
@@ -224,4 +245,72 @@ it("withholds when somebody joins who may not read the source", async () => {
   agent.letGo();
   expect((await lastPost()).text).toContain("answer was withheld");
   expect(leaked()).toBe(false);
+});
+
+it("reads by name, and a public channel for a private one, but not the other way round", async () => {
+  const [commons = ""] = parley.space.channels;
+  parley.slack.people.postAs(ben, commons, `common ${canary}`);
+  await parley.slack.deliveries.whenIdle();
+  await named(wide);
+  ask(history(`#wide-${tag}`), "tell");
+  expect((await lastPost()).text).toContain(`wide ${canary}`);
+  ask(history(commons), "tell");
+  await until(() => shown(room).find(({ text }) => text.includes(`common ${canary}`)));
+  parley.slack.people.postAs(ada, commons, parley.ask("reader", [history(wide), "tell"].join("\n")));
+  await until(() => shown(commons).find(({ text }) => text.includes("answer was withheld")));
+  expect(shown(commons).filter(({ text }) => text.includes(canary))).toEqual([]);
+});
+
+it("finds words only where asker and agent are, and names only what all here may know of", async () => {
+  await named(wide, narrow);
+  ask(`conversation_search ${JSON.stringify({ words: canary })}`, "conversations", "tell");
+  const turn = await until(() => (agent.heard[asked]?.results.length === 2 ? agent.heard[asked] : undefined));
+  const [found, listed] = turn.results.map((result) => JSON.stringify(result));
+  expect(found).toContain(`wide ${canary}`);
+  expect(found).toContain(`narrow ${canary}`);
+  expect(listed).toContain(`wide-${tag}`);
+  expect(listed).not.toContain(`narrow-${tag}`);
+  expect((await lastPost()).text).toContain("answer was withheld");
+
+  parley.slack.people.postAs(
+    ben,
+    room,
+    parley.ask("reader", `conversation_search ${JSON.stringify({ words: canary })}`),
+  );
+  const other = await until(() => (agent.heard[asked + 1]?.results.length === 1 ? agent.heard[asked + 1] : undefined));
+  expect(JSON.stringify(other.results)).toContain(`wide ${canary}`);
+  expect(JSON.stringify(other.results)).not.toContain(`narrow ${canary}`);
+});
+
+it("reads nothing for an agent that is not in the channel, and says so in the audit log alone", async () => {
+  await named(room);
+  const next = agent.heard.length;
+  parley.slack.people.postAs(ada, room, parley.ask("homebody", [history(wide), "tell"].join("\n")));
+  const turn = await until(() => (agent.heard[next]?.results.length === 1 ? agent.heard[next] : undefined));
+  expect(turn.results).toEqual([{ error: "there is no such conversation" }]);
+  expect((await audited("denied")).at(-1)).toMatchObject({
+    rule: "agent_not_in_channel",
+    tool: "conversation_history",
+  });
+});
+
+it("answers the same where the identity is out of the channel, though nobody told", async () => {
+  const gone = parley.slack.setup.addChannel(parley.space.team.id, {
+    name: `gone-${tag}`,
+    isPrivate: true,
+    members: [ada, cyd],
+  }).id;
+  await parley.ledger.query(
+    {
+      text: `with c as (insert into conversations (id, organization_id, installation_id, platform, channel_id, path)
+          select 'c_gone_' || $1, organization_id, installation_id, platform, $1, jsonb_set(path, '{channel,id}', to_jsonb($1::text)) from conversations where channel_id = $2 and thread_id is null returning *),
+        h as (insert into channels (installation_id, channel_id, organization_id, kind, name) select installation_id, $1, organization_id, 'private', 'gone' from c)
+        insert into messages (installation_id, channel_id, message_id, organization_id, conversation_id, sender, content, text, platform_order, occurred_at)
+        select installation_id, $1, '1.1', organization_id, id, '{"id":"x","kind":"human"}', '[]', $3, '1', now() from c`,
+    },
+    [gone, wide, `gone ${canary}`],
+  );
+  ask(history(gone));
+  await hasRead();
+  expect(agent.heard[asked]?.results).toEqual([{ error: "there is no such conversation" }]);
 });

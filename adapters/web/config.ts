@@ -1,6 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { MAX_UPLOAD_BYTES } from "./protocol.ts";
 
 export const DEFAULT_REQUESTS_PER_MINUTE = 600;
+const KEY_BYTES = 32;
 export const DEFAULT_SESSION_TTL_MS = 30 * 24 * 60 * 60_000;
 
 /** What can be set about the web room; host and port are the HTTP server's own. */
@@ -15,6 +17,27 @@ export interface WebAdapterConfig {
   readonly requestsPerMinute?: number;
   /** Life of a session, in ms. Default 30 days. */
   readonly sessionTtlMs?: number;
+  /** Identity providers of organizations that sign in by one. Default: none. */
+  readonly oidc?: readonly WebOidcSettings[];
+  /** 256-bit key that seals what a browser carries to a provider and back. Default: one of this process alone. */
+  readonly oidcKey?: Buffer;
+}
+
+/** The identity provider of an organization and whom of its people are let in. */
+export interface WebOidcSettings {
+  readonly organizationId: string;
+  /** Issuer identifier, from which everything else about it is found. */
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** What the page calls it. */
+  readonly label: string;
+  /** Domains of verified e-mail addresses; `*` for whoever the issuer signs in. */
+  readonly allowedDomains: readonly string[];
+  /** Claims that a person must have, each with one of these values. */
+  readonly claims: Readonly<Record<string, readonly string[]>>;
+  /** What somebody who comes for the first time may do. */
+  readonly defaultRole: "admin" | "member";
 }
 
 export type ResolvedWebConfig = Required<Omit<WebAdapterConfig, "publicUrl">> & {
@@ -27,6 +50,8 @@ export function resolveConfig(config: WebAdapterConfig): ResolvedWebConfig {
     publicUrl: config.publicUrl,
     maxUploadBytes: config.maxUploadBytes ?? MAX_UPLOAD_BYTES,
     requestsPerMinute: config.requestsPerMinute ?? DEFAULT_REQUESTS_PER_MINUTE,
+    oidc: config.oidc ?? [],
+    oidcKey: config.oidcKey ?? randomBytes(KEY_BYTES),
     sessionTtlMs: config.sessionTtlMs ?? DEFAULT_SESSION_TTL_MS,
   };
 }

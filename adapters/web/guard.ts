@@ -20,6 +20,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** The route takes requests without a session; every other route of the web room refuses them. */
     webPublic?: boolean;
+    /** A read that another site may send the browser to; it is no answer that a page could read. */
+    webNavigation?: boolean;
   }
 }
 
@@ -35,7 +37,8 @@ export function addGuard(server: WebServer, context: WebContext): void {
   server.decorateRequest("webSession", null);
   server.addHook("onRequest", async (request) => {
     const changes = (request.method !== "GET" && request.method !== "HEAD") || request.ws;
-    const foreign = changes ? !isOwnOrigin(request, publicUrl) : isForeignRead(request);
+    const { webNavigation } = request.routeOptions.config;
+    const foreign = changes ? !isOwnOrigin(request, publicUrl) : isForeignRead(request) && webNavigation !== true;
     if (foreign)
       throw new ParleyError("PERMISSION_DENIED", { detail: "The request does not come from Parley's own page." });
     if (request.routeOptions.config.webPublic === true) return;

@@ -5,6 +5,7 @@ import { answerFailure } from "./failures.ts";
 import { addGuard } from "./guard.ts";
 import { WEB_API_PREFIX } from "./protocol.ts";
 import { addAccessRoutes } from "./routes/access-routes.ts";
+import { addOidcRoutes } from "./routes/oidc-routes.ts";
 import { addPostRoutes } from "./routes/post-routes.ts";
 import { addRoomRoutes } from "./routes/room-routes.ts";
 import { addSocketRoute } from "./routes/socket-route.ts";
@@ -34,6 +35,7 @@ export async function mountWebRoom(server: FastifyInstance, context: WebContext)
         throw new ParleyError("NOT_FOUND");
       });
       addAccessRoutes(prepared, context);
+      addOidcRoutes(prepared, context);
       addRoomRoutes(prepared, context);
       addPostRoutes(prepared, context);
       addUploadRoutes(prepared, context);

@@ -18,7 +18,8 @@ export function isOwnOrigin(request: FastifyRequest, publicUrl: string | undefin
   return URL.canParse(own) && origin === new URL(own).origin && isUnspoofable(new URL(own).hostname);
 }
 
-function isUnspoofable(hostname: string): boolean {
+/** True for names that nobody can make lead here: `localhost`, and addresses in figures. */
+export function isUnspoofable(hostname: string): boolean {
   return hostname === "localhost" || isIP(hostname.replace(/^\[|\]$/g, "")) !== 0;
 }
 

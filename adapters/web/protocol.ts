@@ -23,6 +23,8 @@ import {
  * | method and path | body | answer |
  * |---|---|---|
  * | POST /sign-in | SignInBody | MeAnswer, sets the cookie; 401 when the code is wrong, used or older than 15 minutes |
+ * | GET /sign-in-options | – | `{ oidc: { label, url } or null }`, how people of an organization sign in beside links; no session needed |
+ * | GET /oidc/start, /oidc/callback | – | the way to the organization's identity provider and back; no session needed |
  * | POST /sign-out | – | 204, ends this session and its sockets |
  * | GET /me | – | MeAnswer |
  * | PATCH /me | UpdateMeBody | MeAnswer |

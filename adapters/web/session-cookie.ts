@@ -5,7 +5,8 @@ function nameOf(secure: boolean): string {
   return secure ? "__Host-parley_session" : "parley_session";
 }
 
-function isSecure(request: FastifyRequest, publicUrl: string | undefined): boolean {
+/** Whether people reach the page by TLS. */
+export function isSecure(request: FastifyRequest, publicUrl: string | undefined): boolean {
   return publicUrl === undefined ? request.protocol === "https" : publicUrl.startsWith("https:");
 }
 

@@ -61,6 +61,23 @@ export interface WebAccessStore {
     userAgent: string;
     sessionTtlMs: number;
   }): Promise<WebSessionRecord | undefined>;
+  /**
+   * Opens a session for whoever an identity provider signed in, known by issuer and subject and by nothing else: a person of the same name
+   * is another one. Made at the first time; undefined, with a line in the audit log, when not admitted or without access here.
+   */
+  signInByIdentity(use: {
+    organizationId: string;
+    issuer: string;
+    subject: string;
+    admitted: boolean;
+    name: string;
+    role: WebRole;
+    tokenHash: string;
+    sessionId: string;
+    newPersonId: string;
+    userAgent: string;
+    sessionTtlMs: number;
+  }): Promise<WebSessionRecord | undefined>;
   /** The session of a token as it is valid now: not revoked, not expired, its person active. */
   session(tokenHash: string): Promise<WebSessionRecord | undefined>;
   /** Those of the sessions that are valid now. */

@@ -121,5 +121,6 @@ export const PACKAGE_OWNERS: readonly PackageOwner[] = [
     files: /^(src\/(api\/|app\.ts$)|adapters\/web\/server-plugins\.ts$)/,
     typeFiles: /^(src\/contracts\/|adapters\/)/,
   },
+  { packages: /^openid-client$/, files: /^adapters\/web\/oidc-client\.ts$/ },
   { packages: /^react(-|$)/, files: /^src\/console\// },
 ];

@@ -26,6 +26,12 @@ const link = (body: unknown) => expectKeys<SignInLinkAnswer>(body, ["url", "expi
 const members = (body: unknown) => expectKeys<MembersAnswer>(body, ["people", "agents"]);
 const id = encodeURIComponent;
 
+/** The identity provider of an organization, and where the way to it begins. */
+export interface SignInProvider {
+  readonly label: string;
+  readonly url: string;
+}
+
 export interface NewPost {
   readonly clientMessageId: string;
   readonly text: string;
@@ -36,6 +42,10 @@ export interface NewPost {
 /** Every call of the web room's HTTP interface that the page makes; each throws ApiError. */
 export const webApi = {
   signIn: async (code: string) => me(await request("/sign-in", { method: "POST", body: { code } })),
+  signInOptions: async (organization: string | undefined) =>
+    expectKeys<{ oidc: SignInProvider | null }>(await request("/sign-in-options", { query: { organization } }), [
+      "oidc",
+    ]).oidc ?? undefined,
   signOut: async () => void (await request("/sign-out", { method: "POST" })),
   me: async () => me(await request("/me")),
   renameMe: async (name: string) => me(await request("/me", { method: "PATCH", body: { name } })),

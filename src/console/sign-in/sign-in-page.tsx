@@ -1,6 +1,7 @@
 import { type FormEvent, useEffect, useId, useRef, useState } from "react";
 import { useController } from "../state/context.tsx";
 import { signInFailure } from "../state/failures.ts";
+import { ProviderSignIn, wasRefused } from "./provider-sign-in.tsx";
 import { codeFromPaste } from "./take-code.ts";
 
 const SHORTEST_CODE = 16;
@@ -50,10 +51,14 @@ export function SignInPage({ notice }: { notice: string | undefined }) {
             <p>Your team's room, with agents as members.</p>
           </div>
         </div>
+        {wasRefused(window.location) && error === undefined && (
+          <p className="notice notice-warn">Your organization did not let this account in. Ask an owner of the room.</p>
+        )}
         {notice !== undefined && error === undefined && <p className="notice notice-warn">{notice}</p>}
         <p id={errorId} role="alert" className={error ? "notice notice-error" : "visually-hidden"}>
           {error}
         </p>
+        <ProviderSignIn />
         <form onSubmit={onSubmit} noValidate>
           <div className="field">
             <label htmlFor={fieldId}>Sign-in link or code</label>

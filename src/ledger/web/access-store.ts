@@ -7,6 +7,7 @@ import { joinDefaultRoom, leaveAllRooms } from "./membership.ts";
 import { publish } from "./notices.ts";
 import { PERSON_COLUMNS, SESSION_COLUMNS } from "./person-columns.ts";
 import { redeemLink } from "./redeem-link.ts";
+import { signInByIdentity } from "./sign-in-by-identity.ts";
 import { conflictAs, isoSql } from "./sql-errors.ts";
 
 /** How exact `lastSeenAt` is; finer would cost a write with every request. */
@@ -41,6 +42,9 @@ export function createAccessStore(database: Database, tenant: Tenants): WebAcces
     issueLink: async (link) => await tenant(link.organizationId).transaction((tx) => issueLink(tx, link)),
 
     redeemLink: async (use) => await conflictAs(NAME_TAKEN, () => database.transaction((tx) => redeemLink(tx, use))),
+
+    signInByIdentity: async (use) =>
+      await tenant(use.organizationId).transaction(async (tx) => await signInByIdentity(tx, use)),
 
     session: async (tokenHash) => {
       const [row] = await database.query<WebSessionRecord & { seenLongAgo: boolean }>(

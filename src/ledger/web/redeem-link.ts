@@ -28,14 +28,26 @@ export async function redeemLink(tx: SqlRunner, use: Use): Promise<WebSessionRec
   if (link === undefined) return undefined;
   const personId = await personOf(tx, link, use.newPersonId);
   if (personId === undefined) return undefined;
+  return await openSession(tx, { ...use, organizationId: link.organizationId, personId });
+}
+
+/** Opens a session of somebody who may have one; they are in the default room from then on. */
+export async function openSession(
+  tx: SqlRunner,
+  use: Pick<Use, "tokenHash" | "sessionId" | "userAgent" | "sessionTtlMs"> & {
+    readonly organizationId: string;
+    readonly personId: string;
+  },
+): Promise<WebSessionRecord | undefined> {
+  const { organizationId, personId } = use;
   await tx.query(
     {
       text: `insert into web_sessions (id, organization_id, person_id, token_hash, user_agent, expires_at)
              values ($1, $2, $3, $4, $5, now() + $6::float8 * interval '1 millisecond')`,
     },
-    [use.sessionId, link.organizationId, personId, use.tokenHash, use.userAgent, use.sessionTtlMs],
+    [use.sessionId, organizationId, personId, use.tokenHash, use.userAgent, use.sessionTtlMs],
   );
-  await joinDefaultRoom(tx, link.organizationId, personId);
+  await joinDefaultRoom(tx, organizationId, personId);
   const [session] = await tx.query<WebSessionRecord>(
     { text: `select ${SESSION_COLUMNS} from web_sessions s join web_people pe on pe.id = s.person_id where s.id = $1` },
     [use.sessionId],

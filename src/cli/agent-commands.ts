@@ -22,6 +22,7 @@ interface AddOptions extends CommonOptions {
   readonly description?: string;
   readonly channels?: string;
   readonly turnMode?: string;
+  readonly shadow?: string;
 }
 
 /** `parley agents …` */
@@ -39,7 +40,8 @@ export function addAgentCommands(program: Command): void {
             plain(agent.name),
             agent.connectorKind,
             agent.source,
-            paint(agent.status === "active" ? "green" : "yellow", agent.status),
+            paint(agent.status === "active" ? "green" : "yellow", agent.status) +
+              (agent.shadow === undefined ? "" : ` in shadow (${plain(agent.shadow)})`),
             plain(agent.channels.join(", ")),
           ]),
         );
@@ -78,6 +80,7 @@ function addAddCommand(agents: Command): void {
     .option("--secret <whsec>", "signing secret of a webhook agent; default a new one, which is shown")
     .option("--connector <json>", 'any connector, such as {"kind":"model","model":"…"}')
     .option("--channels <names>", "channels it is a member of, separated by commas, with * for anything; default all")
+    .option("--shadow <platform:channel>", "review room that it says everything in, instead of where it is asked")
     .addOption(
       new Option("--turn-mode <mode>", "what a message does while it works").choices(["queue", "interrupt", "steer"]),
     )
@@ -109,6 +112,7 @@ function definitionOf(handle: string | undefined, options: AddOptions): Record<s
     name: options.name ?? bare(handle),
     connector,
     ...(options.description === undefined ? {} : { description: options.description }),
+    ...(options.shadow === undefined ? {} : { shadow: { reviewRoom: options.shadow } }),
     ...(options.turnMode === undefined ? {} : { turnMode: options.turnMode }),
     ...(options.channels === undefined ? {} : { channels: options.channels.split(",").map((name) => name.trim()) }),
   };

@@ -8,6 +8,7 @@ export const Agent = z.looseObject({
   source: z.string(),
   status: z.string(),
   channels: z.array(z.string()),
+  shadow: z.string().optional(),
 });
 export type Agent = z.infer<typeof Agent>;
 

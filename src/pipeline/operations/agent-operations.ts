@@ -147,8 +147,7 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
       }
       const wanted = new Set(definitions.map((definition) => definition.handle));
       for (const agent of directory.list(organizationId)) {
-        if (agent.row.source === source && !wanted.has(agent.handle))
-          await withdraw(organizationId, agent, source);
+        if (agent.row.source === source && !wanted.has(agent.handle)) await withdraw(organizationId, agent, source);
       }
       await directory.refresh();
     },
@@ -169,6 +168,7 @@ export function toView(agent: DirectoryAgent): AgentView {
     status: row.status,
     turnMode: definition.turnMode,
     channels: definition.channels,
+    ...(definition.shadow === undefined ? {} : { shadow: definition.shadow.reviewRoom }),
   };
 }
 

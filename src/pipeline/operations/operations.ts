@@ -63,6 +63,10 @@ export function createOperations(options: OperationsOptions): Operations {
         throw new ParleyError("NOT_FOUND", {
           detail: `no conversation is known as ${to}; write platform:channel, such as web:general`,
         });
+      if (agent.definition.shadow !== undefined)
+        throw new ParleyError("PERMISSION_DENIED", {
+          detail: `@${handle} is in shadow: it speaks in its review room ${agent.definition.shadow.reviewRoom} alone, and only when it is asked (agent_in_shadow)`,
+        });
       const path = (place.path ?? {
         space: { id: place.installation_id },
         channel: { id: place.channel_id, name: place.name ?? undefined, kind: place.kind, external: false },

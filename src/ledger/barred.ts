@@ -56,7 +56,7 @@ export interface EndedAccess {
 /**
  * Asks the open turns of channels and their threads to stop and cancels what they have not sent, within the transaction that ends the access.
  *
- * Returns the turns that run now, for their abort signals.
+ * Returns the turns, for their abort signals.
  */
 export async function endAccess(
   sql: SqlRunner,
@@ -83,7 +83,7 @@ export async function endAccess(
           insert into audit_log (organization_id, entries)
           select organization_id, jsonb_agg(jsonb_build_object('what', 'grant_changed', 'turn', id, 'outcome', 'cancelled', 'rule', reason))::text from ended group by organization_id
         )
-        select id, reason from ended where state in ('running', 'waiting', 'queued')`,
+        select id, reason from ended`,
     },
     [JSON.stringify(ended)],
   );

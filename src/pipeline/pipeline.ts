@@ -4,7 +4,7 @@ import type { PolicyBook } from "../access/policy-book.ts";
 import type { TextDigest } from "../access/text-digest.ts";
 import { createTurnFiles } from "../access/turn-files.ts";
 import type { ChatAdapter } from "../contracts/adapter.ts";
-import type { AdapterSink, AgentMention, InstallationStore } from "../contracts/adapter-sink.ts";
+import type { AdapterSink, InstallationStore } from "../contracts/adapter-sink.ts";
 import type { AdapterStateStore } from "../contracts/adapter-state.ts";
 import type { Logger } from "../contracts/logger.ts";
 import type { Metrics } from "../contracts/metrics.ts";
@@ -18,6 +18,7 @@ import { loadTurns } from "../ledger/turns.ts";
 import { findForgotten, forgetAllWorkers, settleForgotten } from "../ledger/upkeep.ts";
 import type { Doorbell } from "../queue/queue-port.ts";
 import { createReconciler } from "../queue/reconciler.ts";
+import { rememberMentions } from "./agent-mentions.ts";
 import { createRosters } from "./assemble/roster.ts";
 import { toTrigger } from "./assemble/transcript.ts";
 import { createTranscripts } from "./assemble/transcripts.ts";
@@ -41,6 +42,7 @@ import { createInvitationCommands } from "./route/invitation-commands.ts";
 import type { LoopLimits } from "./route/loop-guard.ts";
 import type { ConversationPlan } from "./route/plan.ts";
 import { createReviewRooms } from "./route/review-rooms.ts";
+import { showAnswers } from "./route/show-answers.ts";
 import { openTurnSignals } from "./turn-signals.ts";
 import { createMembershipUpkeep } from "./upkeep/membership-upkeep.ts";
 import { createSweep } from "./upkeep/sweep.ts";
@@ -83,17 +85,6 @@ export interface Pipeline {
 
 const HEARTBEAT_MS = 1_000;
 const FIRST_ATTEMPT = { epoch: 1, attempt: 1 };
-
-/** The same list for the same agents, so that whoever asks for every message can keep what they make of it. */
-function rememberMentions(): (agents: readonly DirectoryAgent[]) => readonly AgentMention[] {
-  const known = new WeakMap<readonly DirectoryAgent[], readonly AgentMention[]>();
-  return (agents) => {
-    const mentions =
-      known.get(agents) ?? agents.map(({ agentId, handle, identity }) => ({ agentId, handle, name: identity.name }));
-    known.set(agents, mentions);
-    return mentions;
-  };
-}
 
 /** Composes the pipeline of one process: ingest → route → assemble → invoke → render → deliver, over the ledger. */
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
@@ -181,7 +172,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     maxConcurrentTurns: options.maxConcurrentTurns,
     onEnd: () => drain.slotFreed(),
   });
-  const signals = await openTurnSignals(database, runner, logError);
+  const signals = await openTurnSignals(database, runner, (turnId, rule) => deliverer.haltTurn(turnId, rule), logError);
   const haltStopped = (): void =>
     void Promise.all([directory.refresh(), policies.refresh()]).then(() => deliverer.haltStopped(), logError);
   const stopWatching = await database.listen(SWITCHED, haltStopped, haltStopped);
@@ -341,24 +332,13 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       ); // validated at ingest
     }
     for (const click of plan.withheldClicks) void audience.withheld.decide(click);
-    for (const { envelope, stopped } of plan.commands) {
-      if (envelope.kind !== "command_invoked" || envelope.body.responseToken === undefined) continue;
-      const respond = adapters.get(envelope.platform)?.features.respond;
-      const target = {
-        organizationId: envelope.organizationId,
-        installationId: envelope.installationId,
-        conversation: envelope.conversation,
-        askerId: envelope.sender.id,
-      };
-      const text =
+    showAnswers(plan.commands, {
+      adapter: (platform) => adapters.get(platform),
+      answer: (envelope, stopped) =>
         invitationCommands.answerTo(envelope) ??
-        answerCommand(envelope, stopped, directory.list(envelope.organizationId));
-      void respond
-        ?.respond(target, envelope.body.responseToken, text, AbortSignal.timeout(10_000))
-        .catch((error: unknown) =>
-          logger.info({ err: error, platform: envelope.platform }, "a command's answer could not be shown"),
-        );
-    }
+        answerCommand(envelope, stopped, directory.list(envelope.organizationId)),
+      logger,
+    });
   }
 
   const mentionable = rememberMentions();

@@ -2,6 +2,7 @@ import type { TranscriptMessage } from "../contracts/connector.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { Database } from "../ledger/connection/database.ts";
 import { toTrigger } from "./assemble/transcript.ts";
+import { endedAccess } from "./ended-access.ts";
 import type { TurnRunner } from "./invoke/turn-runner.ts";
 
 const CHANNEL = "parley_turns";
@@ -13,9 +14,11 @@ export interface TurnSignals {
   close(): Promise<void>;
 }
 
+/** `haltSending` gives up what is about to be sent for a turn that has lost its access. */
 export async function openTurnSignals(
   database: Database,
   runner: TurnRunner,
+  haltSending: (turnId: string, rule: string) => boolean,
   onError: (error: unknown) => void,
 ): Promise<TurnSignals> {
   const announce = (payload: string): void =>
@@ -30,14 +33,20 @@ export async function openTurnSignals(
     if (row !== undefined) runner.steer(turnId, eventId, toTrigger(row.envelope, row.conversation_id, undefined));
   }
 
+  function cancelHere(turnId: string, request: string): boolean {
+    const rule = endedAccess(request);
+    const halted = rule !== undefined && haltSending(turnId, rule);
+    return runner.cancel(turnId, request) || halted;
+  }
+
   const stop = await database.listen(CHANNEL, (payload) => {
     const [what, turnId = "", ...rest] = payload.split(" ");
-    if (what === "cancel") runner.cancel(turnId, rest.join(" "));
+    if (what === "cancel") cancelHere(turnId, rest.join(" "));
     if (what === "steer") void hearSteer(turnId, rest[0] ?? "").catch(onError);
   });
   return {
     cancel(turnId, request) {
-      if (!runner.cancel(turnId, request)) announce(`cancel ${turnId} ${request}`);
+      if (!cancelHere(turnId, request)) announce(`cancel ${turnId} ${request}`);
     },
     steer(turnId, eventId, message) {
       if (!runner.steer(turnId, eventId, message)) announce(`steer ${turnId} ${eventId}`);

@@ -66,7 +66,7 @@ async function runTrial(parley: SlackApp, random: SeededRandom, number: number):
   const [event] = await until(async () => {
     const rows = await ledger.query<{ at_ms: number }>(
       {
-        text: `select (extract(epoch from e.received_at) * 1000)::float8 as at_ms from events e join conversations c on c.id = e.conversation_id
+        text: `select (extract(epoch from pg_xact_commit_timestamp(e.xmin)) * 1000)::float8 as at_ms from events e join conversations c on c.id = e.conversation_id
           where c.channel_id = $1 and e.kind = $2`,
       },
       [channel, kind],
@@ -75,6 +75,16 @@ async function runTrial(parley: SlackApp, random: SeededRandom, number: number):
   }, 60_000);
   const leftAtMs = event?.at_ms ?? 0;
   await pause(Math.max(0, leftAtMs + WATCH_MS - Date.now()));
+  // A question that was delivered late, after the return, is answered by the membership of now.
+  const [after] = await ledger.query<{ anew: boolean }>(
+    {
+      text: `select coalesce(bool_or(t.access_epoch = h.membership_epoch and h.self_member), false) as anew from turns t
+        join conversations c on c.id = t.conversation_id join channels h on h.installation_id = c.installation_id and h.channel_id = c.channel_id
+        where c.channel_id = $1`,
+    },
+    [channel],
+  );
+  if (after?.anew === true) return { ending, phase: "asked anew after the return", late: [] };
   const late = slack.requests.entries
     .filter((entry) => entry.channel === channel && !READS.test(entry.method) && entry.startedAt > leftAtMs + GRACE_MS)
     .map(
@@ -89,7 +99,7 @@ async function runTrial(parley: SlackApp, random: SeededRandom, number: number):
 }
 
 async function run({ count = TRIALS, seed }: MeasureOptions): Promise<MeasureResult> {
-  const postgres = await startPostgres({ fsync: true });
+  const postgres = await startPostgres({ fsync: true, settings: { track_commit_timestamp: "on" } });
   const parley = await startSlackApp(
     [{ handle: "worker", name: "Worker", connector: { kind: "function", run: worker }, replyInThread: true }],
     { databaseUrl: await postgres.createDatabase() },

@@ -26,6 +26,8 @@ export interface Deliverer {
   settle(): Promise<void>;
   /** Gives up what waits for its turn to be sent and has been stopped meanwhile (`stopRule`); what is with the platform already is found out there. */
   haltStopped(): void;
+  /** Gives up what this process is about to send for a turn that lost its access; false when it sends nothing for it. */
+  haltTurn(turnId: string, rule: string): boolean;
   /** The deliveries that are being sent, or whose outcome is being recorded. */
   inHand(): ReadonlySet<string>;
   readonly sending: number;
@@ -115,7 +117,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
         { deliveryId: delivery.id, platform: delivery.platform, code: error.code, attempt: delivery.attempt },
         "delivery attempt failed",
       );
-      const stopped = options.stopRule(delivery);
+      const stopped = options.stopRule(delivery) ?? haltRule(halted);
       const row = settleFailure(delivery, error, { nowMs: Date.now(), deadLetterId: options.newId("x") });
       if (stopped !== undefined && error.delivery === "not_sent")
         return { ...row, state: "cancelled", reason: stopped, wait_ms: 0, dead_letter: null };
@@ -164,11 +166,21 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
         if (rule !== undefined) halt.abort(new ParleyError("TURN_CANCELLED", { detail: rule }));
       }
     },
+    haltTurn(turnId, rule) {
+      const own = [...inFlight.values()].filter(({ delivery }) => delivery.turn_id === turnId);
+      for (const { halt } of own) halt.abort(new ParleyError("TURN_CANCELLED", { detail: rule }));
+      return own.length > 0;
+    },
     inHand: () => new Set([...inFlight.values()].map(({ delivery }) => delivery.id)),
     get sending() {
       return inFlight.size;
     },
   };
+}
+
+/** Why a send was called off, where it was. */
+function haltRule(halted: AbortSignal): string | undefined {
+  return halted.reason instanceof ParleyError ? halted.reason.detail : undefined;
 }
 
 function toPost(delivery: SendingDelivery, identity: AgentIdentity, halted: AbortSignal): OutboundPost {

@@ -210,7 +210,9 @@ function endedAccess({ row, envelope }: Item): EndedAccess | undefined {
   const place = { inst: row.inst, channel: row.channel, reason: envelope.kind, agent: null };
   if (envelope.kind === "channel_archived") return envelope.body.archived ? { ...place, asker: null } : undefined;
   if (envelope.kind !== "member_left") return undefined;
-  return { ...place, asker: envelope.body.self ? null : envelope.body.memberId };
+  return envelope.body.self
+    ? { ...place, asker: null }
+    : { ...place, reason: "asker_left", asker: envelope.body.memberId };
 }
 
 function indexById(results: readonly IntakeResult[]): Map<string, IntakeResult> {

@@ -13,6 +13,7 @@ import { sessionKeyOf } from "../assemble/session-key.ts";
 import { toTranscript, toTrigger } from "../assemble/transcript.ts";
 import type { Transcripts } from "../assemble/transcripts.ts";
 import type { Directory } from "../directory.ts";
+import { endedAccess } from "../ended-access.ts";
 import type { TurnEnds } from "../render/turn-ends.ts";
 import { deferredParts, type Invocation, invokeAgent } from "./invoke-agent.ts";
 import { createPreviewDriver, type PreviewDriver } from "./preview-driver.ts";
@@ -77,7 +78,6 @@ interface ActiveTurn {
   done: Promise<void>;
 }
 
-const KILLED: ReadonlySet<string> = new Set(["agent_stopped", "organization_stopped"]);
 const QUESTION_GONE: ReadonlySet<string> = new Set(["trigger_deleted", "trigger_edited"]);
 
 /** Creates the part that runs claimed turns: invokes the agent, shows it live, and commits how the turn ends; nothing a turn does throws out of it. */
@@ -167,7 +167,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         },
       });
     } finally {
-      sign.clear();
+      if (endedAccess(active.cancelRequest) === undefined) sign.clear();
     }
   }
 
@@ -251,8 +251,8 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     const outcome = request.slice(0, separator) === "superseded" ? "superseded" : "cancelled";
     const reason = request.slice(separator + 1);
     const removed = QUESTION_GONE.has(reason) && (await active.preview?.remove()) === true;
-    // A kill switch leaves what people saw as it stands.
-    const shown = !removed && !KILLED.has(reason) && (active.preview?.opened === true || active.turn.hasPreview);
+    const shown =
+      !removed && endedAccess(request) === undefined && (active.preview?.opened === true || active.turn.hasPreview);
     const text = shown ? `${active.text()}\n\n_Stopped._`.trim() : undefined;
     await options.ends.commit(active.turn, {
       outcome,

@@ -1,0 +1,16 @@
+/** The rules that say that an agent has no business in a place any more, as they stand in requests to stop a turn. */
+const ACCESS_ENDED: ReadonlySet<string> = new Set([
+  "agent_stopped",
+  "organization_stopped",
+  "member_left",
+  "channel_archived",
+  "identity_not_in_channel",
+  "membership_changed",
+  "installation_removed",
+]);
+
+/** The rule of a request (`state:rule`) that ends a turn's access; undefined for other requests. What people saw by then stands as it is. */
+export function endedAccess(request: string | undefined): string | undefined {
+  const rule = request?.slice(request.indexOf(":") + 1);
+  return rule !== undefined && ACCESS_ENDED.has(rule) ? rule : undefined;
+}

@@ -114,9 +114,10 @@ export function createMemberFacts({ database, adapter, logger, onEndedAccess }: 
   const keyOf = (what: string, { place }: Asked, more = ""): string =>
     JSON.stringify([what, place.installationId, place.channelId, place.threadId ?? "", more]);
 
-  /** True once a list that was begun after this call's, or with it, is stored. */
+  /** True once a list is stored that was begun after this call. */
   async function refetch(asked: Asked): Promise<boolean> {
     const { place, adapter, target } = asked;
+    const askedAtMs = performance.now();
     const { members } = adapter.features;
     if (members === undefined) return false;
     const stored = await questions.ask({
@@ -124,7 +125,9 @@ export function createMemberFacts({ database, adapter, logger, onEndedAccess }: 
       key: keyOf("list", asked),
       timeoutMs: LIST_TIMEOUT_MS,
       run: async (signal) => {
-        const { now: begunAt } = await readRoster(database, place);
+        const { now: begunAt, rosterAgeMs } = await readMember(database, place, "");
+        // Somebody else's answer came while this question was on its way.
+        if (rosterAgeMs !== null && rosterAgeMs < performance.now() - askedAtMs) return true;
         const [listed, reach] = await Promise.all([
           members.list(target, signal),
           members.reach?.(target, signal) ?? reachOf(target.conversation),
@@ -143,12 +146,16 @@ export function createMemberFacts({ database, adapter, logger, onEndedAccess }: 
     const { place, adapter, target } = asked;
     const { access } = adapter.features;
     if (access === undefined) return undefined;
+    const askedAtMs = performance.now();
     return await questions.ask({
       installationId: place.installationId,
       key: keyOf("member", asked, personId),
       timeoutMs: CHECK_TIMEOUT_MS,
       run: async (signal): Promise<MemberFact> => {
-        const { now: begunAt } = await readMember(database, place, personId);
+        const mirrored = await readMember(database, place, personId);
+        const known = fromMirror(mirrored, performance.now() - askedAtMs);
+        if (known !== undefined) return known;
+        const begunAt = mirrored.now;
         const { read, rule, memberClass } = await access.check({ target, memberId: personId, signal });
         if (!read && rule === "unknown") return unknown("unknown");
         // What all the world can read makes nobody a member.

@@ -111,7 +111,9 @@ it("says nothing where the review room's readers may not read what was asked", {
   });
   expect(ofApp(secret)).toEqual([]);
   expect(ofApp(review).filter((entry) => entry.text?.includes(secret) === true)).toEqual([]);
-  expect(await audited("shadow_source_is_narrower")).toMatchObject([{ what: "denied", by: "novice" }]);
+  expect(await audited("shadow_source_is_narrower")).toContainEqual(
+    expect.objectContaining({ what: "denied", by: "novice" }),
+  );
 });
 
 it("does not even ask an agent whose review room is not known", async () => {

@@ -1,7 +1,13 @@
 import { createDiscordAdapter } from "../adapters/discord/index.ts";
 import { createMatrixAdapter } from "../adapters/matrix/index.ts";
 import { createSlackAdapter } from "../adapters/slack/index.ts";
-import { createWebAdapter, type WebAdapter, type WebRoomAgent, webRenderer } from "../adapters/web/index.ts";
+import {
+  createWebAdapter,
+  type RoomInvitations,
+  type WebAdapter,
+  type WebRoomAgent,
+  webRenderer,
+} from "../adapters/web/index.ts";
 import { isAssistantConfigured } from "../agents/assistant/index.ts";
 import type { PolicyBook } from "./access/policy-book.ts";
 import type { Config } from "./config/config.ts";
@@ -16,6 +22,7 @@ interface PlatformPorts {
   readonly store: WebRoomStore;
   readonly directory: Directory;
   readonly policies: PolicyBook;
+  readonly invitations: RoomInvitations;
   /** Puts something between an adapter and the pipeline. */
   readonly port: (created: ChatAdapter) => ChatAdapter;
 }
@@ -23,7 +30,7 @@ interface PlatformPorts {
 /** Creates the adapter of each platform that is set up, the web rooms always; does no I/O. */
 export function createAdapters(
   config: Config,
-  { store, directory, policies, port }: PlatformPorts,
+  { store, directory, policies, invitations, port }: PlatformPorts,
 ): { adapters: ReadonlyMap<string, ChatAdapter>; ownerOf: WebAdapter["ownerOf"] } {
   const { openai, anthropic } = config.models;
   const hasModel = isAssistantConfigured({
@@ -63,7 +70,7 @@ export function createAdapters(
       maxUploadBytes: config.limits.uploadBytes,
       ...(config.web.publicUrl && { publicUrl: config.web.publicUrl }),
     },
-    { store, agents: agentsOf },
+    { store, agents: agentsOf, invitations },
   );
   const adapters = new Map<string, ChatAdapter>([[web.platform, port(web)]]);
   const others = [discordAdapter(config), matrixAdapter(config), slackAdapter(config)];

@@ -49,6 +49,7 @@ import { createInvitations } from "./pipeline/operations/invitation-operations.t
 import { createOperations } from "./pipeline/operations/operations.ts";
 import { findPatternFaults } from "./pipeline/operations/pattern-faults.ts";
 import { createReplyTokens } from "./pipeline/operations/reply-tokens.ts";
+import { createRoomInvitations } from "./pipeline/operations/room-invitations.ts";
 import { createTenantOperations } from "./pipeline/operations/tenant-operations.ts";
 import { createTokenOperations } from "./pipeline/operations/token-operations.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
@@ -209,6 +210,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       store,
       directory,
       policies,
+      invitations: createRoomInvitations({ invitations, directory, policies }),
       port: ports.adapter ?? ((adapter) => adapter),
     });
     const state = { url: config.web.publicUrl ?? "", started: false, draining: false };

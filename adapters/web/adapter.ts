@@ -45,15 +45,17 @@ class WebRoomAdapter implements WebAdapter {
   #stopped: Promise<void> | undefined;
   #pruning: NodeJS.Timeout | undefined;
 
-  constructor(config: WebAdapterConfig, { store, agents }: WebAdapterDependencies) {
+  constructor(config: WebAdapterConfig, { store, agents, invitations }: WebAdapterDependencies) {
     const people = new PeopleDirectory(store.access);
     this.#context = {
       config: resolveConfig(config),
       store,
       agents,
+      invitations,
+      installationOf: async (organizationId) => await this.#requireInstallations().of(organizationId),
       people,
       intake: new Intake(store),
-      hub: new SocketHub({ store, people, agents, logger: () => this.#sink?.logger }),
+      hub: new SocketHub({ store, people, agents, revision: invitations?.revision, logger: () => this.#sink?.logger }),
       sink: () => this.#sink,
     };
     this.limits = {

@@ -1,6 +1,6 @@
 import type { AgentIdentity } from "../../src/contracts/adapter.ts";
 import type { AdapterSink } from "../../src/contracts/adapter-sink.ts";
-import type { WebRoomRecord } from "../../src/contracts/web-room-records.ts";
+import type { WebRoomRecord, WebRoomView } from "../../src/contracts/web-room-records.ts";
 import type { WebRoomStore } from "../../src/contracts/web-room-store.ts";
 import type { ResolvedWebConfig } from "./config.ts";
 import type { Intake } from "./intake.ts";
@@ -14,7 +14,41 @@ export interface WebRoomAgent extends AgentIdentity {
   readonly status: "active" | "paused" | "not_set_up";
 }
 
+/** A room, and who acts in it. */
+export interface RoomPlace {
+  readonly organizationId: string;
+  readonly installationId: string;
+  readonly personId: string;
+  readonly room: WebRoomView;
+}
+
+/** Invitations of agents into rooms, as the rest of Parley decides and keeps them. */
+export interface RoomInvitations {
+  list(
+    organizationId: string,
+    roomId: string,
+  ): Promise<
+    readonly { readonly agentHandle: string; readonly inviterKind: "person" | "operator"; readonly inviterId: string }[]
+  >;
+  mayInvite(place: RoomPlace): Promise<boolean>;
+  invite(request: RoomPlace & { readonly agentHandle: string }): Promise<InvitationAnswer>;
+  uninvite(request: RoomPlace & { readonly agentHandle: string }): Promise<InvitationAnswer>;
+  takeOver(request: RoomPlace & { readonly agentHandle: string }): Promise<InvitationAnswer>;
+  /** Another object whenever something that decides about access may have changed. */
+  revision(organizationId: string): object;
+}
+
+export interface InvitationAnswer {
+  /** Whether what was asked for holds now. */
+  readonly done: boolean;
+  /** The person may not. */
+  readonly denied: boolean;
+  readonly text: string;
+}
+
 export interface WebAdapterDependencies {
+  /** Default: agents are in the rooms that their definitions name, and nobody invites them. */
+  readonly invitations?: RoomInvitations;
   readonly store: WebRoomStore;
   /** The agents of the organization, or those that are members of a room; cheap, from memory. */
   readonly agents: (
@@ -28,6 +62,9 @@ export interface WebContext {
   readonly config: ResolvedWebConfig;
   readonly store: WebRoomStore;
   readonly agents: WebAdapterDependencies["agents"];
+  readonly invitations: RoomInvitations | undefined;
+  /** The id of an organization's web rooms. Throws PLATFORM_UNAVAILABLE before `start`. */
+  readonly installationOf: (organizationId: string) => Promise<string>;
   readonly people: PeopleDirectory;
   readonly intake: Intake;
   readonly hub: SocketHub;

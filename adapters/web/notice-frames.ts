@@ -10,6 +10,8 @@ export interface NoticeFramesOptions {
   readonly store: WebRoomStore;
   readonly people: PeopleDirectory;
   readonly agents: WebAdapterDependencies["agents"];
+  /** Another object whenever the agents of a room may have changed. Default: they only change with the agents themselves. */
+  readonly revision: ((organizationId: string) => object) | undefined;
   readonly sockets: SocketIndex;
   readonly processId: string;
 }
@@ -23,9 +25,11 @@ export class NoticeFrames {
   readonly #agents: WebAdapterDependencies["agents"];
   readonly #sockets: SocketIndex;
   readonly #processId: string;
-  readonly #shownAgents = new Map<string, string>();
+  readonly #revision: NoticeFramesOptions["revision"];
+  readonly #shownAgents = new Map<string, { readonly agents: string; readonly revision: object | undefined }>();
 
-  constructor({ store, people, agents, sockets, processId }: NoticeFramesOptions) {
+  constructor({ store, people, agents, revision, sockets, processId }: NoticeFramesOptions) {
+    this.#revision = revision;
     this.#store = store;
     this.#people = people;
     this.#agents = agents;
@@ -145,15 +149,15 @@ export class NoticeFrames {
     return await this.#store.access.person(organizationId, personId);
   }
 
-  /** Tells of agents that came, went or changed since the last call. */
+  /** Tells of agents that came, went or changed since the last call, in the organization or in some room. */
   async showChangedAgents(): Promise<void> {
     const organizations = new Set(this.#sockets.people().map(({ organizationId }) => organizationId));
     for (const organizationId of organizations) {
       const agents = this.#agents(organizationId).map(agentView);
-      const now = JSON.stringify(agents);
+      const now = { agents: JSON.stringify(agents), revision: this.#revision?.(organizationId) };
       const before = this.#shownAgents.get(organizationId);
       this.#shownAgents.set(organizationId, now);
-      if (before !== undefined && before !== now)
+      if (before !== undefined && (before.agents !== now.agents || before.revision !== now.revision))
         this.#sockets.toOrganization(organizationId, { type: "agents", agents });
     }
   }

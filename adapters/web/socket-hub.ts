@@ -20,6 +20,7 @@ export interface SocketHubOptions {
   readonly store: WebRoomStore;
   readonly people: PeopleDirectory;
   readonly agents: WebAdapterDependencies["agents"];
+  readonly revision: ((organizationId: string) => object) | undefined;
   readonly logger: () => Logger | undefined;
 }
 
@@ -38,11 +39,18 @@ export class SocketHub {
   #timer: NodeJS.Timeout | undefined;
   #checks = 0;
 
-  constructor({ store, people, agents, logger }: SocketHubOptions) {
+  constructor({ store, people, agents, revision, logger }: SocketHubOptions) {
     this.#store = store;
     this.#people = people;
     this.#logger = logger;
-    this.#frames = new NoticeFrames({ store, people, agents, sockets: this.#sockets, processId: this.processId });
+    this.#frames = new NoticeFrames({
+      store,
+      people,
+      agents,
+      revision,
+      sockets: this.#sockets,
+      processId: this.processId,
+    });
   }
 
   async start(): Promise<void> {

@@ -2,10 +2,11 @@ import { z } from "zod";
 import type { WebSessionRecord } from "../../../src/contracts/web-room-records.ts";
 import { wireKey } from "../../../src/envelope/ids.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
-import { agentsIn, type WebContext } from "../context.ts";
+import type { WebContext } from "../context.ts";
 import { defined } from "../defined.ts";
 import { joinedRoom, managedRoom, sessionOf, visibleRoom } from "../guard.ts";
 import { newId } from "../ids.ts";
+import { membersAnswer } from "../members-answer.ts";
 import {
   AddMemberBody,
   CreateRoomBody,
@@ -17,7 +18,7 @@ import {
   UpdateRoomBody,
 } from "../protocol.ts";
 import type { WebServer } from "../server-plugins.ts";
-import { agentView, personView, roomView } from "../views.ts";
+import { roomView } from "../views.ts";
 import { workspaceState } from "../workspace-state.ts";
 import { nothing } from "./access-routes.ts";
 
@@ -85,14 +86,8 @@ export function addRoomRoutes(server: WebServer, context: WebContext): void {
     return await nothing(reply);
   });
 
-  const membersAnswer = async (session: WebSessionRecord, roomId: string) => {
-    const room = await visibleRoom(context, session, roomId);
-    const people = await rooms.members(session.organizationId, roomId);
-    return { people: people.map(personView), agents: agentsIn(context.agents, room).map(agentView) };
-  };
-
   server.get("/rooms/:roomId/members", { schema: { params } }, async (request) =>
-    membersAnswer(sessionOf(request), request.params.roomId),
+    membersAnswer(context, sessionOf(request), request.params.roomId),
   );
 
   server.post("/rooms/:roomId/members", { schema: { params, body: AddMemberBody } }, async (request) => {
@@ -106,7 +101,7 @@ export function addRoomRoutes(server: WebServer, context: WebContext): void {
       throw new ParleyError("NOT_FOUND", { detail: "There is no such person." });
     await rooms.addMember({ organizationId, roomId: room.roomId, personId: person.personId, by: session.personId });
     handOn(session, room.roomId);
-    return await membersAnswer(session, room.roomId);
+    return await membersAnswer(context, session, room.roomId);
   });
 
   server.delete("/rooms/:roomId/members/:personId", { schema: { params: MemberParams } }, async (request, reply) => {

@@ -62,6 +62,8 @@ export interface Invitations {
   invite(request: InvitationRequest): Promise<InvitationOutcome>;
   uninvite(request: InvitationRequest): Promise<InvitationOutcome>;
   takeOver(request: InvitationRequest): Promise<InvitationOutcome>;
+  /** Whether somebody may invite agents into a channel now; changes nothing. */
+  mayInvite(request: Omit<InvitationRequest, "agentHandle" | "eventId">): Promise<AccessDecision>;
   /** Those that stand, in one channel or everywhere. */
   list(organizationId: string, channelId?: string): Promise<readonly InvitationRow[]>;
 }
@@ -101,6 +103,12 @@ export function createInvitations(ports: InvitationPorts): Invitations {
     invite: (request) => change("invite", request),
     uninvite: (request) => change("uninvite", request),
     takeOver: (request) => change("take_over", request),
+    async mayInvite(request) {
+      const { by, installationId, path } = request;
+      const memberId = by.kind === "person" ? by.id : null;
+      const facts = await lockInvitationFacts(database, { installationId, channelId: path.channel.id, memberId });
+      return rightOf(policies, request, facts);
+    },
     list: (organizationId, channelId) => listInvitations(database, organizationId, channelId ?? null),
   };
 }
@@ -195,11 +203,16 @@ async function changeInvitation(
 }
 
 /** What the one decision function says of this person, in this channel, about inviting agents. */
-function rightOf(policies: PolicyBook, request: InvitationRequest, facts: InvitationFacts): AccessDecision {
+function rightOf(
+  policies: PolicyBook,
+  request: Pick<InvitationRequest, "organizationId" | "installationId" | "path" | "by">,
+  facts: InvitationFacts,
+): AccessDecision {
   const { by, organizationId, installationId, path } = request;
   const known = policies.of(organizationId);
   const where = placesOf(installationId, { ...path, thread: undefined });
   const left = facts.member_state === "left" && (by.seenAt === undefined || (facts.member_version ?? "") >= by.seenAt);
+  const present = facts.member_state === "joined" || (facts.member_state === null && by.seenAt !== undefined);
   return decideAccess({
     who: {
       kind: by.kind,
@@ -213,7 +226,7 @@ function rightOf(policies: PolicyBook, request: InvitationRequest, facts: Invita
       organizationStopped: known.stopped,
       archived: facts.archived,
       identityInChannel: facts.self_member ?? undefined,
-      membership: left ? "out" : facts.member_state === "joined" ? "in" : "unknown",
+      membership: left ? "out" : present ? "in" : "unknown",
       ageMs: 0,
       maxAgeMs: undefined,
       agent: undefined,

@@ -21,6 +21,7 @@ export type DigestText = (text: string) => string;
 const MIN_QUOTED_CHARS = 4;
 /** Events arrive out of order by so much. */
 const STRAY_WITHIN_MS = 60_000;
+const CLOCK_SKEW_MS = 5_000;
 
 /** The next deletions that are not done with, by their ids. */
 export function openDeletions(sql: SqlRunner, afterId: string, limit: number): Promise<Deletion[]> {
@@ -129,9 +130,8 @@ async function versionsOf(tx: SqlRunner, deletion: Deletion, row: MessageRow): P
     },
     [installationId, channelId, messageId, row.eventId, row.turnId],
   );
-  // A first version that came after an edit of it, or after its own deletion, is not the one that the row names.
-  const until = row.eventKind === "message_created" ? undefined : idAfter(row.eventId, STRAY_WITHIN_MS);
-  if (until === undefined) return known;
+  const window = await strayWindow(tx, deletion, row);
+  if (window === undefined) return known;
   const strays = await tx.query<Version>(
     {
       name: "purge_strays",
@@ -139,15 +139,41 @@ async function versionsOf(tx: SqlRunner, deletion: Deletion, row: MessageRow): P
         where id > $4 and id < $5 and installation_id = $1 and kind = 'message_created' and envelope #>> '{conversation,channel,id}' = $2
           and envelope #>> '{body,messageId}' = $3 and envelope #> '{body,content}' <> '[]'::jsonb`,
     },
-    [installationId, channelId, messageId, row.eventId, until],
+    [installationId, channelId, messageId, ...window],
   );
   return [...known, ...strays];
 }
 
-/** The first id that a row can have which is made so much later; ids begin with their time. */
-function idAfter(id: string | null, ms: number): string | undefined {
-  const time = /^e_([0-9a-z]{9})/.exec(id ?? "")?.[1];
-  return time === undefined ? undefined : `e_${(Number.parseInt(time, 36) + ms).toString(36).padStart(9, "0")}`;
+/**
+ * Where in the ids a version may be that the message's row does not name: a first version that came after an edit of it or after its own
+ * deletion, or what the platform told of Parley's own post.
+ */
+async function strayWindow(
+  tx: SqlRunner,
+  { messageId }: Deletion,
+  row: MessageRow,
+): Promise<readonly [after: string, before: string] | undefined> {
+  if (row.eventKind === "message_created") return undefined;
+  const told = /^e_([0-9a-z]{9})/.exec(row.eventId ?? "")?.[1];
+  if (told !== undefined) return windowOf(Number.parseInt(told, 36), STRAY_WITHIN_MS);
+  const [sent] = await tx.query<{ first: Date; last: Date }>(
+    {
+      name: "purge_sent_at",
+      text: `select first_attempt_at as first, coalesce(delivered_at, first_attempt_at) as last from (
+          select first_attempt_at, delivered_at from deliveries where turn_id = $2 and message_id = $1
+          union all select first_attempt_at, delivered_at from deliveries where turn_id is null and message_id = $1) d
+        where first_attempt_at is not null order by first_attempt_at limit 1`,
+    },
+    [messageId, row.turnId],
+  );
+  if (sent === undefined) return undefined;
+  return windowOf(sent.first.getTime(), sent.last.getTime() - sent.first.getTime() + STRAY_WITHIN_MS);
+}
+
+/** Ids begin with their time; clocks of processes differ a little. */
+function windowOf(fromMs: number, lengthMs: number): readonly [after: string, before: string] {
+  const id = (ms: number): string => `e_${Math.round(ms).toString(36).padStart(9, "0")}`;
+  return [id(fromMs - CLOCK_SKEW_MS), id(fromMs + lengthMs + CLOCK_SKEW_MS)];
 }
 
 async function isOver(tx: SqlRunner, turnId: string): Promise<boolean> {

@@ -8,7 +8,7 @@ export interface Operations {
   readonly agents: AgentOperations;
   readonly deadLetters: DeadLetterOperations;
   readonly switches: SwitchOperations;
-  /** The whole path of one message; `reference` is an event id, a platform message id or a turn id. Undefined when nothing matches. */
+  /** The whole path of one message; `reference` is an event id, a turn id, a platform's message id or permalink. Undefined when nothing matches. */
   explain(organizationId: string, reference: string): Promise<Explanation | undefined>;
   /** Posts a text as an agent into a conversation through the outbox, like any reply. */
   send(request: SendRequest): Promise<{ readonly deliveryIds: readonly string[] }>;
@@ -135,12 +135,22 @@ export interface Explanation {
   readonly state: string;
   readonly stateReason?: string;
   readonly traceId: string;
+  /** Access decisions and audited steps among them. */
   readonly steps: readonly ExplanationStep[];
+  /** The records of the audit log that tell of it; `seal` is null while a record waits for one. */
+  readonly auditRecords: readonly {
+    readonly id: number;
+    readonly at: string;
+    readonly seal: number | null;
+    /** Kinds of its entries about this message. */
+    readonly what: readonly string[];
+  }[];
 }
 
 export interface ExplanationStep {
   readonly at: string;
-  readonly verb: "ingest" | "route" | "assemble" | "invoke" | "render" | "deliver";
+  /** Of the pipeline, or `access`: a decision about rights apart from routing. */
+  readonly verb: "ingest" | "route" | "access" | "assemble" | "invoke" | "render" | "deliver";
   readonly agent?: string;
   readonly outcome: string;
   readonly rule: string;
@@ -154,6 +164,8 @@ export interface SendRequest {
   readonly to: string;
   readonly text: string;
   readonly idempotencyKey?: string;
+  /** Who asks for it. Default: an operator. */
+  readonly by?: string;
 }
 
 export interface SystemStatus {

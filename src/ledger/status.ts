@@ -75,6 +75,8 @@ export async function findDestination(
       path: unknown;
       kind: string;
       name: string | null;
+      archived: boolean | null;
+      self_member: boolean | null;
     }
   | undefined
 > {
@@ -86,9 +88,11 @@ export async function findDestination(
     path: unknown;
     kind: string;
     name: string | null;
+    archived: boolean | null;
+    self_member: boolean | null;
   }>(
     {
-      text: `select c.installation_id, c.platform, c.channel_id, c.thread_id, c.path, coalesce(ch.kind, 'public') as kind, ch.name from conversations c
+      text: `select c.installation_id, c.platform, c.channel_id, c.thread_id, c.path, coalesce(ch.kind, 'public') as kind, ch.name, ch.archived, ch.self_member from conversations c
         left join channels ch on ch.installation_id = c.installation_id and ch.channel_id = c.channel_id where c.organization_id = $1 and c.id = $2`,
     },
     [organizationId, to],
@@ -104,9 +108,11 @@ export async function findDestination(
     path: null;
     kind: string;
     name: string | null;
+    archived: boolean;
+    self_member: boolean | null;
   }>(
     {
-      text: `select c.installation_id, i.platform, c.channel_id, null as thread_id, null as path, c.kind, c.name from channels c join installations i on i.id = c.installation_id
+      text: `select c.installation_id, i.platform, c.channel_id, null as thread_id, null as path, c.kind, c.name, c.archived, c.self_member from channels c join installations i on i.id = c.installation_id
         where c.organization_id = $1 and i.platform = $2 and (c.channel_id = $3 or lower(c.name) = lower($3)) and not c.archived and c.self_member is distinct from false
         order by c.channel_id = $3 desc, c.updated_at desc limit 1`,
     },

@@ -98,13 +98,18 @@ export async function readOrganization(
   return row;
 }
 
-/** Whether a turn's agent or organization is stopped; undefined when neither is, or there is no such turn. */
-export async function stopOfTurn(sql: SqlRunner, turnId: string): Promise<EndedTurn["rule"] | undefined> {
-  const [row] = await sql.query<{ rule: EndedTurn["rule"] }>(
-    { text: `with ${STOPPED} select s.rule from turns t join stopped s on s.agent_id = t.agent_id where t.id = $1` },
+/** Whose turn it is, and the switch that holds its agent or organization; undefined when there is no such turn. */
+export async function stopOfTurn(
+  sql: SqlRunner,
+  turnId: string,
+): Promise<{ readonly organizationId: string; readonly rule: EndedTurn["rule"] | null } | undefined> {
+  const [row] = await sql.query<{ organizationId: string; rule: EndedTurn["rule"] | null }>(
+    {
+      text: `with ${STOPPED} select t.organization_id as "organizationId", s.rule from turns t left join stopped s on s.agent_id = t.agent_id where t.id = $1`,
+    },
     [turnId],
   );
-  return row?.rule;
+  return row;
 }
 
 async function setStatus(tx: SqlRunner, what: Switched, status: "active" | "stopped"): Promise<boolean> {

@@ -64,8 +64,8 @@ export const messageRoutes: FastifyPluginAsyncZod<RouteContext> = async (server,
     },
     async (request, reply) => {
       const { idempotencyKey, ...message } = request.body;
-      const { organizationId } = callerOf(request);
-      const sending = { ...message, organizationId, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
+      const { organizationId, id: by } = callerOf(request);
+      const sending = { ...message, organizationId, by, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
       return reply.code(202).send(await operations.send(sending));
     },
   );

@@ -2,16 +2,14 @@ import { createHash } from "node:crypto";
 import type { MemberFacts } from "../../access/member-facts.ts";
 import type { PolicyBook } from "../../access/policy-book.ts";
 import type { ChatAdapter } from "../../contracts/adapter.ts";
-import { DeferredReply } from "../../contracts/deferred-reply.ts";
 import type { Operations, SystemStatus } from "../../contracts/operations.ts";
 import { type ConversationPath, conversationKey } from "../../envelope/conversation.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
+import { appendAudit } from "../../ledger/audit-log.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import { ensureConversation, insertDelivery, stopConversation } from "../../ledger/replay.ts";
 import { conversationIdOf, type NewId } from "../../ledger/row-ids.ts";
 import { countWork, findDestination, listInstallationIds, listRooms } from "../../ledger/status.ts";
-import { stopOfTurn } from "../../ledger/switches.ts";
-import { storeDeferredReply } from "../../ledger/turns.ts";
 import type { Doorbell } from "../../queue/queue-port.ts";
 import { agentMay, grantIn } from "../agent-grant.ts";
 import type { Directory } from "../directory.ts";
@@ -20,6 +18,7 @@ import { createDeadLetterOperations } from "./dead-letter-operations.ts";
 import { explainMessage } from "./explain-message.ts";
 import type { ReplyTokens } from "./reply-tokens.ts";
 import { createSwitchOperations } from "./switch-operations.ts";
+import { takeDeferredReply } from "./take-deferred-reply.ts";
 
 export interface OperationsOptions {
   readonly database: Database;
@@ -54,7 +53,7 @@ export function createOperations(options: OperationsOptions): Operations {
       cancelRunning: options.cancelRunning,
     }),
     explain: (organizationId, reference) => explainMessage(database, organizationId, reference),
-    async send({ organizationId, agent: handle, to, text, idempotencyKey }) {
+    async send({ organizationId, agent: handle, to, text, idempotencyKey, by }) {
       const agent = directory.byHandle(organizationId, handle);
       if (agent === undefined) throw new ParleyError("NOT_FOUND", { detail: `there is no agent @${handle}` });
       const place = await findDestination(database, organizationId, to);
@@ -79,11 +78,16 @@ export function createOperations(options: OperationsOptions): Operations {
           path: { ...path, channel: { ...path.channel, id: place.channel_id, name: place.name ?? undefined } },
         },
         options.policies.of(organizationId),
+        { archived: place.archived === true, identityInChannel: place.self_member !== false },
       );
-      if (!access.allowed)
+      if (!access.allowed) {
+        await appendAudit(database, organizationId, [
+          { what: "denied", by: by ?? "operator", action: "send", rule: access.rule, agent: agent.agentId, to },
+        ]);
         throw new ParleyError("PERMISSION_DENIED", {
           detail: `@${handle} may not post to ${to} (${access.rule})${resumeHint(access.rule, handle)}`,
         });
+      }
       const conversationId = conversationIdOf(
         conversationKey(place.installation_id, place.channel_id, place.thread_id ?? undefined),
       );
@@ -142,29 +146,7 @@ export function createOperations(options: OperationsOptions): Operations {
       options.wake();
       return { stoppedTurns: ids.length };
     },
-    async acceptDeferredReply(token, reply) {
-      const turnId = options.replyTokens.verify(token);
-      if (turnId === undefined)
-        throw new ParleyError("UNAUTHENTICATED", { detail: "this reply address was not issued here" });
-      const parsed = DeferredReply.safeParse(reply);
-      if (!parsed.success)
-        throw new ParleyError("REQUEST_INVALID", {
-          detail: 'the body must be a reply ({"parts": [...]}) or {"text": "..."}',
-        });
-      const stopped = await stopOfTurn(database, turnId);
-      if (stopped !== undefined)
-        throw new ParleyError("PERMISSION_DENIED", { detail: `nothing is taken or sent (${stopped})` });
-      const outcome = await storeDeferredReply(database, turnId, parsed.data);
-      if (outcome === "unknown")
-        throw new ParleyError("UNAUTHENTICATED", { detail: "this reply address was not issued here" });
-      if (outcome !== "stored")
-        throw new ParleyError("CONFLICT", {
-          detail: outcome === "used" ? "this turn has its reply already" : "this turn has ended",
-        });
-      options.wake();
-      options.doorbell.ringQuietly([turnId]);
-      return { turnId };
-    },
+    acceptDeferredReply: (token, reply) => takeDeferredReply(options, token, reply),
     async status(organizationId) {
       const [ledger, queue, work, rooms, own] = await Promise.all([
         database.ping().then(

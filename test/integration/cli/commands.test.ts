@@ -108,7 +108,14 @@ describe("commands that ask a running Parley", () => {
       { deliveryIds: ["p-1", "p-2"] },
       [
         "send",
-        { organizationId: "main", agent: "helper", to: "web:general", text: "hello there", idempotencyKey: "k1" },
+        {
+          organizationId: "main",
+          by: "operator",
+          agent: "helper",
+          to: "web:general",
+          text: "hello there",
+          idempotencyKey: "k1",
+        },
       ],
     ],
   ])("%s writes JSON, and a line or a table for people", async (_name, args, answer, call) => {

@@ -9,6 +9,7 @@ import { fetchMedia } from "./media.ts";
 import { isPresent, readMembers, readReach } from "./members.ts";
 import type { Outbound } from "./outbound.ts";
 import { openPreview } from "./preview.ts";
+import { showPrivately } from "./private.ts";
 import { reactionEmoji } from "./reaction-emoji.ts";
 import type { Responder } from "./responder.ts";
 import { ROUTES } from "./routes.ts";
@@ -54,6 +55,9 @@ export function discordFeatures(tools: FeatureTools): AdapterFeatures {
         const content = toDiscordMarkdown(text, markupFor(tools, target.askerId));
         await responder.answer(guilds.bot.applicationId, responseToken, content, signal);
       },
+    },
+    privately: {
+      show: async (reply) => showPrivately({ client: running().client, outbound }, reply, tools.linkHosts),
     },
     members: {
       list: async (target, signal) => readMembers(running(), target, signal),

@@ -18,6 +18,7 @@ function route(method: Route["method"], template: string, values: readonly strin
 
 /** Every route that this adapter calls. https://docs.discord.com/developers/reference */
 export const ROUTES = {
+  openDirect: () => route("POST", "/users/@me/channels", []),
   application: () => route("GET", "/applications/@me", []),
   gateway: () => route("GET", "/gateway/bot", []),
   commands: (application: string) => route("PUT", "/applications/:application/commands", [application]),

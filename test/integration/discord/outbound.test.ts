@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, expect, it } from "vitest";
-import type { ReplyPartInput } from "../../../src/envelope/reply.ts";
+import { ReplyPart, type ReplyPartInput } from "../../../src/envelope/reply.ts";
 import { failureOf } from "../../contract/adapter-suite/probe.ts";
 import { GUIDE, postsOf, stage, until, words } from "./stage.ts";
 
@@ -54,6 +54,22 @@ describe("an agent's message", () => {
     const [plain] = postsOf(adapter, target(second, other), words("Here too."));
     await adapter.send(plain ?? assert.fail());
     expect(discord.log.posts({ channel: second, by: "webhook" })).toMatchObject([{ text: "Here too." }]);
+  });
+
+  it("is shown to one person alone in their direct messages, once, and to nobody in the channel", async () => {
+    const { discord, server, channel, user, start, target } = await stage();
+    const adapter = await start();
+    const parts = words("for your eyes only").map((part) => ReplyPart.parse(part));
+    const reply = { target: target(), personId: user, identity: GUIDE, parts, idempotencyKey: "private", signal };
+    await adapter.features.privately?.show(reply);
+    await adapter.features.privately?.show(reply);
+    const direct = discord.core.directChannel(server.app.botUserId, user).id;
+    expect(discord.log.posts({ channel: direct })).toMatchObject([
+      { text: expect.stringContaining("for your eyes only") },
+    ]);
+    expect(discord.log.posts({ channel })).toEqual([]);
+    const nobody = adapter.features.privately?.show({ ...reply, personId: "1", idempotencyKey: "other" });
+    await expect(nobody).rejects.toMatchObject({ delivery: "not_sent" });
   });
 
   it("is found again after its answer was lost, by its mark alone", async () => {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { PreviewOptions } from "../../../src/contracts/adapter-features.ts";
+import { ReplyPart } from "../../../src/envelope/reply.ts";
 import { ALL_SCOPES } from "../../support/slack/index.ts";
 import { type Bench, createBench, failureOf, GUIDE } from "./harness.ts";
 
@@ -144,6 +145,37 @@ describe("the other features", () => {
     expect(
       bench.slack.log.entries.filter((entry) => entry.kind.startsWith("reaction")).map((entry) => entry.kind),
     ).toEqual(["reaction_add", "reaction_remove"]);
+  });
+
+  test("a reply for one person is ephemeral, in the thread and under the agent's name, and a file is named", async () => {
+    bench = await createBench();
+    const thread = bench.slack.people.postAs(bench.person, bench.channel, "question").ts;
+    const parts = [
+      { type: "text", markdown: "for your eyes only" },
+      { type: "artifact", artifactId: "a", name: "plan.txt", mediaType: "text/plain", base64: "" },
+    ].map((part) => ReplyPart.parse(part));
+    const reply = {
+      target: bench.target(thread),
+      personId: bench.person,
+      identity: GUIDE,
+      parts,
+      idempotencyKey: "k",
+      signal,
+    };
+    await bench.adapter.features.privately?.show(reply);
+    expect(bench.slack.log.ofKind("ephemeral")).toMatchObject([
+      {
+        threadTs: thread,
+        username: GUIDE.name,
+        detail: { user: bench.person },
+        text: expect.stringContaining("plan.txt"),
+      },
+    ]);
+    expect(bench.slack.log.posts({ by: "app" })).toEqual([]);
+    const stranger = bench.slack.setup.addUser(bench.workspace.team.id);
+    await expect(bench.adapter.features.privately?.show({ ...reply, personId: stranger })).rejects.toMatchObject({
+      delivery: "not_sent",
+    });
   });
 
   test("own messages are deleted, twice if need be", async () => {

@@ -18,6 +18,7 @@ interface StateThen {
 /** What a room's state was when an event happened, which never changes. */
 export class PastVisibility {
   readonly #known = new BoundedMap<string, StateThen>({ maxEntries: MAX_REMEMBERED });
+  readonly #running = new Map<string, Promise<StateThen>>();
 
   /**
    * Which of these users, all in the room now, may see each of the events: by the history's visibility and their membership when it
@@ -49,17 +50,27 @@ export class PastVisibility {
     const key = `${account.installationId}\n${roomId}\n${eventId}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    // A room may have thousands of members: they are asked for only where it depends on them.
-    let then = stateOf(await contextOf(account, { roomId, eventId, filter: LAZY, signal }), false);
-    if (dependsOnMembership(then.historyVisibility))
-      then = stateOf(await contextOf(account, { roomId, eventId, filter: undefined, signal }), true);
-    this.#known.set(key, then);
-    return then;
+    const running = this.#running.get(key) ?? lookUp(account, roomId, eventId, signal);
+    this.#running.set(key, running);
+    try {
+      const then = await running;
+      this.#known.set(key, then);
+      return then;
+    } finally {
+      this.#running.delete(key);
+    }
   }
 }
 
+/** A room may have thousands of members: they are asked for only where it depends on them. */
+async function lookUp(account: Account, roomId: string, eventId: string, signal: AbortSignal): Promise<StateThen> {
+  const then = stateOf(await contextOf(account, { roomId, eventId, filter: LAZY, signal }), false);
+  if (!dependsOnMembership(then.historyVisibility)) return then;
+  return stateOf(await contextOf(account, { roomId, eventId, filter: undefined, signal }), true);
+}
+
 /** Whether somebody who is in the room now may see what happened then. Pure. */
-export function mayHaveSeen(then: StateThen, userId: string): boolean {
+function mayHaveSeen(then: StateThen, userId: string): boolean {
   if (!dependsOnMembership(then.historyVisibility)) return true;
   const membership = then.members?.get(userId);
   return membership === "join" || (membership === "invite" && then.historyVisibility === "invited");

@@ -134,7 +134,7 @@ describe("what operators can ask", () => {
       { agent: "helper", to: "web:general", text: "hi" },
       202,
       { deliveryIds: ["p-1", "p-2"] },
-      ["send", { organizationId: "main", agent: "helper", to: "web:general", text: "hi" }],
+      ["send", { organizationId: "main", by: "operator", agent: "helper", to: "web:general", text: "hi" }],
     ],
     [
       "POST",

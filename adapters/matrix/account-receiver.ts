@@ -9,6 +9,7 @@ import type { Puppets } from "./puppets.ts";
 import { ReadMarks } from "./read-marks.ts";
 import { SyncLoop } from "./sync-loop.ts";
 import { Tombstones } from "./tombstones.ts";
+import { wakeHomeserver } from "./wake-homeserver.ts";
 
 const RETRY_MS = [1_000, 5_000, 15_000, 60_000] as const;
 
@@ -33,6 +34,7 @@ export class AccountReceiver {
   /** Resolves when events can arrive, or when it is known that they will later. */
   started: Promise<void> = Promise.resolve();
   #preparing: Promise<void> = Promise.resolve();
+  #waking: Promise<void> = Promise.resolve();
   #detail: string | undefined;
 
   constructor({ account, puppets, openCrypto }: ReceiverParts) {
@@ -62,6 +64,7 @@ export class AccountReceiver {
     await this.#loop?.stop();
     await service?.stop();
     await this.#preparing;
+    await this.#waking;
     await this.#joins.close();
     this.#marks.close();
   }
@@ -80,6 +83,7 @@ export class AccountReceiver {
         await this.#puppets.start();
         await this.#joins.restore();
         this.service = this.#prepared;
+        this.#waking = wakeHomeserver(this.#account, this.#stopping.signal);
         return;
       } catch (error) {
         const fault = toParleyError(error);

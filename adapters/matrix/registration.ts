@@ -1,5 +1,8 @@
 import { randomBytes } from "node:crypto";
 
+/** The application service's own name towards its homeserver. */
+export const SERVICE_ID = "parley";
+
 export interface RegistrationOptions {
   /** Where the homeserver reaches Parley. */
   readonly url: string;
@@ -23,7 +26,7 @@ export function newRegistrationToken(): string {
 export function matrixRegistration(options: RegistrationOptions): string {
   const escaped = options.puppetPrefix.replaceAll(/[.=-]/gu, (sign) => (sign === "." ? "\\." : sign));
   return [
-    "id: parley",
+    `id: ${SERVICE_ID}`,
     `url: ${quoted(options.url)}`,
     `as_token: ${quoted(options.appServiceToken)}`,
     `hs_token: ${quoted(options.homeserverToken)}`,

@@ -8,6 +8,10 @@ import { type MatrixPerson, RoomLog } from "../../support/matrix/index.ts";
 const PATIENCE_MS = 90_000;
 /** Time for the homeserver to put an event behind the transaction that is under way, in ms. */
 const QUEUED_MS = 2_000;
+/** Tries of the homeserver, each twice as long after the one before. */
+const TRIES = 6;
+/** Less than the homeserver would wait for its next try, in ms. */
+const WOKEN_MS = 40_000;
 
 const echo = defineAgent(async function* (request) {
   yield `heard: ${request.trigger.text}`;
@@ -68,4 +72,17 @@ it("answers what waited in the homeserver's memory for its turn to be pushed whe
   expect(parley.pushes.filter((push) => push.eventIds.includes(second))).toEqual([]);
   expect((await answers(room)).filter((words) => words.includes("first"))).toHaveLength(1);
   expect((await answers(other)).filter((words) => words.includes("second"))).toHaveLength(1);
+}, 240_000);
+
+it("is pushed what was said while it was away as soon as it is there again, however long the homeserver would wait", async () => {
+  const room = await parley.room(mara, ["echo"]);
+  await ask(room, "before");
+  await until(async () => (await answers(room)).length === 1, PATIENCE_MS);
+  const pushed = parley.pushes.length;
+  await parley.restart(async () => {
+    await ask(room, "meanwhile");
+    // By then the homeserver's next try is more than half a minute away.
+    await until(() => parley.pushes.length - pushed >= TRIES, PATIENCE_MS);
+  });
+  await until(async () => (await answers(room)).some((words) => words.includes("meanwhile")), WOKEN_MS);
 }, 240_000);

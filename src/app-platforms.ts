@@ -1,16 +1,19 @@
+import type { FastifyInstance } from "fastify";
 import { createDiscordAdapter } from "../adapters/discord/index.ts";
 import { createMatrixAdapter } from "../adapters/matrix/index.ts";
+import { composeByOrganization } from "../adapters/shared/by-organization.ts";
 import { createSlackAdapter } from "../adapters/slack/index.ts";
 import {
   createWebAdapter,
   type RoomInvitations,
   type WebAdapter,
+  type WebOidcSettings,
   type WebRoomAgent,
   webRenderer,
 } from "../adapters/web/index.ts";
 import { isAssistantConfigured } from "../agents/assistant/index.ts";
 import type { PolicyBook } from "./access/policy-book.ts";
-import type { Config } from "./config/config.ts";
+import type { Config, OrganizationConfig } from "./config/config.ts";
 import { deriveKey } from "./config/secret-key.ts";
 import type { ChatAdapter } from "./contracts/adapter.ts";
 import type { WebRoomStore } from "./contracts/web-room-store.ts";
@@ -64,27 +67,60 @@ export function createAdapters(
               ? "paused"
               : agent.status,
       }));
+  const { organizations } = config;
   const web = createWebAdapter(
     {
       organizationId: config.organizationId,
+      organizationIds: organizations.map(({ id }) => id),
       maxUploadBytes: config.limits.uploadBytes,
+      oidcKey: deriveKey(config.secretKey, "sign-in attempts"),
+      oidc: organizations.flatMap(({ id, oidc }) =>
+        oidc === undefined
+          ? []
+          : [{ ...oidc, organizationId: id, clientSecret: oidc.clientSecret.reveal() } satisfies WebOidcSettings],
+      ),
       ...(config.web.publicUrl && { publicUrl: config.web.publicUrl }),
     },
     { store, agents: agentsOf, invitations },
   );
   const adapters = new Map<string, ChatAdapter>([[web.platform, port(web)]]);
-  const others = [discordAdapter(config), matrixAdapter(config), slackAdapter(config)];
-  for (const adapter of others) if (adapter !== undefined) adapters.set(adapter.platform, port(adapter));
+  for (const create of [discordAdapter, matrixAdapter, slackAdapter]) {
+    const [first, ...more] = organizations.flatMap((organization) => {
+      const adapter = create(config, organization);
+      return adapter === undefined ? [] : [{ organizationId: organization.id, adapter }];
+    });
+    if (first === undefined) continue;
+    const { platform } = first.adapter;
+    const renderer = more.length === 0 ? first.adapter : rendererOf(platform, hostsOfAll(organizations, platform));
+    if (renderer !== undefined) adapters.set(platform, port(composeByOrganization([first, ...more], renderer)));
+  }
   return { adapters, ownerOf: (request) => web.ownerOf(request) };
 }
 
-function slackAdapter(config: Config): ChatAdapter | undefined {
-  const { slack } = config;
+/** A reply is rendered before it is known where it goes: a link stays a link where every organization on the platform lets it. */
+function hostsOfAll(organizations: readonly OrganizationConfig[], platform: string): string[] {
+  const lists = organizations.flatMap(({ slack, discord, matrix }) => {
+    const one = { slack, discord, matrix }[platform];
+    return one === undefined ? [] : [one.linkHosts];
+  });
+  const named = [...new Set(lists.flat())];
+  return named.filter((host) => lists.every((list) => list.includes(host) || list.includes("*")));
+}
+
+/** The deployment's own organization keeps the names that its keys and addresses had before there were others. */
+function keyName(config: Config, { id }: OrganizationConfig, purpose: string): string {
+  return id === config.organizationId ? purpose : `${purpose} of ${id}`;
+}
+
+function slackAdapter(config: Config, organization: OrganizationConfig): ChatAdapter | undefined {
+  const { slack } = organization;
   if (slack === undefined) return undefined;
-  const stateSecret =
-    slack.oauth?.stateSecret?.reveal() ?? deriveKey(config.secretKey, "slack oauth state").toString("base64url");
+  const key = (purpose: string): string =>
+    deriveKey(config.secretKey, keyName(config, organization, purpose)).toString("base64url");
+  const stateSecret = slack.oauth?.stateSecret?.reveal() ?? key("slack oauth state");
   return createSlackAdapter({
-    organizationId: config.organizationId,
+    organizationId: organization.id,
+    ...(organization.id !== config.organizationId && { basePath: `/slack/${organization.id}` }),
     mode: slack.mode,
     receive: config.roles.includes("ingest"),
     apiUrl: slack.apiUrl,
@@ -95,7 +131,7 @@ function slackAdapter(config: Config): ChatAdapter | undefined {
     allowedTeams: [...slack.allowedTeams],
     socketConnections: slack.socketConnections,
     ...(slack.authorizeUrl && { authorizeUrl: slack.authorizeUrl }),
-    deliverySecret: deriveKey(config.secretKey, "slack delivery marks").toString("base64url"),
+    deliverySecret: key("slack delivery marks"),
     ...(slack.botToken && { botToken: slack.botToken.reveal() }),
     ...(slack.appToken && { appToken: slack.appToken.reveal() }),
     ...(slack.signingSecret && { signingSecret: slack.signingSecret.reveal() }),
@@ -108,28 +144,30 @@ function slackAdapter(config: Config): ChatAdapter | undefined {
   });
 }
 
-function discordAdapter(config: Config): ChatAdapter | undefined {
-  const { discord } = config;
+function discordAdapter(config: Config, organization: OrganizationConfig): ChatAdapter | undefined {
+  const { discord } = organization;
   if (discord === undefined) return undefined;
   const { botToken, gatewayUrl, shardCount, shardIds, ...settings } = discord;
   return createDiscordAdapter({
     ...settings,
-    organizationId: config.organizationId,
+    organizationId: organization.id,
     receive: config.roles.includes("ingest"),
     botToken: botToken.reveal(),
-    deliverySecret: deriveKey(config.secretKey, "discord delivery marks").toString("base64url"),
+    deliverySecret: deriveKey(config.secretKey, keyName(config, organization, "discord delivery marks")).toString(
+      "base64url",
+    ),
     ...(gatewayUrl && { gatewayUrl }),
     ...(shardCount && { shardCount }),
     ...(shardIds && { shardIds }),
   });
 }
 
-function matrixAdapter(config: Config): ChatAdapter | undefined {
-  const { matrix } = config;
+function matrixAdapter(config: Config, organization: OrganizationConfig): ChatAdapter | undefined {
+  const { matrix } = organization;
   if (matrix === undefined) return undefined;
   const { accessToken, encryption, appService, inviters, pacing } = matrix;
-  return createMatrixAdapter({
-    organizationId: config.organizationId,
+  const adapter = createMatrixAdapter({
+    organizationId: organization.id,
     homeserverUrl: matrix.homeserverUrl,
     receive: config.roles.includes("ingest"),
     ...(accessToken && { accessToken: accessToken.reveal() }),
@@ -147,6 +185,28 @@ function matrixAdapter(config: Config): ChatAdapter | undefined {
     showNames: matrix.showNames,
     ...(pacing !== undefined && { pacing }),
   });
+  return organization.id === config.organizationId ? adapter : mountedAt(adapter, `/matrix/${organization.id}`);
+}
+
+/** The adapter with its HTTP routes below an address of its own, which the homeserver has as the service's `url`. */
+function mountedAt(adapter: ChatAdapter, prefix: string): ChatAdapter {
+  return {
+    platform: adapter.platform,
+    limits: adapter.limits,
+    features: adapter.features,
+    start: async (...given) => await adapter.start(...given),
+    stop: async () => await adapter.stop(),
+    ...(adapter.mount !== undefined && {
+      mount: async (server: FastifyInstance) => {
+        await server.register(async (scope) => await adapter.mount?.(scope), { prefix });
+      },
+    }),
+    render: (...given) => adapter.render(...given),
+    losses: (...given) => adapter.losses(...given),
+    send: async (post) => await adapter.send(post),
+    reconcile: async (query) => await adapter.reconcile(query),
+    health: () => adapter.health(),
+  };
 }
 
 /** What turns replies into posts, without anything else of a platform. */

@@ -1,6 +1,5 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { FastifyInstance } from "fastify";
 import { issueSignInLink } from "../adapters/web/index.ts";
 import { createAssistantDefinition, isAssistantConfigured } from "../agents/assistant/index.ts";
 import { createGuideAgent } from "../agents/guide/index.ts";
@@ -12,10 +11,10 @@ import { createMemberFacts } from "./access/member-facts.ts";
 import { openPolicyBook } from "./access/policy-book.ts";
 import { createTextDigest } from "./access/text-digest.ts";
 import { createFileReader } from "./access/turn-files.ts";
-import { listen } from "./api/listen.ts";
 import { createOperatorAccess } from "./api/operator-access.ts";
 import { createPrometheusMetrics } from "./api/prometheus-metrics.ts";
 import { createServer } from "./api/server.ts";
+import { type App, compose, reseal } from "./app-lifecycle.ts";
 import { createAdapters } from "./app-platforms.ts";
 import type { AgentCheck } from "./config/agent-faults.ts";
 import type { Config } from "./config/config.ts";
@@ -35,12 +34,12 @@ import { openTenants } from "./ledger/connection/tenant-database.ts";
 import { TENANT_ROLE_SQL } from "./ledger/connection/tenant-role.ts";
 import { createInstallationStore } from "./ledger/installations.ts";
 import { createPurge } from "./ledger/purge-loop.ts";
-import { resealSecrets } from "./ledger/reseal-secrets.ts";
 import { createRetention } from "./ledger/retention-loop.ts";
 import { createIdSource } from "./ledger/row-ids.ts";
-import { createSecretBox, type SecretBox } from "./ledger/secret-box.ts";
+import { createSecretBox } from "./ledger/secret-box.ts";
 import { createWebRoomStore } from "./ledger/web/index.ts";
 import { createConnectors, localKey } from "./pipeline/connectors.ts";
+import { defaultAgent } from "./pipeline/default-agent.ts";
 import { type Directory, openDirectory } from "./pipeline/directory.ts";
 import { createAccessOperations } from "./pipeline/operations/access-operations.ts";
 import { createAccessSync } from "./pipeline/operations/access-sync.ts";
@@ -61,26 +60,13 @@ import type { Doorbell } from "./queue/queue-port.ts";
 export { createMatrixRecoveryKey } from "../adapters/matrix/index.ts";
 export { matrixRegistration, newRegistrationToken } from "../adapters/matrix/registration.ts";
 export { slackManifest } from "../adapters/slack/manifest.ts";
+export type { App } from "./app-lifecycle.ts";
 
 /** What is wrong with an agent of the configuration that its shape does not show, for `loadConfig`. */
 export const findAgentFaults: AgentCheck = ({ connector, subscriptions }) => [
   ...findConnectorFaults(connector, "config").map((fault) => ({ ...fault, path: `connector.${fault.path}` })),
   ...findPatternFaults(subscriptions),
 ];
-
-/** A composed Parley process. */
-export interface App {
-  /** Resolves when it takes messages. The link signs the owner in once; undefined in processes without the ingest role. */
-  start(): Promise<{
-    readonly url: string;
-    readonly signInLink: string | undefined;
-    readonly insteadOfPort: number | undefined;
-    readonly agents: readonly string[];
-    readonly platforms: readonly string[];
-  }>;
-  /** Takes nothing new, lets work end within the drain time, hands the rest over; safe to call twice. */
-  stop(reason: string): Promise<void>;
-}
 
 /** Puts something between Parley and the outside: what a fault test needs to stop it at an exact point. Default: nothing. */
 export interface AppPorts {
@@ -104,7 +90,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       detail: "roles: the embedded ledger serves one process with all roles; set DATABASE_URL to run roles apart",
     });
   }
-  const { organizationId } = config;
+  const { organizationId, organizations } = config;
   const newId = createIdSource();
   const metrics = createPrometheusMetrics();
   const opened = await openDatabase({
@@ -118,12 +104,19 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
   const closers: (() => Promise<void>)[] = [() => database.close()];
   try {
     await migrate(database, fileURLToPath(new URL("./ledger/migrations", import.meta.url)));
-    const tenant = await openTenants(database, () =>
-      logger.warn({ fix: TENANT_ROLE_SQL }, "row-level security is not in use: its role is missing"),
-    );
-    await database.query({ text: "insert into organizations (id, name) values ($1, $1) on conflict do nothing" }, [
-      organizationId,
-    ]);
+    const tenant = await openTenants(database, () => {
+      // With one organization there is nobody on the other side of the wall.
+      if (organizations.length > 1)
+        throw new ParleyError("LEDGER_CONFIG_REFUSED", {
+          detail: `several organizations need the database role that keeps them apart; as its administrator run: ${TENANT_ROLE_SQL}`,
+        });
+      logger.warn({ fix: TENANT_ROLE_SQL }, "row-level security is not in use: its role is missing");
+    });
+    for (const { id, name } of organizations)
+      await database.query({ text: "insert into organizations (id, name) values ($1, $2) on conflict do nothing" }, [
+        id,
+        name,
+      ]);
     const keysFor = (purpose: string): readonly [Buffer, ...Buffer[]] => [
       deriveKey(config.secretKey, purpose),
       ...(config.previousSecretKey === undefined ? [] : [deriveKey(config.previousSecretKey, purpose)]),
@@ -188,14 +181,13 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       }),
       assistantDefinition,
     ];
-    for (const definition of [...builtins, ...config.agents])
-      local.set(localKey(organizationId, definition.handle), definition.connector);
-    await agents.sync(
-      organizationId,
-      "builtin",
-      builtins.map((definition) => AgentDefinition.parse(definition)),
-    );
-    await agents.sync(organizationId, "config", config.agents);
+    const shared = builtins.map((definition) => AgentDefinition.parse(definition));
+    for (const organization of organizations) {
+      for (const definition of [...builtins, ...organization.agents])
+        local.set(localKey(organization.id, definition.handle), definition.connector);
+      await agents.sync(organization.id, "builtin", shared);
+      await agents.sync(organization.id, "config", organization.agents);
+    }
 
     const running: { cancel?: (turnIds: readonly string[], request: string) => void } = {};
     const invitations = createInvitations({
@@ -262,9 +254,11 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       invitations,
       cancelRunning: pipeline.cancelRunning,
     });
-    const accessSync = createAccessSync({ access, organizationId, config: config.access, logger });
-    closers.push(() => accessSync.stop());
-    await accessSync.start();
+    for (const { id, access: wanted } of organizations) {
+      const accessSync = createAccessSync({ access, organizationId: id, config: wanted, logger });
+      closers.push(() => accessSync.stop());
+      await accessSync.start();
+    }
     const operationsOn = (own: Database): Operations =>
       createOperations({
         database: own,
@@ -373,90 +367,10 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
   }
 }
 
-interface Composition {
-  readonly config: Config;
-  readonly logger: Logger;
-  readonly roles: { readonly ingest: boolean };
-  readonly server: FastifyInstance;
-  readonly adapters: ReadonlyMap<string, ChatAdapter>;
-  readonly pipeline: Awaited<ReturnType<typeof createPipeline>>;
-  readonly operator: ReturnType<typeof createOperatorAccess>;
-  readonly signInLink: () => Promise<string>;
-  readonly state: { url: string; started: boolean; draining: boolean };
-  readonly closers: readonly (() => Promise<void>)[];
-  readonly directory: Directory;
-}
-
-/** Says when the key of before is no longer needed, and which rows no key opens. */
-async function reseal(on: { database: Database; box: SecretBox; logger: Logger; signal: AbortSignal }): Promise<void> {
-  try {
-    const { resealed, unreadable } = await resealSecrets(on.database, on.box, on.signal);
-    if (unreadable.length > 0) on.logger.error({ rows: unreadable.slice(0, 100) }, "stored secrets that no key opens");
-    if (resealed > 0) on.logger.info({ rows: resealed }, "stored secrets are sealed with the current key");
-  } catch (error) {
-    if (!on.signal.aborted)
-      on.logger.warn({ err: error }, "stored secrets could not be sealed anew; tried again at the next start");
-  }
-}
-
 function getOrMake<Value>(made: Map<string, Value>, key: string, make: () => Value): Value {
   const value = made.get(key) ?? make();
   made.set(key, value);
   return value;
-}
-
-/** How long adapters have to say that they take nothing more, as a share of the drain time. */
-const GRACE_SHARE = 0.8;
-
-function compose(parts: Composition): App {
-  const { config, logger, server, adapters, pipeline, state } = parts;
-  const stopping = new AbortController();
-  let stopped: Promise<void> | undefined;
-
-  async function stopAll(reason: string): Promise<void> {
-    logger.info({ reason }, "draining");
-    state.draining = true;
-    stopping.abort();
-    parts.operator.retract();
-    await Promise.allSettled([...adapters.values()].map((adapter) => adapter.stop()));
-    await pipeline.stop(config.limits.drainTimeoutMs * GRACE_SHARE);
-    await server
-      .close()
-      .catch((error: unknown) => logger.warn({ err: error }, "the HTTP server did not close cleanly"));
-    for (const close of parts.closers.toReversed())
-      await close().catch((error: unknown) => logger.warn({ err: error }, "closing failed"));
-    logger.info({ reason }, "stopped");
-  }
-
-  return {
-    async start() {
-      const listening = await listen(server, config.web);
-      state.url = (config.web.publicUrl ?? listening.url).replace(/\/$/, "");
-      await pipeline.start();
-      await Promise.all([...adapters.values()].map((adapter) => adapter.start(pipeline.sink, stopping.signal)));
-      pipeline.wake();
-      parts.operator.publish(listening.url);
-      state.started = true;
-      return {
-        url: state.url,
-        signInLink: parts.roles.ingest ? await parts.signInLink() : undefined,
-        insteadOfPort: listening.insteadOf,
-        agents: parts.directory.list(config.organizationId).map((agent) => agent.handle),
-        platforms: [...adapters.keys()],
-      };
-    },
-    stop(reason) {
-      stopped ??= stopAll(reason);
-      return stopped;
-    },
-  };
-}
-
-/** The agent that answers where nobody is named: the team's own first one, else the assistant when it has a model, else the guide. */
-function defaultAgent(directory: Directory, organizationId: string, assistantConfigured: boolean): string | undefined {
-  const active = directory.list(organizationId).filter((agent) => agent.status === "active");
-  const own = active.find((agent) => agent.row.source !== "builtin");
-  return (own ?? active.find((agent) => agent.handle === (assistantConfigured ? "assistant" : "guide")))?.agentId;
 }
 
 function issueSecrets(config: ConnectorConfig): { config: ConnectorConfig; shown?: string } {

@@ -75,10 +75,11 @@ export class SlackAdapter implements ChatAdapter {
   }
 
   async mount(server: FastifyInstance): Promise<void> {
-    const { mode, signingSecret } = this.#config;
+    const { mode, signingSecret, basePath } = this.#config;
     if (mode === "http" && signingSecret !== undefined)
       await mountHttpReceiver(server, {
         signingSecret,
+        basePath,
         ingress: () => (this.#accepting ? this.#running?.ingress : undefined),
       });
     await mountOauth(server, {

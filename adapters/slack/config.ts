@@ -22,6 +22,11 @@ export const SlackConfig = z.strictObject({
   apiUrl: z.url({ protocol: /^https?$/ }).default(DEFAULT_API_URL),
   /** Where people and Slack reach Parley; needed for installs by OAuth. */
   publicUrl: z.url({ protocol: /^https?$/ }).optional(),
+  /** What the addresses begin with that Slack and people reach this adapter by. Default `/slack`. */
+  basePath: z
+    .string()
+    .regex(/^(?:\/[a-z0-9_-]+)+$/u)
+    .default("/slack"),
   /** Slack's page that asks for consent. Default that of the commercial cloud. */
   authorizeUrl: z.url({ protocol: /^https?$/ }).optional(),
   /** Workspace and enterprise ids that may install by OAuth. Default: any. */

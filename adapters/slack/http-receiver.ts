@@ -9,17 +9,19 @@ import { readSignedHead, verifyBody } from "./verify.ts";
 export const MAX_BODY_BYTES = 1024 * 1024;
 /** Longest time a body may take to arrive, in ms. */
 const BODY_TIMEOUT_MS = 5_000;
-const EVENTS_PATH = "/slack/events";
+const EVENTS_PATH = "/events";
 
 export interface HttpReceiverOptions {
   readonly signingSecret: string;
+  /** Default `/slack`. */
+  readonly basePath?: string;
   /** Undefined while the adapter is not running: then nothing can be stored, and Slack has to come again. */
   readonly ingress: () => Ingress | undefined;
   readonly nowMs?: () => number;
 }
 
 /**
- * Registers `POST /slack/events`, which takes events, slash commands and interactions.
+ * Registers `POST /slack/events` (or below another base path), which takes events, slash commands and interactions.
  *
  * Headers are checked before the body is read, the signature before it is parsed, and the answer goes out after the event is
  * committed: 200 stored or of no interest, 401 not from Slack, 413 over 1 MiB, 503 not stored, come again.
@@ -33,7 +35,7 @@ export async function mountHttpReceiver(server: FastifyInstance, options: HttpRe
     scope.setErrorHandler((error, _request, reply) => refuse(reply, error));
     scope.route({
       method: "POST",
-      url: EVENTS_PATH,
+      url: (options.basePath ?? "/slack") + EVENTS_PATH,
       logLevel: "error",
       // Slack sends bursts from a few addresses; the signature is the gate here.
       config: { rateLimit: false },

@@ -10,8 +10,9 @@ import { withTokens } from "./token-rotation.ts";
 import { settingOf } from "./workspace.ts";
 import type { Workspaces } from "./workspaces.ts";
 
-export const INSTALL_PATH = "/slack/install";
-export const REDIRECT_PATH = "/slack/oauth_redirect";
+/** Below the adapter's base path. */
+export const INSTALL_PATH = "/install";
+export const REDIRECT_PATH = "/oauth_redirect";
 const OAUTH_TIMEOUT_MS = 10_000;
 
 export interface OauthOptions {
@@ -58,11 +59,13 @@ export async function mountOauth(server: FastifyInstance, options: OauthOptions)
       },
     });
   };
-  const redirectUri =
-    options.config.publicUrl === undefined ? undefined : new URL(REDIRECT_PATH, options.config.publicUrl).href;
+  const { basePath, publicUrl } = options.config;
+  const redirectUri = publicUrl === undefined ? undefined : new URL(basePath + REDIRECT_PATH, publicUrl).href;
   const urlOptions = { scopes: [...BOT_SCOPES], ...(redirectUri === undefined ? {} : { redirectUri }) };
-  route(INSTALL_PATH, (install, request, reply) => install.handleInstallPath(request.raw, reply.raw, {}, urlOptions));
-  route(REDIRECT_PATH, (install, request, reply) =>
+  route(basePath + INSTALL_PATH, (install, request, reply) =>
+    install.handleInstallPath(request.raw, reply.raw, {}, urlOptions),
+  );
+  route(basePath + REDIRECT_PATH, (install, request, reply) =>
     install.handleCallback(request.raw, reply.raw, {
       afterInstallation: (installation, _urlOptions, _request, response) => {
         if (isAllowed(installation, options.config.allowedTeams)) return Promise.resolve(true);

@@ -87,12 +87,10 @@ class WebRoomAdapter implements WebAdapter {
     signal.throwIfAborted();
     const { config, store, intake, hub } = this.#context;
     const installations = new WebInstallations(sink.installations);
-    await installations.ensure(config.organizationId);
-    await store.rooms.ensureDefaultRoom({
-      organizationId: config.organizationId,
-      roomId: newId("r"),
-      name: DEFAULT_ROOM_NAME,
-    });
+    for (const organizationId of config.organizationIds) {
+      await installations.ensure(organizationId);
+      await store.rooms.ensureDefaultRoom({ organizationId, roomId: newId("r"), name: DEFAULT_ROOM_NAME });
+    }
     this.#installations = installations;
     await hub.start();
     await intake.start({ sink, installationOf: async (organizationId) => await installations.of(organizationId) });
@@ -134,7 +132,8 @@ class WebRoomAdapter implements WebAdapter {
     const { config, store } = this.#context;
     const token = readSessionCookie(request, config.publicUrl);
     const session = token === undefined ? undefined : await store.access.session(hashSecret(token));
-    return session?.role === "owner" ? session : undefined;
+    const isKnown = session !== undefined && config.organizationIds.includes(session.organizationId);
+    return isKnown && session.role === "owner" ? session : undefined;
   }
 
   #requireInstallations(): WebInstallations {

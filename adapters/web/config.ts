@@ -7,8 +7,10 @@ export const DEFAULT_SESSION_TTL_MS = 30 * 24 * 60 * 60_000;
 
 /** What can be set about the web room; host and port are the HTTP server's own. */
 export interface WebAdapterConfig {
-  /** The organization whose default room is made at the start. */
+  /** The organization that a page which names none is of. */
   readonly organizationId: string;
+  /** Organizations that have rooms here, that one among them; people of others are unknown. Default: it alone. */
+  readonly organizationIds?: readonly string[];
   /** Where people reach the page; without it only pages of a loopback or IP address are believed. */
   readonly publicUrl?: string;
   /** Default 25 MiB. */
@@ -47,6 +49,7 @@ export type ResolvedWebConfig = Required<Omit<WebAdapterConfig, "publicUrl">> & 
 export function resolveConfig(config: WebAdapterConfig): ResolvedWebConfig {
   return {
     organizationId: config.organizationId,
+    organizationIds: config.organizationIds ?? [config.organizationId],
     publicUrl: config.publicUrl,
     maxUploadBytes: config.maxUploadBytes ?? MAX_UPLOAD_BYTES,
     requestsPerMinute: config.requestsPerMinute ?? DEFAULT_REQUESTS_PER_MINUTE,

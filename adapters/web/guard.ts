@@ -28,7 +28,7 @@ declare module "fastify" {
 /** Refuses, before any body is read, what has no session or comes from another site's page. */
 export function addGuard(server: WebServer, context: WebContext): void {
   const { store } = context;
-  const { publicUrl } = context.config;
+  const { publicUrl, organizationIds } = context.config;
   const failures = server.createRateLimit({
     max: FAILURES_PER_MINUTE,
     timeWindow: 60_000,
@@ -48,7 +48,8 @@ export function addGuard(server: WebServer, context: WebContext): void {
     const before = await failures(request, { increment: false });
     if (!before.isAllowed && before.isExceeded) throw new ParleyError("RATE_EXCEEDED", { retryAfterMs: before.ttl });
     const session = await store.access.session(hashSecret(token));
-    if (session === undefined) {
+    // An organization that was taken out of the configuration has no rooms any more.
+    if (session === undefined || !organizationIds.includes(session.organizationId)) {
       await failures(request);
       throw new ParleyError("UNAUTHENTICATED");
     }

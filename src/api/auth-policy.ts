@@ -132,7 +132,7 @@ async function callerOf(request: FastifyRequest, options: AuthOptions): Promise<
   if (token !== undefined) {
     if (options.operator.verify(token)) return operatorOf("operator", request, options);
     const principal = await options.verifyToken?.(token);
-    if (principal !== undefined) return ownOrganization(principal, request);
+    if (principal !== undefined) return ownOrganization(principal, request, options);
     throw new ParleyError("UNAUTHENTICATED", { detail: "the bearer token is not valid" });
   }
   const owner = await options.ownerSession?.(request);
@@ -142,7 +142,7 @@ async function callerOf(request: FastifyRequest, options: AuthOptions): Promise<
     });
   }
   const { organizationId, personId } = owner;
-  return ownOrganization({ id: `person:${personId}`, organizationId, scopes: EVERY_SCOPE }, request);
+  return ownOrganization({ id: `person:${personId}`, organizationId, scopes: EVERY_SCOPE }, request, options);
 }
 
 function operatorOf(id: string, request: FastifyRequest, { organizations }: AuthOptions): ApiPrincipal {
@@ -153,9 +153,13 @@ function operatorOf(id: string, request: FastifyRequest, { organizations }: Auth
 }
 
 /** Who belongs to an organization reaches no other; that there is one is not said. */
-function ownOrganization(principal: ApiPrincipal, request: FastifyRequest): ApiPrincipal {
-  const named = request.headers[ORGANIZATION_HEADER];
-  if (named !== undefined && named !== principal.organizationId) throw unknownOrganization();
+function ownOrganization(
+  principal: ApiPrincipal,
+  request: FastifyRequest,
+  { organizations }: AuthOptions,
+): ApiPrincipal {
+  const named = request.headers[ORGANIZATION_HEADER] ?? principal.organizationId;
+  if (named !== principal.organizationId || !organizations.includes(named)) throw unknownOrganization();
   return principal;
 }
 

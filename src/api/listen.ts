@@ -18,7 +18,10 @@ export interface Listening {
  *
  * Throws CONFIG_INVALID when the address cannot be listened on.
  */
-export async function listen(server: FastifyInstance, web: Config["web"]): Promise<Listening> {
+export async function listen(
+  server: FastifyInstance,
+  web: Pick<Config["web"], "host" | "port" | "portIsDefault">,
+): Promise<Listening> {
   const last = web.portIsDefault ? web.port + MAX_PORTS_TRIED : web.port;
   for (let port = web.port; ; port += 1) {
     try {

@@ -34,7 +34,7 @@ import { addBareHeaders, addPageHeaders, BARE_HEADERS } from "./security-headers
 import { createStatusReader } from "./status-reader.ts";
 
 export interface ServerOptions {
-  readonly config: Pick<Config, "organizationId" | "web" | "limits" | "allowPrivateAgentAddresses">;
+  readonly config: Pick<Config, "organizationId" | "organizations" | "web" | "limits" | "allowPrivateAgentAddresses">;
   readonly operations: Operations;
   /** Verifying and exporting the audit log. Default: the routes of it are not there. */
   readonly audit?: AuditOperations;
@@ -100,7 +100,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     ...(ownerSession && { ownerSession }),
     ...(denied && { denied }),
     ...(tokens && { verifyToken: buckets.watch((token) => tokens.verify(token)) }),
-    organizations: [config.organizationId],
+    organizations: config.organizations.map(({ id }) => id),
     web: config.web,
   });
   boundOpenBodies(server, {
@@ -145,8 +145,8 @@ async function registerHealth(server: FastifyInstance, options: ServerOptions): 
 }
 
 async function registerApi(server: FastifyInstance, options: ServerOptions): Promise<void> {
-  const { organizationId, allowPrivateAgentAddresses } = options.config;
-  const context = { operations: options.operations, organizationId };
+  const { allowPrivateAgentAddresses } = options.config;
+  const context = { operations: options.operations };
   await server.register(
     async (scope) => {
       scope.setValidatorCompiler(validatorCompiler);

@@ -12,13 +12,13 @@ export type AgentCheck = (agent: {
 const Checkable = z.object({ connector: ConnectorConfig, subscriptions: z.array(Subscription).catch([]).default([]) });
 
 /** Guarantees the faults that `check` finds in every agent whose connector has a kind, also when other settings of it are faulty. */
-export function agentFaults(agents: unknown, check: AgentCheck, fileName: string): ConfigFault[] {
+export function agentFaults(agents: unknown, check: AgentCheck, place: string): ConfigFault[] {
   if (!Array.isArray(agents)) return [];
   return agents.flatMap((agent: unknown, index) => {
     const parsed = Checkable.safeParse(isRecord(agent) ? agent : {});
     if (!parsed.success) return [];
     return check(parsed.data).map(({ path, problem }) => ({
-      path: `${fileName}: agents[${index}].${path}`,
+      path: `${place}[${index}].${path}`,
       problem,
       fix: "correct this agent, or take it out; deploy/agents.md shows each kind",
     }));

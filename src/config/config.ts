@@ -1,4 +1,4 @@
-import type { ConfigValues } from "./schema.ts";
+import type { ConfigValues, OidcValues } from "./schema.ts";
 import type { Secret } from "./secret.ts";
 
 /** What was set about Slack, once it is known to be complete. */
@@ -35,8 +35,30 @@ export interface MatrixConfig extends Omit<ConfigValues["matrix"], "homeserverUr
   readonly pacing: boolean | undefined;
 }
 
+/** The identity provider of an organization, once it is known to be complete. */
+export interface OidcConfig extends Omit<OidcValues, "issuer" | "clientId" | "clientSecret"> {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: Secret;
+}
+
+/** One organization of the deployment with all that is its own. */
+export interface OrganizationConfig {
+  readonly id: string;
+  readonly name: string;
+  readonly slack: SlackConfig | undefined;
+  readonly discord: DiscordConfig | undefined;
+  readonly matrix: MatrixConfig | undefined;
+  readonly oidc: OidcConfig | undefined;
+  readonly agents: ConfigValues["agents"];
+  readonly access: ConfigValues["access"];
+}
+
 /** The configuration as the rest of Parley reads it: complete, checked and frozen. */
-export interface Config extends Omit<ConfigValues, "secretKey" | "slack" | "discord" | "matrix" | "web"> {
+export interface Config
+  extends Omit<ConfigValues, "secretKey" | "slack" | "discord" | "matrix" | "web" | "organizations"> {
+  /** Every organization; the first is the one that the rest of the configuration is of. */
+  readonly organizations: readonly [OrganizationConfig, ...OrganizationConfig[]];
   /** Absolute path. */
   readonly dataFolder: string;
   readonly secretKey: Secret;
@@ -59,28 +81,34 @@ export interface Config extends Omit<ConfigValues, "secretKey" | "slack" | "disc
 
 /** Every secret value of a configuration, for the log's scrubber. */
 export function secretValues(config: Config): readonly string[] {
-  const { slack, discord, matrix, models } = config;
+  const { models } = config;
   const secrets = [
     config.secretKey,
     config.previousSecretKey,
     config.operatorToken,
     config.databaseUrl,
     config.redisUrl,
-    slack?.botToken,
-    slack?.appToken,
-    slack?.signingSecret,
-    slack?.oauth?.clientSecret,
-    slack?.oauth?.stateSecret,
-    discord?.botToken,
-    matrix?.accessToken,
-    matrix?.encryption.recoveryKey,
-    matrix?.appService.token,
-    matrix?.appService.homeserverToken,
+    ...config.organizations.flatMap(({ slack, discord, matrix, oidc }) => [
+      slack?.botToken,
+      slack?.appToken,
+      slack?.signingSecret,
+      slack?.oauth?.clientSecret,
+      slack?.oauth?.stateSecret,
+      discord?.botToken,
+      matrix?.accessToken,
+      matrix?.encryption.recoveryKey,
+      matrix?.appService.token,
+      matrix?.appService.homeserverToken,
+      oidc?.clientSecret,
+    ]),
     models.openai.apiKey,
     models.anthropic.apiKey,
   ];
   const own = secrets.flatMap((secret) => (secret === undefined ? [] : [secret.reveal()]));
-  return [...own, ...config.agents.flatMap((agent) => namedSecrets(agent.connector))];
+  return [
+    ...own,
+    ...config.organizations.flatMap(({ agents }) => agents.flatMap((agent) => namedSecrets(agent.connector))),
+  ];
 }
 
 /** Connectors have schemas of their own; what they call a secret is found by its name. */

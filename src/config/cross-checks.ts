@@ -1,6 +1,6 @@
 import { isPrivateHost } from "../contracts/private-host.ts";
 import type { ConfigFault } from "./fault.ts";
-import type { ConfigValues } from "./schema.ts";
+import type { ConfigValues, OidcValues } from "./schema.ts";
 import type { Secret } from "./secret.ts";
 import { estimateBits, MIN_SECRET_BITS, placeholderReason } from "./secret-strength.ts";
 
@@ -20,12 +20,71 @@ type SecretRow = {
 export function crossFaults(values: ConfigValues, label: Labeller): ConfigFault[] {
   return [
     ...secretFaults(values, label),
-    ...slackFaults(values, label),
-    ...discordFaults(values, label),
-    ...matrixFaults(values, label),
+    ...platformFaults(values, label),
+    ...oidcFaults(values.web.oidc, (path) => label(`web.oidc.${path}`)),
     ...ledgerFaults(values, label),
     ...agentFaults(values, label),
+    ...organizationFaults(values, label),
   ];
+}
+
+type Platforms = Pick<ConfigValues, "slack" | "discord" | "matrix">;
+
+function platformFaults(values: Platforms, label: Labeller): ConfigFault[] {
+  return [...slackFaults(values, label), ...discordFaults(values, label), ...matrixFaults(values, label)];
+}
+
+function organizationFaults(values: ConfigValues, label: Labeller): ConfigFault[] {
+  const first = new Map([[values.organizationId, "organizationId"]]);
+  return values.organizations.flatMap((one, index) => {
+    const place = `organizations[${index}]`;
+    const own: Labeller = (path) => label(`${place}.${path}`);
+    const taken = first.get(one.id);
+    first.set(one.id, `${place}.id`);
+    const agents = { agents: one.agents, allowPrivateAgentAddresses: values.allowPrivateAgentAddresses };
+    return [
+      ...(taken === undefined
+        ? []
+        : [{ path: own("id"), problem: `is that of ${taken} already`, fix: "give each organization its own id" }]),
+      ...platformFaults(one, own),
+      ...oidcFaults(one.oidc, (path) => own(`oidc.${path}`)),
+      ...agentFaults(agents, own),
+    ];
+  });
+}
+
+function oidcFaults(
+  { issuer, clientId, clientSecret, allowedDomains, claims }: OidcValues,
+  label: Labeller,
+): ConfigFault[] {
+  if (issuer === undefined && clientId === undefined && clientSecret === undefined) return [];
+  const faults: ConfigFault[] = [];
+  for (const [name, value] of Object.entries({ issuer, clientId, clientSecret }))
+    if (value === undefined)
+      faults.push({
+        path: label(name),
+        problem: "is missing",
+        fix: "set issuer, client id and client secret as the provider gave them",
+      });
+  // Over plain HTTP its keys and its tokens could be anybody's.
+  if (issuer !== undefined && URL.canParse(issuer) && new URL(issuer).protocol === "http:" && !isLoopback(issuer))
+    faults.push({
+      path: label("issuer"),
+      problem: "is not reached by https",
+      fix: "name the provider's https address",
+    });
+  if (allowedDomains.length === 0 && Object.keys(claims).length === 0)
+    faults.push({
+      path: label("allowedDomains"),
+      problem: "lets nobody in",
+      fix: "name the domains of your people's verified addresses, claims that they have, or * for whoever the provider signs in",
+    });
+  return faults;
+}
+
+function isLoopback(address: string): boolean {
+  const host = new URL(address).hostname;
+  return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 function secretFaults(values: ConfigValues, label: Labeller): ConfigFault[] {
@@ -33,16 +92,12 @@ function secretFaults(values: ConfigValues, label: Labeller): ConfigFault[] {
     { path: "secretKey", secret: values.secretKey, sealing: true },
     { path: "previousSecretKey", secret: values.previousSecretKey, sealing: true },
     { path: "operatorToken", secret: values.operatorToken, sealing: true },
-    { path: "slack.signingSecret", secret: values.slack.signingSecret, sealing: true },
-    { path: "slack.stateSecret", secret: values.slack.stateSecret, sealing: true },
-    { path: "slack.clientSecret", secret: values.slack.clientSecret },
-    { path: "slack.botToken", secret: values.slack.botToken, prefix: "xoxb-" },
-    { path: "slack.appToken", secret: values.slack.appToken, prefix: "xapp-" },
-    { path: "discord.botToken", secret: values.discord.botToken },
-    { path: "matrix.accessToken", secret: values.matrix.accessToken },
-    { path: "matrix.encryption.recoveryKey", secret: values.matrix.encryption.recoveryKey },
-    { path: "matrix.appService.token", secret: values.matrix.appService.token, sealing: true },
-    { path: "matrix.appService.homeserverToken", secret: values.matrix.appService.homeserverToken, sealing: true },
+    ...platformSecrets(values, ""),
+    { path: "web.oidc.clientSecret", secret: values.web.oidc.clientSecret },
+    ...values.organizations.flatMap((one, index) => [
+      ...platformSecrets(one, `organizations[${index}].`),
+      { path: `organizations[${index}].oidc.clientSecret`, secret: one.oidc.clientSecret },
+    ]),
   ];
   const faults: ConfigFault[] = [];
   const seen = new Map<string, string>();
@@ -71,6 +126,21 @@ function secretFaults(values: ConfigValues, label: Labeller): ConfigFault[] {
   return faults;
 }
 
+function platformSecrets({ slack, discord, matrix }: Platforms, at: string): SecretRow[] {
+  return [
+    { path: `${at}slack.signingSecret`, secret: slack.signingSecret, sealing: true },
+    { path: `${at}slack.stateSecret`, secret: slack.stateSecret, sealing: true },
+    { path: `${at}slack.clientSecret`, secret: slack.clientSecret },
+    { path: `${at}slack.botToken`, secret: slack.botToken, prefix: "xoxb-" },
+    { path: `${at}slack.appToken`, secret: slack.appToken, prefix: "xapp-" },
+    { path: `${at}discord.botToken`, secret: discord.botToken },
+    { path: `${at}matrix.accessToken`, secret: matrix.accessToken },
+    { path: `${at}matrix.encryption.recoveryKey`, secret: matrix.encryption.recoveryKey },
+    { path: `${at}matrix.appService.token`, secret: matrix.appService.token, sealing: true },
+    { path: `${at}matrix.appService.homeserverToken`, secret: matrix.appService.homeserverToken, sealing: true },
+  ];
+}
+
 function weakness(value: string, sealing: boolean): string | undefined {
   const placeholder = placeholderReason(value);
   if (placeholder !== undefined) return placeholder;
@@ -82,14 +152,17 @@ function weakness(value: string, sealing: boolean): string | undefined {
 }
 
 function strengthFix(path: string): string {
-  if (path.startsWith("discord.")) return "copy the bot's token from the developer portal";
-  if (path.startsWith("matrix.")) return 'take new ones: "parley matrix registration"';
-  return path === "secretKey" || path === "operatorToken" || path === "slack.stateSecret"
+  if (path.endsWith("discord.botToken")) return "copy the bot's token from the developer portal";
+  if (path.includes("matrix.")) return 'take new ones: "parley matrix registration"';
+  return path === "secretKey" ||
+    path === "operatorToken" ||
+    path.endsWith("slack.stateSecret") ||
+    path === "previousSecretKey"
     ? 'take a random one: "openssl rand -base64 32"'
     : "copy the value from the app's settings in Slack";
 }
 
-function slackFaults({ slack }: ConfigValues, label: Labeller): ConfigFault[] {
+function slackFaults({ slack }: Pick<ConfigValues, "slack">, label: Labeller): ConfigFault[] {
   const faults: ConfigFault[] = [];
   const needs = (path: string, problem: string, fix: string) =>
     faults.push({ path: label(`slack.${path}`), problem, fix });
@@ -127,7 +200,7 @@ function slackFaults({ slack }: ConfigValues, label: Labeller): ConfigFault[] {
   return faults;
 }
 
-function discordFaults({ discord }: ConfigValues, label: Labeller): ConfigFault[] {
+function discordFaults({ discord }: Pick<ConfigValues, "discord">, label: Labeller): ConfigFault[] {
   const { shardIds, shardCount } = discord;
   if (shardIds === undefined) return [];
   const fix = "set shardCount to the number of all shards, and each id below it";
@@ -138,7 +211,7 @@ function discordFaults({ discord }: ConfigValues, label: Labeller): ConfigFault[
     : [{ path: label("discord.shardIds"), problem: `names shard ${beyond} of ${shardCount}`, fix }];
 }
 
-function matrixFaults({ matrix }: ConfigValues, label: Labeller): ConfigFault[] {
+function matrixFaults({ matrix }: Pick<ConfigValues, "matrix">, label: Labeller): ConfigFault[] {
   const { homeserverUrl, accessToken, encryption, appService } = matrix;
   const faults: ConfigFault[] = [];
   const missing = (path: string, problem: string, fix: string) =>
@@ -207,7 +280,10 @@ function closedAddress(url: unknown, allowPrivate: boolean): Pick<ConfigFault, "
   };
 }
 
-function agentFaults({ agents, allowPrivateAgentAddresses }: ConfigValues, label: Labeller): ConfigFault[] {
+function agentFaults(
+  { agents, allowPrivateAgentAddresses }: Pick<ConfigValues, "agents" | "allowPrivateAgentAddresses">,
+  label: Labeller,
+): ConfigFault[] {
   const first = new Map<string, number>();
   return agents.flatMap(({ handle, connector }, index) => {
     const closed = closedAddress(connector["url"], allowPrivateAgentAddresses);

@@ -63,6 +63,22 @@ export const ENVIRONMENT: readonly Variable[] = [
     "Address under which people and platforms reach Parley",
     { flag: "public-url" },
   ),
+  variable("PARLEY_OIDC_ISSUER", "web.oidc.issuer", "people sign in by links alone", "Identity provider of the page"),
+  variable("PARLEY_OIDC_CLIENT_ID", "web.oidc.clientId", "none", "Client id of Parley at the identity provider"),
+  variable(
+    "PARLEY_OIDC_CLIENT_SECRET",
+    "web.oidc.clientSecret",
+    "none",
+    "Client secret of Parley at the identity provider",
+    SECRET,
+  ),
+  variable(
+    "PARLEY_OIDC_ALLOWED_DOMAINS",
+    "web.oidc.allowedDomains",
+    "none",
+    "Domains of verified e-mail addresses that are let in, separated by commas; * for whoever the provider signs in",
+    { kind: "list" },
+  ),
   variable(
     "PARLEY_ALLOWED_HOSTS",
     "web.allowedHosts",

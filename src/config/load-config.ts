@@ -3,13 +3,13 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseEnv } from "node:util";
 import { type AgentCheck, agentFaults } from "./agent-faults.ts";
-import type { Config, DiscordConfig, MatrixConfig, SlackConfig } from "./config.ts";
+import type { Config, DiscordConfig, MatrixConfig, OidcConfig, OrganizationConfig, SlackConfig } from "./config.ts";
 import { crossFaults } from "./cross-checks.ts";
 import { variableOf } from "./environment.ts";
 import { type ConfigFault, configError } from "./fault.ts";
 import { isRecord, mergeSettings } from "./merge.ts";
 import { offerOwnPackage } from "./own-package.ts";
-import { ConfigSchema, type ConfigValues, DEFAULT_PORT } from "./schema.ts";
+import { ConfigSchema, type ConfigValues, DEFAULT_PORT, type OidcValues, type OrganizationValues } from "./schema.ts";
 import { schemaFaults } from "./schema-faults.ts";
 import { openKeyFile } from "./secret-key.ts";
 import { type Environment, readEnvironment, readFlags } from "./settings.ts";
@@ -58,10 +58,26 @@ export async function loadConfig(options: LoadOptions = {}): Promise<Config> {
   const parsed = ConfigSchema.safeParse(values);
   if (!parsed.success) faults.push(...schemaFaults(parsed.error.issues, labels, fileName));
   faults.push(...crossFaults(parsed.success ? parsed.data : soundParts(values), label));
-  if (isRecord(values) && Array.isArray(values["agents"]) && values["agents"].length > 0 && options.agentCheck)
-    faults.push(...agentFaults(values["agents"], await options.agentCheck(), fileName));
+  for (const { agents, place } of agentLists(values)) {
+    if (options.agentCheck === undefined) break;
+    faults.push(...agentFaults(agents, await options.agentCheck(), `${fileName}: ${place}agents`));
+  }
   if (!parsed.success || faults.length > 0) throw configError(faults);
   return complete(parsed.data, cwd, file?.path, options.create ?? true);
+}
+
+/** The agents of every organization, with what their path begins with. */
+function agentLists(values: unknown): { readonly agents: readonly unknown[]; readonly place: string }[] {
+  if (!isRecord(values)) return [];
+  const further = Array.isArray(values["organizations"]) ? values["organizations"] : [];
+  const holders = [
+    { holder: values, place: "" },
+    ...further.map((holder: unknown, index) => ({ holder, place: `organizations[${index}].` })),
+  ];
+  return holders.flatMap(({ holder, place }) => {
+    const agents: unknown = isRecord(holder) ? holder["agents"] : undefined;
+    return Array.isArray(agents) && agents.length > 0 ? [{ agents, place }] : [];
+  });
 }
 
 /** What of a faulty configuration is sound by itself, the rest at its defaults, so that one report can hold every fault. */
@@ -147,8 +163,34 @@ function complete(values: ConfigValues, cwd: string, configFile: string | undefi
     slack: slackOf(values),
     discord: discordOf(values),
     matrix: matrixOf(values),
+    organizations: organizationsOf(values),
     configFile,
   });
+}
+
+function organizationsOf(values: ConfigValues): Config["organizations"] {
+  const { organizationId: id, agents, access } = values;
+  const further = values.organizations.map((one) => ({ ...one, name: one.name ?? one.id }));
+  const whole = (
+    one: Pick<OrganizationValues, "id" | "slack" | "discord" | "matrix" | "oidc" | "agents" | "access"> & {
+      name: string;
+    },
+  ): OrganizationConfig => ({
+    id: one.id,
+    name: one.name,
+    slack: slackOf(one),
+    discord: discordOf(one),
+    matrix: matrixOf(one),
+    oidc: oidcOf(one.oidc),
+    agents: one.agents,
+    access: one.access,
+  });
+  return [whole({ ...values, id, name: id, oidc: values.web.oidc, agents, access }), ...further.map(whole)];
+}
+
+function oidcOf({ issuer, clientId, clientSecret, ...rest }: OidcValues): OidcConfig | undefined {
+  if (issuer === undefined || clientId === undefined || clientSecret === undefined) return undefined;
+  return { ...rest, issuer, clientId, clientSecret };
 }
 
 function keyOf(
@@ -169,7 +211,7 @@ function keyOf(
   }
 }
 
-function slackOf({ slack }: ConfigValues): SlackConfig | undefined {
+function slackOf({ slack }: Pick<ConfigValues, "slack">): SlackConfig | undefined {
   const { botToken, appToken, signingSecret, clientId, clientSecret, stateSecret } = slack;
   if (botToken === undefined && clientId === undefined) return undefined;
   return {
@@ -189,12 +231,12 @@ function slackOf({ slack }: ConfigValues): SlackConfig | undefined {
   };
 }
 
-function discordOf({ discord }: ConfigValues): DiscordConfig | undefined {
+function discordOf({ discord }: Pick<ConfigValues, "discord">): DiscordConfig | undefined {
   const { botToken, pacing } = discord;
   return botToken === undefined ? undefined : { ...discord, botToken, pacing: pacing === "on" };
 }
 
-function matrixOf({ matrix }: ConfigValues): MatrixConfig | undefined {
+function matrixOf({ matrix }: Pick<ConfigValues, "matrix">): MatrixConfig | undefined {
   const { homeserverUrl, accessToken, appService, pacing } = matrix;
   if (homeserverUrl === undefined || (accessToken === undefined && appService.token === undefined)) return undefined;
   return { ...matrix, homeserverUrl, pacing: pacing === undefined ? undefined : pacing === "on" };

@@ -35,7 +35,38 @@ const whole = (least: number, most: number, standard: number, description: strin
     .describe(`${description}, ${least} to ${most}; default ${standard}`);
 };
 
+/** Ids of organizations stand in addresses and keys. */
+const OrganizationId = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "must be 1-64 of a-z, 0-9, - and _");
+
+const Oidc = z.strictObject({
+  issuer: httpUrl
+    .optional()
+    .describe("issuer of the identity provider that people of the page sign in by; default none"),
+  clientId: z.string().min(1).max(256).optional().describe("client id of Parley at the provider"),
+  clientSecret: secret("client secret of Parley at the provider"),
+  label: z
+    .string()
+    .min(1)
+    .max(40)
+    .default("your organization")
+    .describe("what the page calls the provider; default your organization"),
+  allowedDomains: z
+    .array(z.string().min(1).max(253))
+    .max(100)
+    .default([])
+    .describe("domains of verified e-mail addresses that are let in, * for whoever the issuer signs in; default none"),
+  claims: z
+    .record(z.string().min(1).max(128), z.array(z.string().min(1).max(256)).min(1).max(100))
+    .default({})
+    .describe("claims that a person must have, each with one of these values; default none"),
+  defaultRole: z
+    .enum(["admin", "member"], { error: 'must be "admin" or "member"' })
+    .default("member")
+    .describe("role of somebody who comes for the first time: admin or member; default member"),
+});
+
 const Web = z.strictObject({
+  oidc: Oidc.prefault({}),
   host: z
     .string()
     .min(1)
@@ -294,13 +325,25 @@ const Limits = z.strictObject({
   drainTimeoutMs: whole(0, 600_000, 25_000, "time that work under way has to end after SIGTERM, in ms"),
 });
 
+/** A further organization beside the one that the rest of the configuration is of; it shares nothing with it but the process. */
+const Organization = z.strictObject({
+  id: OrganizationId.describe("id; it stands in addresses, as in /slack/<id>/events"),
+  name: z.string().min(1).max(80).optional().describe("what people call it; default its id"),
+  slack: Slack.prefault({}),
+  discord: Discord.prefault({}),
+  matrix: Matrix.prefault({}),
+  oidc: Oidc.prefault({}),
+  agents: z.array(AgentDefinition).max(1_000).default([]).describe("its agents"),
+  access: AccessConfig.prefault({}).describe("who may do what there"),
+});
+export type OrganizationValues = z.output<typeof Organization>;
+export type OidcValues = z.output<typeof Oidc>;
+
 /** Everything that can be set, in the one shape that file, environment and flags are merged into. */
 export const ConfigSchema = z.strictObject({
-  organizationId: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "must be 1-64 of a-z, 0-9, - and _")
-    .default("main")
-    .describe("id of the organization this deployment serves; default main"),
+  organizationId: OrganizationId.default("main").describe(
+    "id of the organization this deployment serves; default main",
+  ),
   dataFolder: z
     .string()
     .min(1)
@@ -338,6 +381,11 @@ export const ConfigSchema = z.strictObject({
   matrix: Matrix.prefault({}),
   models: Models.prefault({}),
   agents: z.array(AgentDefinition).max(1_000).default([]).describe("the agents of this deployment"),
+  organizations: z
+    .array(Organization)
+    .max(1_000)
+    .default([])
+    .describe("further organizations, each with its own platforms, agents and people; deploy/organizations.md"),
   access: AccessConfig.prefault({}).describe("who may do what, beside what platforms say; deploy/access.md"),
   pipeline: Pipeline.prefault({}),
   limits: Limits.prefault({}),

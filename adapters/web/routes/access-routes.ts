@@ -51,7 +51,7 @@ export function addAccessRoutes(server: WebServer, context: WebContext): void {
         userAgent: (request.headers["user-agent"] ?? "").slice(0, MAX_USER_AGENT_CHARS),
         sessionTtlMs: context.config.sessionTtlMs,
       });
-      if (session === undefined) {
+      if (session === undefined || !context.config.organizationIds.includes(session.organizationId)) {
         throw new ParleyError("UNAUTHENTICATED", {
           detail: "This sign-in link was used already or is too old; ask for a new one.",
         });

@@ -4,7 +4,6 @@ import type { Operations } from "../../contracts/operations.ts";
 /** What the routes of the API work with. */
 export interface RouteContext {
   readonly operations: Operations;
-  readonly organizationId: string;
 }
 
 /** Ids are opaque and at most this long everywhere in Parley. */

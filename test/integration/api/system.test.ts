@@ -203,9 +203,6 @@ describe("listening", () => {
       host: "127.0.0.1",
       port,
       portIsDefault: true,
-      publicUrl: undefined,
-      allowedHosts: [],
-      trustedProxies: [],
     };
     const listening = await listen(server, web);
     expect(listening.port).toBeGreaterThan(port);
@@ -222,9 +219,6 @@ describe("listening", () => {
       host: "127.0.0.1",
       port,
       portIsDefault: false,
-      publicUrl: undefined,
-      allowedHosts: [],
-      trustedProxies: [],
     });
     await expect(attempt).rejects.toMatchObject({
       code: "CONFIG_INVALID",

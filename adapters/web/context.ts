@@ -35,7 +35,7 @@ export interface RoomInvitations {
   uninvite(request: RoomPlace & { readonly agentHandle: string }): Promise<InvitationAnswer>;
   takeOver(request: RoomPlace & { readonly agentHandle: string }): Promise<InvitationAnswer>;
   /** Another object whenever something that decides about access may have changed. */
-  revision(organizationId: string): object;
+  readonly revision: (organizationId: string) => object;
 }
 
 export interface InvitationAnswer {

@@ -20,12 +20,15 @@ export interface RunningParley {
   dispose(): Promise<void>;
 }
 
+/** The module of an agent's function; default for `channels`: all of them. */
+type E2eAgent = URL | { readonly module: URL; readonly channels: readonly string[] };
+
 /**
  * Starts Parley as `npm start` does: page built when its sources changed, then `parley start` on an embedded ledger in a new folder.
  *
  * `agents` are modules whose default export is an agent function, by handle; the built-in agents come with it.
  */
-export async function startParley(agents: Readonly<Record<string, URL>>): Promise<RunningParley> {
+export async function startParley(agents: Readonly<Record<string, E2eAgent>>): Promise<RunningParley> {
   await run(["deploy/tooling/build-page.ts"]);
   const folder = await mkdtemp(join(tmpdir(), "parley-e2e-"));
   await writeFile(join(folder, "parley.config.mjs"), configText(agents));
@@ -44,11 +47,12 @@ export async function startParley(agents: Readonly<Record<string, URL>>): Promis
   };
 }
 
-function configText(agents: Readonly<Record<string, URL>>): string {
-  const declared = Object.entries(agents).map(([handle, url]) => ({
+function configText(agents: Readonly<Record<string, E2eAgent>>): string {
+  const declared = Object.entries(agents).map(([handle, agent]) => ({
     handle,
     name: handle.charAt(0).toUpperCase() + handle.slice(1),
-    connector: { kind: "function", module: url.href },
+    connector: { kind: "function", module: (agent instanceof URL ? agent : agent.module).href },
+    ...(agent instanceof URL ? {} : { channels: agent.channels }),
   }));
   return `export default ${JSON.stringify({ agents: declared })};\n`;
 }

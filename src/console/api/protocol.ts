@@ -78,9 +78,19 @@ export interface WebRoom {
   readonly may: { readonly post: boolean; readonly manage: boolean };
 }
 
+/** Whose invitation an agent is in a room by; agents without one are there by their own definition. */
+export interface RoomInvitation {
+  readonly agentHandle: string;
+  readonly inviterKind: "person" | "operator";
+  readonly inviterName: string;
+  readonly own: boolean;
+}
+
 export interface MembersAnswer {
   readonly people: readonly WebPerson[];
   readonly agents: readonly WebAgent[];
+  readonly invitations: readonly RoomInvitation[];
+  readonly mayInvite: boolean;
 }
 
 export interface WebUpload {

@@ -23,7 +23,7 @@ const room = (body: unknown) => expectKeys<WebRoom>(body, ROOM_KEYS);
 const post = (body: unknown) => expectKeys<WebPost>(body, POST_KEYS);
 const me = (body: unknown) => expectKeys<MeAnswer>(body, ME_KEYS);
 const link = (body: unknown) => expectKeys<SignInLinkAnswer>(body, ["url", "expiresAt"]);
-const members = (body: unknown) => expectKeys<MembersAnswer>(body, ["people", "agents"]);
+const members = (body: unknown) => expectKeys<MembersAnswer>(body, ["people", "agents", "invitations", "mayInvite"]);
 const id = encodeURIComponent;
 
 /** The identity provider of an organization, and where the way to it begins. */
@@ -67,6 +67,12 @@ export const webApi = {
   members: async (roomId: string) => members(await request(`/rooms/${id(roomId)}/members`)),
   addMember: async (roomId: string, personId: string) =>
     members(await request(`/rooms/${id(roomId)}/members`, { method: "POST", body: { personId } })),
+  inviteAgent: async (roomId: string, agent: string) =>
+    members(await request(`/rooms/${id(roomId)}/agents`, { method: "POST", body: { agent } })),
+  uninviteAgent: async (roomId: string, handle: string) =>
+    members(await request(`/rooms/${id(roomId)}/agents/${id(handle)}`, { method: "DELETE" })),
+  takeOverAgent: async (roomId: string, handle: string) =>
+    members(await request(`/rooms/${id(roomId)}/agents/${id(handle)}/take-over`, { method: "POST" })),
   removeMember: async (roomId: string, personId: string) =>
     void (await request(`/rooms/${id(roomId)}/members/${id(personId)}`, { method: "DELETE" })),
 

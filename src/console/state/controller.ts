@@ -73,7 +73,12 @@ export function createController(): Controller {
     });
   };
 
-  const sync = createSync({ store, api, onSessionOver, reload: rooms.reload, onHello });
+  const onAgents = () => {
+    const { activeRoomId, rooms: held } = store.getState();
+    if (activeRoomId !== null && held[activeRoomId]?.joined === true) void rooms.refreshMembers(activeRoomId);
+  };
+
+  const sync = createSync({ store, api, onSessionOver, reload: rooms.reload, onHello, onAgents });
 
   const openFirstRoom = async () => {
     const held = store.getState().rooms;

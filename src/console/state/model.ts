@@ -1,5 +1,6 @@
 import type {
   MeAnswer,
+  RoomInvitation,
   StateAnswer,
   TurnStatus,
   WebAgent,
@@ -50,6 +51,8 @@ export interface TypingPerson {
 export interface RoomMembers {
   readonly personIds: readonly string[];
   readonly agentHandles: readonly string[];
+  readonly invitations: readonly RoomInvitation[];
+  readonly mayInvite: boolean;
 }
 
 export const PANE_TABS = ["thread", "members", "work", "files"] as const;

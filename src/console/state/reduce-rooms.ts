@@ -30,8 +30,9 @@ export const roomHandlers: Handlers = {
   post: (state, { change, post }) => countUnread(state, change, post),
   changes: (state, { roomId, answer }) => raiseLastSeq(state, roomId, answer.cursor),
   window_loaded: (state, { roomId, answer }) => raiseLastSeq(state, roomId, answer.lastSeq),
-  members: (state, { roomId, members: { people, agents } }) => {
-    const members = { personIds: people.map((person) => person.id), agentHandles: agents.map((agent) => agent.handle) };
+  members: (state, { roomId, members: { people, agents, invitations, mayInvite } }) => {
+    const personIds = people.map((person) => person.id);
+    const members = { personIds, agentHandles: agents.map((agent) => agent.handle), invitations, mayInvite };
     return { ...state, members: { ...state.members, [roomId]: members } };
   },
   member: (state, { roomId, change, person }) => {

@@ -137,6 +137,18 @@ export function createRoomCommands(options: {
     addMember: async (roomId: string, personId: string) => {
       store.dispatch({ type: "members", roomId, members: await api.addMember(roomId, personId) });
     },
+    /** Throws ApiError, as the three above. */
+    inviteAgent: async (roomId: string, handle: string) => {
+      store.dispatch({ type: "members", roomId, members: await api.inviteAgent(roomId, handle) });
+    },
+    uninviteAgent: async (roomId: string, handle: string) => {
+      const members = await attempt("The invitation could not be ended", () => api.uninviteAgent(roomId, handle));
+      if (members) store.dispatch({ type: "members", roomId, members });
+    },
+    takeOverAgent: async (roomId: string, handle: string) => {
+      const members = await attempt("The invitation could not be taken over", () => api.takeOverAgent(roomId, handle));
+      if (members) store.dispatch({ type: "members", roomId, members });
+    },
     removeMember: async (roomId: string, personId: string) => {
       await attempt("The person could not be removed", () => api.removeMember(roomId, personId));
       await refreshMembers(roomId);

@@ -28,6 +28,8 @@ export function createSync(options: {
   onSessionOver: () => void;
   reload: (roomId: string) => Promise<void>;
   onHello: () => void;
+  /** Called when agents have changed, or what lets them into rooms. */
+  onAgents: () => void;
 }): Sync {
   const { store, api } = options;
   const running = new Map<string, Promise<void>>();
@@ -119,11 +121,14 @@ export function createSync(options: {
         case "error":
           store.dispatch({ type: "notice", kind: "error", text: frame.message });
           return;
+        case "agents":
+          store.dispatch(frame);
+          options.onAgents();
+          return;
         case "room":
         case "room_removed":
         case "member":
         case "person":
-        case "agents":
         case "presence":
         case "turn":
           store.dispatch(frame);

@@ -4,6 +4,8 @@ import { useRoomMembers } from "../state/use-room-members.ts";
 import { Avatar, agentFace, agentStateNote } from "../ui/avatar.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { AddMemberDialog } from "./add-member-dialog.tsx";
+import { InviteAgentDialog } from "./invite-agent-dialog.tsx";
+import { InvitedBy } from "./invited-by.tsx";
 
 /** Everyone who can read the room now, with what each agent is for; people can be added and, by those who may, removed. */
 export function MembersTab({ roomId }: { roomId: string }) {
@@ -11,7 +13,9 @@ export function MembersTab({ roomId }: { roomId: string }) {
   const me = useMe();
   const room = useConsole((state) => state.rooms[roomId]);
   const { people, agents } = useRoomMembers(roomId);
+  const members = useConsole((state) => state.members[roomId]);
   const [adding, setAdding] = useState(false);
+  const [inviting, setInviting] = useState(false);
   const changeable = room !== undefined && room.kind !== "direct" && room.joined;
   return (
     <div className="workspace-scroll">
@@ -31,11 +35,28 @@ export function MembersTab({ roomId }: { roomId: string }) {
                   {agentStateNote(agent.status)}
                 </span>
                 {agent.description && <span className="member-about">{agent.description}</span>}
+                {members?.invitations
+                  .filter((invitation) => invitation.agentHandle === agent.handle)
+                  .map((invitation) => (
+                    <InvitedBy
+                      key={invitation.agentHandle}
+                      roomId={roomId}
+                      agentName={agent.name}
+                      invitation={invitation}
+                      mayInvite={members.mayInvite}
+                    />
+                  ))}
               </span>
             </li>
           ))}
         </ul>
         {agents.length === 0 && <p className="roster-empty">No agent is a member of this room.</p>}
+        {changeable && members?.mayInvite === true && (
+          <button type="button" className="button" onClick={() => setInviting(true)}>
+            <Icon name="plus" />
+            Invite an agent
+          </button>
+        )}
       </section>
       <section>
         <h3>People</h3>
@@ -73,6 +94,7 @@ export function MembersTab({ roomId }: { roomId: string }) {
           Add a person
         </button>
       )}
+      {inviting && <InviteAgentDialog roomId={roomId} onClose={() => setInviting(false)} />}
       {adding && <AddMemberDialog roomId={roomId} onClose={() => setAdding(false)} />}
     </div>
   );

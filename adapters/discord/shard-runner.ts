@@ -62,6 +62,8 @@ export class ShardRunner {
   #health: ShardHealth;
   #accepting = true;
   #shedding = false;
+  /** The budget of identifies allows none for longer than anybody waits for a start. */
+  #keptBack = false;
   /** The number that was missing when the connection was last given up for it. */
   #missing = 0;
   #attempts = 0;
@@ -86,9 +88,9 @@ export class ShardRunner {
     });
   }
 
-  /** Resolves once the shard is connected, held by another process, or failed for good. */
+  /** Resolves once the shard is connected, held by another process, kept back for long, or failed for good. */
   settled(): Promise<void> {
-    if (this.#health.state !== "connecting") return Promise.resolve();
+    if (this.#health.state !== "connecting" || this.#keptBack) return Promise.resolve();
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
@@ -262,9 +264,13 @@ export class ShardRunner {
     if (waitMs <= 0) return !over.aborted;
     const until = new Date(Date.now() + waitMs).toISOString();
     this.#become({ state: "connecting", detail: `no further identify before ${until}: too many within an hour` });
-    if (waitMs > LASTED_MS)
+    if (waitMs > LASTED_MS) {
       sink.logger.warn({ shardId, until }, "discord's gateway is left alone: too many identifies within an hour");
+      this.#keptBack = true;
+      this.#settle();
+    }
     await sleepUntilOver(waitMs, over);
+    this.#keptBack = false;
     return !over.aborted;
   }
 
@@ -307,7 +313,10 @@ export class ShardRunner {
   #become(health: Omit<ShardHealth, "shardId">): void {
     if (this.#health.state === "failed") return;
     this.#health = { shardId: this.#options.shardId, ...health };
-    if (health.state === "connecting") return;
+    if (health.state !== "connecting") this.#settle();
+  }
+
+  #settle(): void {
     for (const settle of this.#waiters.splice(0)) settle();
   }
 }

@@ -219,10 +219,15 @@ export class Gateway {
     for (const one of this.#connectionsOf(applicationId)) one.send({ t: null, s: null, op: OP.RECONNECT, d: null });
   }
 
-  /** Tells clients that their session is gone (op 9); with `resumable` false it really is. */
+  /** Tells clients that their session is gone (op 9); with `resumable` false it really is. The connection stands, for a resume or an identify. */
   invalidate(applicationId: string, resumable = false): void {
     for (const one of this.#connectionsOf(applicationId)) {
-      if (!resumable && one.session !== undefined) this.#end(one.session);
+      const { session } = one;
+      if (session === undefined) continue;
+      one.session = undefined;
+      session.connection = undefined;
+      session.lostAtMs = performance.now();
+      if (!resumable) this.#end(session);
       one.send({ t: null, s: null, op: OP.INVALID_SESSION, d: resumable });
     }
   }

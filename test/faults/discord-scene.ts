@@ -15,8 +15,8 @@ const SETTLE_MS = 90_000;
 /** What an hour of crashes may cost. */
 export const MAX_IDENTIFIES = 10;
 const HEARTBEAT_MS = 1_500;
-/** The lease of a process that was killed ends after 15 s, and the pauses between attempts reach as far. */
-const CONNECTED_MS = 40_000;
+/** The lease of a process that was killed ends after 15 s; the pauses between attempts grow to a minute and a fifth. */
+const CONNECTED_MS = 80_000;
 
 export interface DiscordSceneOptions {
   readonly standIn?: StandInOptions;

@@ -57,12 +57,17 @@ export const ExplanationSchema = z.object({
     .array(
       z.object({
         at: z.string(),
-        verb: z.enum(["ingest", "route", "assemble", "invoke", "render", "deliver"]),
+        verb: z.enum(["ingest", "route", "access", "assemble", "invoke", "render", "deliver"]),
         agent: z.string().optional(),
         outcome: z.string(),
         rule: z.string(),
         detail: JsonRecord.optional(),
       }),
+    )
+    .readonly(),
+  auditRecords: z
+    .array(
+      z.object({ id: z.number(), at: z.string(), seal: z.number().nullable(), what: z.array(z.string()).readonly() }),
     )
     .readonly(),
 });

@@ -16,7 +16,7 @@ export function addMessageCommands(program: Command): void {
     program
       .command("explain <message>")
       .description(
-        "show the whole path of a message and the rule that decided each step; takes an event, message or turn id",
+        "show the whole path of a message and the rule that decided each step; takes an event, turn or message id, or a permalink of Slack, Discord or Matrix",
       ),
   ).action(async (reference: string, options: CommonOptions) => {
     const explanation = await (await connect(options)).get(
@@ -98,6 +98,16 @@ function showExplanation(explanation: z.infer<typeof Explanation>, output: Outpu
       Object.entries(step.detail ?? {})
         .map(([key, value]) => plain(`${key}=${typeof value === "string" ? value : JSON.stringify(value)}`))
         .join(" "),
+    ]),
+  );
+  if (explanation.auditRecords.length === 0) return;
+  output.line();
+  output.table(
+    ["AUDIT RECORD", "SEAL", "ENTRIES"],
+    explanation.auditRecords.map((record) => [
+      String(record.id),
+      record.seal === null ? "waits for one" : String(record.seal),
+      plain(record.what.join(", ")),
     ]),
   );
 }

@@ -54,6 +54,9 @@ export const Explanation = z.looseObject({
       detail: z.record(z.string(), z.unknown()).optional(),
     }),
   ),
+  auditRecords: z
+    .array(z.looseObject({ id: z.number(), at: z.string(), seal: z.number().nullable(), what: z.array(z.string()) }))
+    .default([]),
 });
 
 const Dependency = z.looseObject({

@@ -63,29 +63,67 @@ export interface ExplainedStep {
   readonly at: Date;
 }
 
-/** The event that a reference means: an event id, a turn id, a delivery id, or a message id of any platform (the newest, if several). */
+/**
+ * The event that an id means: an event id, a turn id, a delivery id, or a message id of any platform (the newest, if several).
+ *
+ * With a channel, only messages of that channel are meant; with an installation as well, the message is looked up directly.
+ */
 export async function findEvent(
   sql: SqlRunner,
   organizationId: string,
-  reference: string,
+  reference: { readonly id: string; readonly channelId?: string | undefined; readonly platform?: string | undefined },
 ): Promise<ExplainedEvent | undefined> {
+  const { id, channelId = null, platform = null } = reference;
   const [row] = await sql.query<ExplainedEvent>(
     {
-      text: `select e.id, e.kind, e.envelope->>'platform' as platform, e.state, e.state_reason, e.envelope->>'traceId' as trace_id, e.envelope->'sender'->>'kind' as sender_kind,
+      text: `with installed as materialized (
+          select id from installations where organization_id = $1 and ($4::text is null or platform = $4)
+        ), message as materialized (
+          select m.event_id, m.turn_id, m.occurred_at from messages m
+          where $3::text is null and m.message_id = $2 and m.organization_id = $1
+          union all
+          select m.event_id, m.turn_id, m.occurred_at from installed i join messages m on m.installation_id = i.id and m.channel_id = $3 and m.message_id = $2
+          where $3::text is not null
+        )
+        select e.id, e.kind, e.envelope->>'platform' as platform, e.state, e.state_reason, e.envelope->>'traceId' as trace_id, e.envelope->'sender'->>'kind' as sender_kind,
           e.received_at, e.finished_at, e.conversation_id, e.dedupe_key
         from events e where e.organization_id = $1 and e.id = (
           select id from (
-            select id, 0 as rank, received_at from events where id = $2 and organization_id = $1
-            union all select event_id, 1, created_at from turns where id = $2 and organization_id = $1
-            union all select t.event_id, 2, d.created_at from deliveries d join turns t on t.id = d.turn_id where d.id = $2 and d.organization_id = $1
-            union all select m.event_id, 3, m.occurred_at from messages m where m.message_id = $2 and m.organization_id = $1 and m.event_id is not null
-            union all select t.event_id, 4, d.created_at from deliveries d join turns t on t.id = d.turn_id where d.message_id = $2 and d.organization_id = $1
-            union all select id, 5, received_at from events where envelope->>'traceId' = $2 and organization_id = $1
-          ) found order by rank, received_at desc limit 1)`,
+            select event_id as id, 3 as rank, occurred_at as at from message where event_id is not null
+            union all select t.event_id, 2, m.occurred_at from message m join turns t on t.id = m.turn_id
+            union all select id, 0, received_at from events where $3::text is null and id = $2 and organization_id = $1
+            union all select event_id, 1, created_at from turns where $3::text is null and id = $2 and organization_id = $1
+            union all select t.event_id, 2, d.created_at from deliveries d join turns t on t.id = d.turn_id where $3::text is null and d.id = $2 and d.organization_id = $1
+            union all select t.event_id, 4, d.created_at from deliveries d join turns t on t.id = d.turn_id
+              where $3::text is null and d.message_id = $2 and d.organization_id = $1
+            union all select id, 5, received_at from events where $3::text is null and envelope->>'traceId' = $2 and organization_id = $1
+          ) found order by rank, at desc limit 1)`,
     },
-    [organizationId, reference],
+    [organizationId, id, channelId, platform],
   );
   return row;
+}
+
+export interface ExplainedSource {
+  readonly turn_id: string;
+  readonly installation_id: string;
+  readonly channel_id: string;
+  readonly thread_id: string;
+  readonly message_ids: readonly string[];
+  readonly channel_name: string | null;
+  readonly read_at: Date;
+}
+
+/** The other conversations that turns were given messages of. */
+export function listSources(sql: SqlRunner, turnIds: readonly string[]): Promise<ExplainedSource[]> {
+  return sql.query(
+    {
+      text: `select s.turn_id, s.installation_id, s.channel_id, s.thread_id, s.message_ids, h.name as channel_name, s.read_at
+        from turn_sources s left join channels h on h.installation_id = s.installation_id and h.channel_id = s.channel_id
+        where s.turn_id = any($1::text[]) order by s.read_at`,
+    },
+    [turnIds],
+  );
 }
 
 export function listDecisions(sql: SqlRunner, eventId: string): Promise<ExplainedDecision[]> {

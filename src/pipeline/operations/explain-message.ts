@@ -1,34 +1,58 @@
 import type { Explanation, ExplanationStep } from "../../contracts/operations.ts";
+import { recordsAbout } from "../../ledger/audit-lookup.ts";
 import type { SqlRunner } from "../../ledger/connection/database.ts";
 import {
   type ExplainedDelivery,
+  type ExplainedEvent,
+  type ExplainedSource,
+  type ExplainedStep,
   type ExplainedTurn,
   findEvent,
   listDecisions,
   listDeliveries,
   listJournal,
+  listSources,
   listTurns,
 } from "../../ledger/explain.ts";
+import { type AuditedSteps, readAudit } from "./audited-steps.ts";
+import { type MessageReference, parseMessageReference } from "./message-reference.ts";
 
-/** The whole path of one message through the pipeline, from the rows that it left; undefined when nothing matches. */
+/** Who the explanation is for: operators see everything, members of the conversation nothing of other conversations. */
+export type ExplanationView = "operator" | "member";
+
+/**
+ * The whole path of one message from the platform's event to the receipts, with the rule that decided each step, from the rows that it left
+ * and the audit log; undefined when nothing matches.
+ */
 export async function explainMessage(
   sql: SqlRunner,
   organizationId: string,
-  reference: string,
+  reference: string | MessageReference,
+  view: ExplanationView = "operator",
 ): Promise<Explanation | undefined> {
-  const event = await findEvent(sql, organizationId, reference);
+  const wanted = typeof reference === "string" ? parseMessageReference(reference) : reference;
+  const event = await findEvent(sql, organizationId, wanted);
   if (event === undefined) return undefined;
   const [decisions, turns] = await Promise.all([listDecisions(sql, event.id), listTurns(sql, event.id)]);
   const turnIds = turns.map((turn) => turn.id);
-  const [deliveries, journal] = await Promise.all([listDeliveries(sql, turnIds), listJournal(sql, event.id, turnIds)]);
+  const [deliveries, journal, sources] = await Promise.all([
+    listDeliveries(sql, turnIds),
+    listJournal(sql, event.id, turnIds),
+    listSources(sql, turnIds),
+  ]);
+  const ids = [event.id, ...turnIds, ...deliveries.map((delivery) => delivery.id)];
+  const moments = [
+    event.received_at,
+    event.finished_at,
+    ...decisions.map((decision) => decision.decided_at),
+    ...turns.flatMap((turn) => [turn.created_at, turn.started_at, turn.replied_at, turn.finished_at]),
+    ...deliveries.flatMap((delivery) => [delivery.created_at, delivery.first_attempt_at, delivery.delivered_at]),
+    ...sources.map((source) => source.read_at),
+  ].filter((moment) => moment !== null);
+  const audited = readAudit(await recordsAbout(sql, organizationId, ids, moments), new Set(ids), view);
+  const handles = new Map(turns.map((turn) => [turn.id, turn.handle]));
   const steps: ExplanationStep[] = [
-    {
-      at: event.received_at.toISOString(),
-      verb: "ingest",
-      outcome: "stored",
-      rule: "commit_before_acknowledge",
-      detail: { dedupeKey: event.dedupe_key, sender: event.sender_kind },
-    },
+    ingestStep(event, audited),
     ...decisions.map(
       (decision): ExplanationStep => ({
         at: decision.decided_at.toISOString(),
@@ -39,20 +63,15 @@ export async function explainMessage(
         detail: {
           ...(decision.turn_id === null ? {} : { turnId: decision.turn_id }),
           ...(decision.detail?.late === true ? { late: true } : {}),
+          ...audited.recordOf("routing", event.id),
         },
       }),
     ),
-    ...turns.flatMap(turnSteps),
-    ...deliveries.map(deliveryStep),
-    ...journal.map(
-      (step): ExplanationStep => ({
-        at: step.at.toISOString(),
-        verb: toVerb(step.verb),
-        outcome: step.outcome,
-        rule: step.rule,
-        ...(step.detail === null ? {} : { detail: step.detail }),
-      }),
-    ),
+    ...turns.flatMap((turn) => turnSteps(turn, audited)),
+    ...sources.map((source) => sourceStep(source, handles.get(source.turn_id), view)),
+    ...deliveries.map((delivery) => deliveryStep(delivery, audited)),
+    ...journal.map((step) => journalStep(step, view)),
+    ...audited.steps,
   ];
   return {
     eventId: event.id,
@@ -62,10 +81,53 @@ export async function explainMessage(
     ...(event.state_reason === null ? {} : { stateReason: event.state_reason }),
     traceId: event.trace_id,
     steps: steps.toSorted((a, b) => a.at.localeCompare(b.at)),
+    auditRecords: audited.records,
   };
 }
 
-function turnSteps(turn: ExplainedTurn): ExplanationStep[] {
+function ingestStep(event: ExplainedEvent, audited: AuditedSteps): ExplanationStep {
+  return {
+    at: event.received_at.toISOString(),
+    verb: "ingest",
+    outcome: "stored",
+    rule: "commit_before_acknowledge",
+    detail: { dedupeKey: event.dedupe_key, sender: event.sender_kind, ...audited.recordOf("admission", event.id) },
+  };
+}
+
+function sourceStep(source: ExplainedSource, agent: string | undefined, view: ExplanationView): ExplanationStep {
+  const messages = { messages: source.message_ids.length };
+  return {
+    at: source.read_at.toISOString(),
+    verb: "assemble",
+    ...(agent === undefined ? {} : { agent }),
+    outcome: "read_other_conversation",
+    rule: "agent_and_asker_are_members",
+    detail:
+      view === "member"
+        ? messages
+        : {
+            ...messages,
+            channelId: source.channel_id,
+            ...(source.channel_name === null ? {} : { channel: source.channel_name }),
+            ...(source.thread_id === "" ? {} : { threadId: source.thread_id }),
+            messageIds: [...source.message_ids],
+          },
+  };
+}
+
+/** Details of faults are for operators: they may hold addresses. */
+function journalStep(step: ExplainedStep, view: ExplanationView): ExplanationStep {
+  return {
+    at: step.at.toISOString(),
+    verb: toVerb(step.verb),
+    outcome: step.outcome,
+    rule: step.rule,
+    ...(step.detail === null || view === "member" ? {} : { detail: step.detail }),
+  };
+}
+
+function turnSteps(turn: ExplainedTurn, audited: AuditedSteps): ExplanationStep[] {
   const base = {
     agent: turn.handle,
     detail: { turnId: turn.id, attempt: turn.attempt, epoch: turn.epoch, hopCount: turn.hop_count },
@@ -91,7 +153,7 @@ function turnSteps(turn: ExplainedTurn): ExplanationStep[] {
             verb: "render" as const,
             outcome: "reply_committed",
             rule: turn.state_reason ?? "reply",
-            detail: { turnId: turn.id, parts: turn.parts ?? 0 },
+            detail: { turnId: turn.id, parts: turn.parts ?? 0, ...audited.recordOf("output", turn.id) },
           },
         ]),
     ...(turn.finished_at === null
@@ -108,7 +170,7 @@ function turnSteps(turn: ExplainedTurn): ExplanationStep[] {
   ];
 }
 
-function deliveryStep(delivery: ExplainedDelivery): ExplanationStep {
+function deliveryStep(delivery: ExplainedDelivery, audited: AuditedSteps): ExplanationStep {
   const at = delivery.delivered_at ?? delivery.first_attempt_at ?? delivery.created_at;
   return {
     at: at.toISOString(),
@@ -122,6 +184,7 @@ function deliveryStep(delivery: ExplainedDelivery): ExplanationStep {
       attempts: delivery.attempt,
       ...(delivery.message_id === null ? {} : { messageId: delivery.message_id }),
       ...(delivery.reason === null ? {} : { reason: delivery.reason }),
+      ...audited.recordOf("delivery", delivery.id),
     },
   };
 }

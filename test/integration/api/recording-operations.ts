@@ -52,6 +52,7 @@ export const EXPLANATION: Explanation = {
     },
     { at: "2026-11-21T12:00:00.010Z", verb: "route", agent: "helper", outcome: "turn", rule: "mention" },
   ],
+  auditRecords: [{ id: 7, at: "2026-11-21T12:00:00.001Z", seal: 2, what: ["admission"] }],
 };
 
 export const STATUS: SystemStatus = {

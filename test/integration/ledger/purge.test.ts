@@ -34,6 +34,7 @@ describe("the text of a deleted message", () => {
         connector: {
           kind: "function",
           run: defineAgent(async function* (request) {
+            if (request.trigger.text === "") yield "nothing to work on";
             throw new Error(`cannot work on: ${request.trigger.text}`);
           }),
         },

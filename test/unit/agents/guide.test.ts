@@ -225,6 +225,7 @@ describe("the guide, asked why an agent did not answer", () => {
       },
       { at: "2026-11-21T10:00:00.000Z", verb: "route", agent: "sleeper", outcome: "not invoked", rule: "agent.paused" },
     ],
+    auditRecords: [],
   } as const;
 
   it("shows what was decided about it, by which rule, and whether it can be reached", async () => {

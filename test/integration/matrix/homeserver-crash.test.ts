@@ -85,4 +85,5 @@ it("is pushed what was said while it was away as soon as it is there again, howe
     await until(() => parley.pushes.length - pushed >= TRIES, PATIENCE_MS);
   });
   await until(async () => (await answers(room)).some((words) => words.includes("meanwhile")), WOKEN_MS);
+  expect((await answers(room)).filter((words) => words.includes("meanwhile"))).toHaveLength(1);
 }, 240_000);

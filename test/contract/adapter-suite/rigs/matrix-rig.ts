@@ -16,7 +16,8 @@ import { type MatrixSide, ORGANIZATION } from "./matrix-side.ts";
 import { type MatrixStage, puppetOf, startMatrixStage } from "./matrix-stage.ts";
 
 const DAWDLE_MS = 40;
-const CALL_TIMEOUT_MS = 5_000;
+/** Fifty writes at once take a busy machine seconds; less than a check waits for the end of a send. */
+const CALL_TIMEOUT_MS = 8_000;
 /** Longest time for an adapter to connect that was started, in ms. */
 const CONNECTING_MS = 15_000;
 

@@ -7,6 +7,8 @@ import { asList, asRecord, asString, type Raw } from "./raw.ts";
 /** Events looked up at once. */
 const PARALLEL = 4;
 const MAX_REMEMBERED = 20_000;
+/** Of those with all of a room's members; a room may have thousands. */
+const MAX_WITH_MEMBERS = 200;
 const LAZY = JSON.stringify({ lazy_load_members: true });
 
 interface StateThen {
@@ -18,6 +20,7 @@ interface StateThen {
 /** What a room's state was when an event happened, which never changes. */
 export class PastVisibility {
   readonly #known = new BoundedMap<string, StateThen>({ maxEntries: MAX_REMEMBERED });
+  readonly #withMembers = new BoundedMap<string, StateThen>({ maxEntries: MAX_WITH_MEMBERS });
   readonly #running = new Map<string, Promise<StateThen>>();
 
   /**
@@ -48,13 +51,13 @@ export class PastVisibility {
 
   async #stateAt(account: Account, roomId: string, eventId: string, signal: AbortSignal): Promise<StateThen> {
     const key = `${account.installationId}\n${roomId}\n${eventId}`;
-    const known = this.#known.get(key);
+    const known = this.#known.get(key) ?? this.#withMembers.get(key);
     if (known !== undefined) return known;
     const running = this.#running.get(key) ?? lookUp(account, roomId, eventId, signal);
     this.#running.set(key, running);
     try {
       const then = await running;
-      this.#known.set(key, then);
+      (then.members === undefined ? this.#known : this.#withMembers).set(key, then);
       return then;
     } finally {
       this.#running.delete(key);

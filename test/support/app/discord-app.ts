@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type App, type AppPorts, createApp } from "../../../src/app.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
-import { AgentDefinition } from "../../../src/contracts/agent-definition.ts";
 import type { Logger } from "../../../src/contracts/logger.ts";
-import type { Database, SqlRunner } from "../../../src/ledger/connection/database.ts";
+import type { Database } from "../../../src/ledger/connection/database.ts";
 import { openPostgres } from "../../../src/ledger/connection/postgres.ts";
 import { createDiscordStandIn, type DiscordStandIn, type SmallServer, type StandInOptions } from "../discord/index.ts";
 import { createTestDatabase } from "../servers/shared-servers.ts";
 import type { TestAgent } from "./slack-app.ts";
+import { withAgents } from "./with-agents.ts";
 
 export interface DiscordApp {
   readonly discord: DiscordStandIn;
@@ -17,7 +17,7 @@ export interface DiscordApp {
   /** The process that runs now. */
   readonly app: App;
   /** A second connection to the ledger, for looking. */
-  readonly ledger: SqlRunner;
+  readonly ledger: Database;
   readonly channel: string;
   readonly user: string;
   /** What a person writes to name an agent of the one bot. */
@@ -60,11 +60,7 @@ export async function startDiscordApp(
     },
   });
   const run = async (): Promise<App> => {
-    const started = await createApp(
-      { ...config, agents: agents.map((agent) => AgentDefinition.parse(agent)) },
-      options.logger ?? silent,
-      options.ports,
-    );
+    const started = await createApp(withAgents(config, agents), options.logger ?? silent, options.ports);
     await started.start();
     return started;
   };

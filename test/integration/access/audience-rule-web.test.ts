@@ -8,11 +8,11 @@ import { type MeAnswer, MessagesAnswer, type WebPost, type WebRoom } from "../..
 import { type App, createApp } from "../../../src/app.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
 import type { NarrowerSourcePolicy } from "../../../src/contracts/access.ts";
-import { AgentDefinition } from "../../../src/contracts/agent-definition.ts";
 import type { Logger } from "../../../src/contracts/logger.ts";
 import type { Database } from "../../../src/ledger/connection/database.ts";
 import { createWebRoomStore } from "../../../src/ledger/web/index.ts";
 import { until } from "../../support/app/slack-app.ts";
+import { withAgents } from "../../support/app/with-agents.ts";
 import { createTestDatabase } from "../../support/servers/shared-servers.ts";
 import { WebClient } from "../../support/web/web-client.ts";
 import { createReadingAgent } from "./reading-agent.ts";
@@ -48,7 +48,7 @@ beforeAll(async () => {
   const env = { PARLEY_DATA: folder, PARLEY_PORT: "0", DATABASE_URL: await createTestDatabase() };
   const config = await loadConfig({ cwd: folder, env });
   const reader = { handle: "reader", name: "Reader", connector: { kind: "function", run: agent.run } };
-  app = await createApp({ ...config, agents: [AgentDefinition.parse(reader)] }, silent, {
+  app = await createApp(withAgents(config, [reader]), silent, {
     database: (opened) => {
       ledger = opened;
       return opened;

@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type App, type AppPorts, createApp, matrixRegistration, newRegistrationToken } from "../../../src/app.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
-import { AgentDefinition } from "../../../src/contracts/agent-definition.ts";
 import type { Logger } from "../../../src/contracts/logger.ts";
 import type { Database } from "../../../src/ledger/connection/database.ts";
 import { openPostgres } from "../../../src/ledger/connection/postgres.ts";
@@ -19,6 +18,7 @@ import {
 } from "../matrix/index.ts";
 import { createTestDatabase } from "../servers/shared-servers.ts";
 import type { TestAgent } from "./slack-app.ts";
+import { withAgents } from "./with-agents.ts";
 
 const SERVICE = "parley";
 /** Longest time until agents' accounts have followed an invitation, in ms. */
@@ -99,11 +99,7 @@ export async function startMatrixApp(agents: readonly TestAgent[], options: Matr
     },
   });
   const run = async (): Promise<{ app: App; url: string }> => {
-    const app = await createApp(
-      { ...config, agents: agents.map((agent) => AgentDefinition.parse(agent)) },
-      options.logger ?? silent,
-      options.ports,
-    );
+    const app = await createApp(withAgents(config, agents), options.logger ?? silent, options.ports);
     const { url } = await app.start();
     if (isService) router.route(SERVICE, { url, hsToken: tokens.homeserverToken });
     return { app, url };

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { type App, type AppPorts, createApp } from "../../../src/app.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
 import type { ConfigInput } from "../../../src/config/schema.ts";
-import { AgentDefinition } from "../../../src/contracts/agent-definition.ts";
 import type { Logger } from "../../../src/contracts/logger.ts";
 import { type Database, type SqlRunner } from "../../../src/ledger/connection/database.ts";
 import { openPostgres } from "../../../src/ledger/connection/postgres.ts";
 import { createTestDatabase } from "../servers/shared-servers.ts";
 import { createSlackStandIn, type SlackStandIn, type SmallWorkspace } from "../slack/index.ts";
+import { withAgents } from "./with-agents.ts";
 
 export type TestAgent = NonNullable<ConfigInput["agents"]>[number];
 
@@ -67,11 +67,7 @@ export async function startSlackApp(
       ...options.env,
     },
   });
-  const app = await createApp(
-    { ...config, agents: agents.map((agent) => AgentDefinition.parse(agent)) },
-    options.logger ?? silent,
-    options.ports,
-  );
+  const app = await createApp(withAgents(config, agents), options.logger ?? silent, options.ports);
   const { url } = await app.start();
   slack.setup.configureApp(space.app.appId, { requestUrl: `${url}/slack/events` });
   const ledger: Database = await openPostgres({ databaseUrl });

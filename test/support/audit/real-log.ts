@@ -5,13 +5,13 @@ import { defineAgent } from "../../../agents/shared/agent-function.ts";
 import { createApp } from "../../../src/app.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
 import { deriveKey } from "../../../src/config/secret-key.ts";
-import { AgentDefinition } from "../../../src/contracts/agent-definition.ts";
 import type { Logger } from "../../../src/contracts/logger.ts";
 import { type AuditAnchor, openAuditHeadFile } from "../../../src/ledger/audit-head-file.ts";
 import { appendAudit } from "../../../src/ledger/audit-log.ts";
 import { sealAudit } from "../../../src/ledger/audit-seal.ts";
 import type { Database } from "../../../src/ledger/connection/database.ts";
 import { openDatabase } from "../../../src/ledger/connection/open-database.ts";
+import { withAgents } from "../app/with-agents.ts";
 import { embeddedDataFolder } from "../embedded/data-folder.ts";
 import { createSlackStandIn } from "../slack/index.ts";
 
@@ -61,7 +61,7 @@ export async function writeRealLog(options: {
     },
   });
   const key = deriveKey(config.secretKey, "audit log");
-  const agent = AgentDefinition.parse({
+  const agent = {
     handle: "echo",
     name: "Echo",
     connector: {
@@ -70,9 +70,9 @@ export async function writeRealLog(options: {
         yield "heard";
       }),
     },
-  });
+  } as const;
   let running: Database | undefined;
-  const app = await createApp({ ...config, agents: [agent] }, silent, {
+  const app = await createApp(withAgents(config, [agent]), silent, {
     database: (opened) => {
       running = opened;
       return opened;

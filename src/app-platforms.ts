@@ -13,7 +13,7 @@ import {
 } from "../adapters/web/index.ts";
 import { isAssistantConfigured } from "../agents/assistant/index.ts";
 import type { PolicyBook } from "./access/policy-book.ts";
-import type { Config, OrganizationConfig } from "./config/config.ts";
+import { type Config, type OrganizationConfig, organizationsOf } from "./config/config.ts";
 import { deriveKey } from "./config/secret-key.ts";
 import type { ChatAdapter } from "./contracts/adapter.ts";
 import type { WebRoomStore } from "./contracts/web-room-store.ts";
@@ -67,7 +67,7 @@ export function createAdapters(
               ? "paused"
               : agent.status,
       }));
-  const { organizations } = config;
+  const organizations = organizationsOf(config);
   const web = createWebAdapter(
     {
       organizationId: config.organizationId,

@@ -17,7 +17,7 @@ import { createServer } from "./api/server.ts";
 import { type App, compose, reseal } from "./app-lifecycle.ts";
 import { createAdapters } from "./app-platforms.ts";
 import type { AgentCheck } from "./config/agent-faults.ts";
-import type { Config } from "./config/config.ts";
+import { type Config, organizationsOf } from "./config/config.ts";
 import { deriveKey } from "./config/secret-key.ts";
 import type { ChatAdapter } from "./contracts/adapter.ts";
 import { AgentDefinition, type ConnectorConfig } from "./contracts/agent-definition.ts";
@@ -40,7 +40,7 @@ import { createSecretBox } from "./ledger/secret-box.ts";
 import { createWebRoomStore } from "./ledger/web/index.ts";
 import { createConnectors, localKey } from "./pipeline/connectors.ts";
 import { defaultAgent } from "./pipeline/default-agent.ts";
-import { type Directory, openDirectory } from "./pipeline/directory.ts";
+import { openDirectory } from "./pipeline/directory.ts";
 import { createAccessOperations } from "./pipeline/operations/access-operations.ts";
 import { createAccessSync } from "./pipeline/operations/access-sync.ts";
 import { createAgentRegistry } from "./pipeline/operations/agent-operations.ts";
@@ -90,7 +90,8 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       detail: "roles: the embedded ledger serves one process with all roles; set DATABASE_URL to run roles apart",
     });
   }
-  const { organizationId, organizations } = config;
+  const { organizationId } = config;
+  const organizations = organizationsOf(config);
   const newId = createIdSource();
   const metrics = createPrometheusMetrics();
   const opened = await openDatabase({
@@ -317,6 +318,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     });
     const server = await createServer({
       config,
+      organizations: organizations.map(({ id }) => id),
       operations,
       audit: audit.operations,
       access,

@@ -144,7 +144,7 @@ function composeFeatures(
       members: {
         list: async (target, signal) => await pick(target, (own) => own.members).list(target, signal),
         present: async (target, signal) => await pick(target, (own) => own.members).present(target, signal),
-        ...(shared((own) => own.members?.reach) && {
+        ...(all.every(({ features }) => features.members?.reach !== undefined) && {
           reach: async (target, signal) => {
             const members = pick(target, (own) => own.members);
             // As `members` says where it is absent.
@@ -160,7 +160,7 @@ function composeFeatures(
     ...(shared((own) => own.access) && {
       access: {
         check: async (query) => await pick(query.target, (own) => own.access).check(query),
-        ...(shared((own) => own.access?.couldRead) && {
+        ...(all.every(({ features }) => features.access?.couldRead !== undefined) && {
           couldRead: async (query) =>
             (await pick(query.target, (own) => own.access).couldRead?.(query)) ??
             new Map<string, ReadonlySet<string>>(),

@@ -34,7 +34,9 @@ import { addBareHeaders, addPageHeaders, BARE_HEADERS } from "./security-headers
 import { createStatusReader } from "./status-reader.ts";
 
 export interface ServerOptions {
-  readonly config: Pick<Config, "organizationId" | "organizations" | "web" | "limits" | "allowPrivateAgentAddresses">;
+  readonly config: Pick<Config, "organizationId" | "web" | "limits" | "allowPrivateAgentAddresses">;
+  /** Ids of all organizations, that of the deployment itself first. Default: it alone. */
+  readonly organizations?: readonly string[];
   readonly operations: Operations;
   /** Verifying and exporting the audit log. Default: the routes of it are not there. */
   readonly audit?: AuditOperations;
@@ -100,7 +102,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     ...(ownerSession && { ownerSession }),
     ...(denied && { denied }),
     ...(tokens && { verifyToken: buckets.watch((token) => tokens.verify(token)) }),
-    organizations: config.organizations.map(({ id }) => id),
+    organizations: options.organizations ?? [config.organizationId],
     web: config.web,
   });
   boundOpenBodies(server, {

@@ -57,8 +57,8 @@ export interface OrganizationConfig {
 /** The configuration as the rest of Parley reads it: complete, checked and frozen. */
 export interface Config
   extends Omit<ConfigValues, "secretKey" | "slack" | "discord" | "matrix" | "web" | "organizations"> {
-  /** Every organization; the first is the one that the rest of the configuration is of. */
-  readonly organizations: readonly [OrganizationConfig, ...OrganizationConfig[]];
+  /** The further ones; `organizationsOf` gives all. */
+  readonly organizations: readonly OrganizationConfig[];
   /** Absolute path. */
   readonly dataFolder: string;
   readonly secretKey: Secret;
@@ -79,6 +79,19 @@ export interface Config
   readonly configFile: string | undefined;
 }
 
+/** Every organization; the first is the one that the rest of the configuration is of. */
+export function organizationsOf(config: Config): readonly [OrganizationConfig, ...OrganizationConfig[]] {
+  const { organizationId: id, slack, discord, matrix, web, agents, access } = config;
+  const own = { id, name: id, slack, discord, matrix, oidc: completeOidc(web.oidc), agents, access };
+  return [own, ...config.organizations];
+}
+
+/** Undefined while something of it is missing. */
+export function completeOidc({ issuer, clientId, clientSecret, ...rest }: OidcValues): OidcConfig | undefined {
+  if (issuer === undefined || clientId === undefined || clientSecret === undefined) return undefined;
+  return { ...rest, issuer, clientId, clientSecret };
+}
+
 /** Every secret value of a configuration, for the log's scrubber. */
 export function secretValues(config: Config): readonly string[] {
   const { models } = config;
@@ -88,7 +101,7 @@ export function secretValues(config: Config): readonly string[] {
     config.operatorToken,
     config.databaseUrl,
     config.redisUrl,
-    ...config.organizations.flatMap(({ slack, discord, matrix, oidc }) => [
+    ...organizationsOf(config).flatMap(({ slack, discord, matrix, oidc }) => [
       slack?.botToken,
       slack?.appToken,
       slack?.signingSecret,
@@ -107,7 +120,7 @@ export function secretValues(config: Config): readonly string[] {
   const own = secrets.flatMap((secret) => (secret === undefined ? [] : [secret.reveal()]));
   return [
     ...own,
-    ...config.organizations.flatMap(({ agents }) => agents.flatMap((agent) => namedSecrets(agent.connector))),
+    ...organizationsOf(config).flatMap(({ agents }) => agents.flatMap((agent) => namedSecrets(agent.connector))),
   ];
 }
 

@@ -3,13 +3,20 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseEnv } from "node:util";
 import { type AgentCheck, agentFaults } from "./agent-faults.ts";
-import type { Config, DiscordConfig, MatrixConfig, OidcConfig, OrganizationConfig, SlackConfig } from "./config.ts";
+import {
+  type Config,
+  completeOidc,
+  type DiscordConfig,
+  type MatrixConfig,
+  type OrganizationConfig,
+  type SlackConfig,
+} from "./config.ts";
 import { crossFaults } from "./cross-checks.ts";
 import { variableOf } from "./environment.ts";
 import { type ConfigFault, configError } from "./fault.ts";
 import { isRecord, mergeSettings } from "./merge.ts";
 import { offerOwnPackage } from "./own-package.ts";
-import { ConfigSchema, type ConfigValues, DEFAULT_PORT, type OidcValues, type OrganizationValues } from "./schema.ts";
+import { ConfigSchema, type ConfigValues, DEFAULT_PORT, type OrganizationValues } from "./schema.ts";
 import { schemaFaults } from "./schema-faults.ts";
 import { openKeyFile } from "./secret-key.ts";
 import { type Environment, readEnvironment, readFlags } from "./settings.ts";
@@ -163,34 +170,22 @@ function complete(values: ConfigValues, cwd: string, configFile: string | undefi
     slack: slackOf(values),
     discord: discordOf(values),
     matrix: matrixOf(values),
-    organizations: organizationsOf(values),
+    organizations: values.organizations.map(furtherOrganization),
     configFile,
   });
 }
 
-function organizationsOf(values: ConfigValues): Config["organizations"] {
-  const { organizationId: id, agents, access } = values;
-  const further = values.organizations.map((one) => ({ ...one, name: one.name ?? one.id }));
-  const whole = (
-    one: Pick<OrganizationValues, "id" | "slack" | "discord" | "matrix" | "oidc" | "agents" | "access"> & {
-      name: string;
-    },
-  ): OrganizationConfig => ({
+function furtherOrganization(one: OrganizationValues): OrganizationConfig {
+  return {
     id: one.id,
-    name: one.name,
+    name: one.name ?? one.id,
     slack: slackOf(one),
     discord: discordOf(one),
     matrix: matrixOf(one),
-    oidc: oidcOf(one.oidc),
+    oidc: completeOidc(one.oidc),
     agents: one.agents,
     access: one.access,
-  });
-  return [whole({ ...values, id, name: id, oidc: values.web.oidc, agents, access }), ...further.map(whole)];
-}
-
-function oidcOf({ issuer, clientId, clientSecret, ...rest }: OidcValues): OidcConfig | undefined {
-  if (issuer === undefined || clientId === undefined || clientSecret === undefined) return undefined;
-  return { ...rest, issuer, clientId, clientSecret };
+  };
 }
 
 function keyOf(

@@ -12,6 +12,7 @@ import {
   ToolCallPart,
   ToolResultPart,
 } from "../../src/envelope/reply.ts";
+import { RoomInvitations } from "./invitations-protocol.ts";
 
 /**
  * The HTTP and WebSocket interface of the built-in web room, as its page and any other client see it.
@@ -43,9 +44,7 @@ import {
  * | POST /rooms/:roomId/leave | – | 204 |
  * | GET /rooms/:roomId/members | – | MembersAnswer |
  * | POST /rooms/:roomId/members | AddMemberBody | MembersAnswer |
- * | POST /rooms/:roomId/agents | InviteAgentBody | MembersAnswer; invites the agent for this member, whose leaving ends that |
- * | DELETE /rooms/:roomId/agents/:handle | – | MembersAnswer; ends the invitation with the agent's work in the room |
- * | POST /rooms/:roomId/agents/:handle/take-over | – | MembersAnswer; another member's invitation becomes this one's |
+ * | POST /rooms/:roomId/agents, DELETE …/:handle, POST …/:handle/take-over | InviteAgentBody | MembersAnswer; see `invitations-protocol.ts` |
  * | DELETE /rooms/:roomId/members/:personId | – | 204; room's creator, owner or admin |
  * | POST /direct | OpenDirectBody | WebRoom; the same room each time |
  * | GET /rooms/:roomId/messages | PageQuery in the query string | MessagesAnswer, oldest first |
@@ -206,24 +205,8 @@ export const UpdateRoomBody = z
   .refine((body) => Object.values(body).some((value) => value !== undefined), "name what to change");
 export const AddMemberBody = z.strictObject({ personId: Id });
 export const OpenDirectBody = z.union([z.strictObject({ personId: Id }), z.strictObject({ agent: wireKey(64) })]);
-export const InviteAgentBody = z.strictObject({ agent: wireKey(64) });
 /** Who is in the room now: people who joined, and the agents that are members of it, with whose invitations they are here by. */
-export const MembersAnswer = z.object({
-  people: z.array(WebPerson),
-  agents: z.array(WebAgent),
-  /** Of agents that are here because somebody invited them; the others are by their own definition. */
-  invitations: z.array(
-    z.object({
-      agentHandle: z.string(),
-      inviterKind: z.enum(["person", "operator"]),
-      inviterName: z.string(),
-      /** It is this person's own and ends when they leave. */
-      own: z.boolean(),
-    }),
-  ),
-  /** Whether this person may invite agents here. */
-  mayInvite: z.boolean(),
-});
+export const MembersAnswer = z.object({ people: z.array(WebPerson), agents: z.array(WebAgent), ...RoomInvitations });
 
 export const WebUpload = z.object({
   id: Id,

@@ -160,6 +160,7 @@ function addPlanCommands(access: Command): void {
       if (fingerprint === undefined && options.yes !== true) {
         const plan = await planOf(client, config);
         if (!output.json) showPlan(plan, output);
+        if (plan.changes.length === 0) return output.result(plan, () => output.line("There is nothing to apply."));
         fingerprint = await confirmed(plan.fingerprint, output);
       }
       const body = { ...config, force: options.yes === true, ...(fingerprint === undefined ? {} : { fingerprint }) };

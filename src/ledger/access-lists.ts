@@ -98,9 +98,6 @@ export async function lockLists(tx: SqlRunner, organizationId: string): Promise<
   await tx.query({ text: "select pg_advisory_xact_lock(hashtextextended($1, 4))" }, [`access:${organizationId}`]);
 }
 
-/** A place as a name may mean it. */
-export type PlaceCandidate = AccessPlace & { readonly platform: string };
-
 /** The installations of an organization that a platform's name or an installation's id means. */
 export function findInstallations(
   sql: SqlRunner,

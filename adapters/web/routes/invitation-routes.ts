@@ -4,8 +4,8 @@ import { wireKey } from "../../../src/envelope/ids.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import type { RoomInvitations, WebContext } from "../context.ts";
 import { joinedRoom, sessionOf } from "../guard.ts";
+import { InviteAgentBody } from "../invitations-protocol.ts";
 import { membersAnswer, placeOf } from "../members-answer.ts";
-import { InviteAgentBody } from "../protocol.ts";
 import type { WebServer } from "../server-plugins.ts";
 
 const RoomParams = z.object({ roomId: wireKey(128) });

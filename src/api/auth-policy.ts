@@ -118,7 +118,8 @@ function createGuards(options: AuthOptions): Record<"operator" | "local_or_opera
     throw new ParleyError("PERMISSION_DENIED", { detail: `this token does not have the scope ${scope}` });
   };
   const localOrOperator: Guard = async function (request, reply, payload) {
-    if (servesThisMachineAlone && isFromThisMachine(request)) {
+    // Whoever says who they are is taken at their word, here as elsewhere.
+    if (servesThisMachineAlone && isFromThisMachine(request) && bearerToken(request) === undefined) {
       request.caller = operatorOf("local", request, options);
       return payload;
     }

@@ -137,8 +137,10 @@ export function addRoomRoutes(server: WebServer, context: WebContext): void {
   });
 
   server.put("/rooms/:roomId/read", { schema: { params, body: ReadBody } }, async (request, reply) => {
-    const { organizationId, personId } = sessionOf(request);
-    await rooms.markRead({ organizationId, personId, roomId: request.params.roomId, seq: request.body.seq });
+    const session = sessionOf(request);
+    const { organizationId, personId } = session;
+    const { roomId } = await visibleRoom(context, session, request.params.roomId);
+    await rooms.markRead({ organizationId, personId, roomId, seq: request.body.seq });
     return await nothing(reply);
   });
 

@@ -32,7 +32,12 @@ export interface CallOptions {
 /** A deployment on a real PostgreSQL that several processes may share. */
 export interface Deployment {
   readonly databaseUrl: string;
-  process(): Promise<OrganizationsApp>;
+  /** Another configuration than the deployment's is that of a process that was started later. */
+  process(config?: string): Promise<OrganizationsApp>;
+}
+
+function isJson(answer: Response): boolean {
+  return answer.headers.get("content-type")?.startsWith("application/json") === true;
 }
 
 /** `config` is what `parley.config.mjs` exports, as text of a module. */
@@ -40,9 +45,9 @@ export async function createDeployment(config: string): Promise<Deployment> {
   const databaseUrl = await createTestDatabase();
   return {
     databaseUrl,
-    async process() {
+    async process(own = config) {
       const folder = await mkdtemp(join(tmpdir(), "parley-organizations-"));
-      await writeFile(join(folder, "parley.config.mjs"), config);
+      await writeFile(join(folder, "parley.config.mjs"), own);
       const app = await createApp(
         await loadConfig({
           cwd: folder,
@@ -72,7 +77,7 @@ export async function createDeployment(config: string): Promise<Deployment> {
           ...(json === undefined ? {} : { body: JSON.stringify(json) }),
         });
         const text = await answer.text();
-        return { status: answer.status, body: text.startsWith("{") ? JSON.parse(text) : text };
+        return { status: answer.status, body: isJson(answer) && text !== "" ? JSON.parse(text) : text };
       };
       return {
         url,

@@ -48,19 +48,26 @@ export async function recordSources(
 ): Promise<boolean> {
   return await database.transaction(async (tx) => {
     if (!(await holdTurn(tx, read.fence))) return false;
-    await tx.query(
-      {
-        name: "record_sources",
-        text: `insert into turn_sources as s (turn_id, organization_id, installation_id, channel_id, thread_id, message_ids)
+    if (read.sources.length > 0) await storeSources(tx, read);
+    await appendAudit(tx, read.organizationId, read.audit);
+    return true;
+  });
+}
+
+async function storeSources(
+  tx: SqlRunner,
+  read: { readonly fence: TurnFence; readonly organizationId: string; readonly sources: readonly TurnSource[] },
+): Promise<void> {
+  await tx.query(
+    {
+      name: "record_sources",
+      text: `insert into turn_sources as s (turn_id, organization_id, installation_id, channel_id, thread_id, message_ids)
           select $1, $2, x."installationId", x."channelId", x."threadId", x."messageIds"
           from jsonb_to_recordset($3::jsonb) as x("installationId" text, "channelId" text, "threadId" text, "messageIds" jsonb)
           order by x."installationId", x."channelId", x."threadId"
           on conflict (turn_id, installation_id, channel_id, thread_id) do update set read_at = now(),
             message_ids = (select jsonb_agg(distinct e) from jsonb_array_elements(s.message_ids || excluded.message_ids) as e)`,
-      },
-      [read.fence.turnId, read.organizationId, JSON.stringify(read.sources)],
-    );
-    await appendAudit(tx, read.organizationId, read.audit);
-    return true;
-  });
+    },
+    [read.fence.turnId, read.organizationId, JSON.stringify(read.sources)],
+  );
 }

@@ -41,6 +41,8 @@ export interface ConversationReader {
   ): Promise<readonly Item[]>;
   /** Whether all who read the answer may know of this conversation. */
   isOpenHere(conversation: MirroredConversation): Promise<boolean>;
+  /** Records what more a turn was given of its own conversation; throws LEASE_LOST as above. */
+  noteOwn(messageIds: readonly string[], tool: string): Promise<void>;
   /** Records that something was asked for that does not exist for this turn. */
   refuse(tool: string, rule: string): Promise<void>;
 }
@@ -127,6 +129,19 @@ export function createConversationReader(ports: ReaderPorts, turn: RunnableTurn)
       });
       if (!recorded) throw new ParleyError("LEASE_LOST", { detail: "the turn ended while a tool read for it" });
       return given;
+    },
+    async noteOwn(messageIds, tool) {
+      const entry: AuditEntry = {
+        what: "context_read",
+        ...by,
+        tool,
+        rule: "own_conversation",
+        conversation: turn.replyConversationId,
+        messages: [...messageIds],
+      };
+      const { organizationId } = turn;
+      if (!(await recordSources(database, { fence, organizationId, sources: [], audit: [entry] })))
+        throw new ParleyError("LEASE_LOST", { detail: "the turn ended while a tool read for it" });
     },
     async isOpenHere(conversation) {
       const { organizationId, installationId, replyPath } = turn;

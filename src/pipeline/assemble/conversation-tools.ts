@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { JsonValue } from "../../contracts/json.ts";
 import type { TurnTool } from "../../contracts/turn-tool.ts";
+import type { Database } from "../../ledger/connection/database.ts";
 import { readConversation } from "../../ledger/conversation-history.ts";
 import {
   findConversations,
@@ -9,7 +10,7 @@ import {
   searchMessages,
 } from "../../ledger/other-conversations.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
-import { createConversationReader, type ReaderPorts, type ReadItem } from "./conversation-reader.ts";
+import type { ConversationReader, ReadItem } from "./conversation-reader.ts";
 
 const HistoryInput = z.strictObject({
   conversation: z.string().min(1).max(256),
@@ -41,10 +42,12 @@ interface ToldMessage extends ReadItem {
  *
  * Ids, names and words are looked up in the ledger alone; a permalink is no name of a conversation, and nothing is fetched from a platform.
  */
-export function createConversationTools(ports: ReaderPorts, turn: RunnableTurn): readonly TurnTool[] {
-  const { database } = ports;
+export function createConversationTools(
+  database: Database,
+  reader: ConversationReader,
+  turn: RunnableTurn,
+): readonly TurnTool[] {
   const { organizationId, installationId } = turn;
-  const reader = createConversationReader(ports, turn);
   return [
     {
       name: "conversations",

@@ -5,7 +5,7 @@ import type { TurnTool } from "../../contracts/turn-tool.ts";
 import { readConversation } from "../../ledger/conversation-history.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
 import { heardIn } from "../invoke/shadow.ts";
-import type { ReaderPorts } from "./conversation-reader.ts";
+import { createConversationReader, type ReaderPorts } from "./conversation-reader.ts";
 import { createConversationTools } from "./conversation-tools.ts";
 import type { Rosters } from "./roster.ts";
 
@@ -30,6 +30,7 @@ export function createTurnTools(
   given: { readonly request: TurnRequest; readonly files: TurnFiles | undefined },
 ): readonly TurnTool[] {
   const { request, files } = given;
+  const reader = createConversationReader(ports, turn);
   return [
     ...(files === undefined ? [] : [readFileTool(request, files)]),
     {
@@ -44,6 +45,10 @@ export function createTurnTools(
           limit,
           before: before ?? null,
         });
+        await reader.noteOwn(
+          rows.map((row) => row.message_id),
+          "read_conversation",
+        );
         return rows.map(
           (row): JsonValue => ({
             order: row.platform_order,
@@ -70,7 +75,7 @@ export function createTurnTools(
         );
       },
     },
-    ...createConversationTools(ports, turn),
+    ...createConversationTools(ports.database, reader, turn),
   ];
 }
 

@@ -60,7 +60,7 @@ export function createWithheldDecisions(ports: WithheldPorts): WithheldDecisions
     if (row === undefined || row.policy !== "asker" || row.state !== "open" || row.asker_id === null) return;
     const { asker_id: personId, organization_id: organizationId } = row;
     if (!(await mayReadAll(rights, facts, organizationId, personId, row.sources)))
-      return await settle(row, "open", "discarded", { rule: "asker_may_not_read_the_sources" });
+      return await settle(row, "open", "discarded", { rule: "asker_may_not_read_the_sources" }, unshown(row));
     if (!(await moveWithheld(database, { turnId, from: "open", to: "sending", by: null }))) return;
     try {
       await show(row, personId, partsOf(row), `${turnId}:asker`);
@@ -71,7 +71,7 @@ export function createWithheldDecisions(ports: WithheldPorts): WithheldDecisions
       const again = error.delivery === "not_sent" && error.row.retry !== "never";
       // What may have been shown is not shown again.
       if (again) await moveWithheld(database, { turnId, from: "sending", to: "open", by: null });
-      else await settle(row, "sending", "discarded", { rule: error.code });
+      else await settle(row, "sending", "discarded", { rule: error.code }, unshown(row));
     }
   }
 
@@ -177,6 +177,10 @@ export function createWithheldDecisions(ports: WithheldPorts): WithheldDecisions
     await ports.adapters.get(row.platform)?.features.privately?.show(query);
   }
 
+  function unshown(row: WithheldReply): { readonly notice: ReplyPart; readonly parts: readonly ReplyPart[] } {
+    return { notice: decidedNotice(identityOf(row).handle, "unshown", ""), parts: [] };
+  }
+
   function identityOf(row: WithheldReply): AgentIdentity {
     const { agent_id: agentId } = row;
     return (
@@ -195,7 +199,8 @@ export function createWithheldDecisions(ports: WithheldPorts): WithheldDecisions
 
   async function see(row: WithheldReply): Promise<void> {
     // Nobody knows whether it was shown.
-    if (row.state === "sending") return await settle(row, "sending", "discarded", { rule: "outcome_unknown" });
+    if (row.state === "sending")
+      return await settle(row, "sending", "discarded", { rule: "outcome_unknown" }, unshown(row));
     const said = await readWithheld(database, row.turn_id);
     if (said === undefined) return await settle(row, "open", "discarded", { rule: "its_turn_ended_otherwise" });
     if (!row.is_over) return await tellAsker(row.turn_id);

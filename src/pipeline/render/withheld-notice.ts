@@ -49,13 +49,19 @@ export function withheldNotice(
 }
 
 /** What the notice becomes once it was decided. Pure. */
-export function decidedNotice(handle: string, decision: "released" | "discarded" | "expired", who: string): ReplyPart {
+export function decidedNotice(
+  handle: string,
+  decision: "released" | "discarded" | "expired" | "unshown",
+  who: string,
+): ReplyPart {
   const answer = `@${handle}'s answer`;
   switch (decision) {
     case "released":
       return text(`${answer} was released by ${who}.`);
     case "discarded":
       return text(`${answer} was withheld, and discarded by ${who}.`);
+    case "unshown":
+      return text(`${answer} was withheld: it could not be shown to the person who asked alone.`);
     case "expired":
       return text(`${answer} was withheld, and nobody released it in time.`);
   }

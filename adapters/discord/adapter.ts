@@ -24,6 +24,7 @@ import { EDIT_INTERVAL_MS } from "./preview.ts";
 import { reconcileDelivery } from "./reconcile.ts";
 import { MAX_TEXT_CHARS, renderReply } from "./render.ts";
 import { Running } from "./running.ts";
+import { SharedReads } from "./shared-reads.ts";
 
 /** The adapter for Discord: one bot, every guild that it is in, and its direct messages. */
 export class DiscordAdapter implements ChatAdapter {
@@ -32,6 +33,7 @@ export class DiscordAdapter implements ChatAdapter {
   readonly features: AdapterFeatures;
   readonly #config: DiscordConfig;
   readonly #outbound: Outbound;
+  readonly #reads = new SharedReads();
   #running: Running | undefined;
   #starting: Promise<void> | undefined;
 
@@ -103,6 +105,7 @@ export class DiscordAdapter implements ChatAdapter {
     await guilds.need(query.target.installationId);
     return reconcileDelivery(query, {
       client,
+      reads: this.#reads,
       bot: guilds.bot,
       mark: this.#outbound.markOf(query.idempotencyKey),
       settleMs: this.#config.reconcileSettleMs,

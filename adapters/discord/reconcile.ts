@@ -4,19 +4,17 @@ import type { DiscordClient } from "./client.ts";
 import type { BotIdentity } from "./guilds.ts";
 import { carries, type DeliveryMark, isMarked } from "./marks.ts";
 import { receiptOf } from "./outbound.ts";
-import { asId, asList, asRecord, type Raw } from "./raw.ts";
-import { ROUTES } from "./routes.ts";
-import { isNewer, msToSnowflake } from "./snowflakes.ts";
+import { asId, asRecord, type Raw } from "./raw.ts";
+import type { SharedReads } from "./shared-reads.ts";
 
 /** How far Discord's clock may be behind ours. */
 const CLOCK_SKEW_MS = 5_000;
 /** How long Discord surely knows a nonce that it was given; "a few minutes", by its documentation of `enforce_nonce`. */
 const NONCE_KEPT_MS = 90_000;
-const PAGE_SIZE = 100;
-const MAX_PAGES = 25;
 
 export interface ReconcileOptions {
   readonly client: DiscordClient;
+  readonly reads: SharedReads;
   readonly bot: BotIdentity;
   /** The mark that a message of this delivery carries. */
   readonly mark: DeliveryMark;
@@ -37,12 +35,15 @@ export async function reconcileDelivery(query: ReconcileQuery, options: Reconcil
   const since = Date.parse(query.attemptedSince);
   if (Number.isNaN(since)) return { undetermined: "the time of the attempt is unreadable" };
   const { channel, thread } = query.target.conversation;
-  let messages: Raw[] | undefined = [];
+  let messages: readonly Raw[] | undefined = [];
+  let { nowMs } = options;
   try {
     // An answer whose thread could not be made stands in the channel itself.
     for (const channelId of thread === undefined ? [channel.id] : [thread.id, channel.id]) {
-      const read: Raw[] | undefined = await readSince(options.client, channelId, since, query.signal);
-      messages = read === undefined || messages === undefined ? undefined : [...messages, ...read];
+      const from = since - CLOCK_SKEW_MS;
+      const read = await options.reads.since(options.client, channelId, from, query.signal);
+      messages = read.messages === undefined || messages === undefined ? undefined : [...messages, ...read.messages];
+      nowMs = Math.min(nowMs, read.startedAtMs);
     }
   } catch (error) {
     const fault = toParleyError(error);
@@ -57,10 +58,10 @@ export async function reconcileDelivery(query: ReconcileQuery, options: Reconcil
   const candidates = direct ? own.filter((message) => !isMarked(message) && !known.has(String(message["id"]))) : [];
   const [candidate] = candidates;
   if (candidate !== undefined && candidates.length === 1) return { found: receiptOf(candidate) };
-  const ageMs = options.nowMs - since;
-  if (ageMs < options.settleMs) return { undetermined: "the attempt is too recent to be missing for certain" };
+  // What was written after a reading began is not missing from it.
+  if (nowMs - since < options.settleMs) return { undetermined: "the attempt is too recent to be missing for certain" };
   // Sent again under its own nonce, Discord gives back the message that stands, if one does.
-  if (candidates.length > 1 && ageMs > NONCE_KEPT_MS)
+  if (candidates.length > 1 && options.nowMs - since > NONCE_KEPT_MS)
     return { undetermined: `${candidates.length} messages may be it` };
   return { absent: true };
 }
@@ -68,34 +69,4 @@ export async function reconcileDelivery(query: ReconcileQuery, options: Reconcil
 function isOwn(message: Raw, bot: BotIdentity): boolean {
   const author = asId(asRecord(message["author"])?.["id"]);
   return author === bot.botUserId || asId(message["application_id"]) === bot.applicationId;
-}
-
-/** Every message since then; undefined when there are too many to read, none of a place that is not there. */
-async function readSince(
-  client: DiscordClient,
-  channelId: string,
-  sinceMs: number,
-  signal: AbortSignal,
-): Promise<Raw[] | undefined> {
-  const found: Raw[] = [];
-  let after = msToSnowflake(sinceMs - CLOCK_SKEW_MS);
-  for (let page = 0; page < MAX_PAGES; page++) {
-    let answer: unknown;
-    try {
-      answer = await client.call({ route: ROUTES.messages(channelId), query: { after, limit: PAGE_SIZE }, signal });
-    } catch (error) {
-      if (toParleyError(error).code === "TARGET_NOT_FOUND") return found;
-      throw error;
-    }
-    const messages = asList(answer)
-      .map(asRecord)
-      .filter((message) => message !== undefined && asId(message["id"]) !== undefined);
-    for (const message of messages) if (message !== undefined) found.push(message);
-    for (const message of messages) {
-      const id = String(message?.["id"]);
-      if (isNewer(id, after)) after = id;
-    }
-    if (messages.length < PAGE_SIZE) return found;
-  }
-  return undefined;
 }

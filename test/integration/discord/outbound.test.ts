@@ -93,6 +93,26 @@ describe("an agent's message", () => {
     expect(await next.reconcile({ ...query, idempotencyKey: "never-0" })).toEqual({ absent: true });
   });
 
+  it("is looked for together with all others of its channel", async () => {
+    const { discord, start, target } = await stage();
+    const adapter = await start();
+    const attemptedSince = new Date().toISOString();
+    const written: (string | undefined)[] = [];
+    for (let index = 0; index < 10; index += 1) {
+      const [post] = postsOf(adapter, target(), words(`answer ${index}`), `many-${index}`);
+      assert(post !== undefined);
+      written.push((await adapter.send(post)).messageId);
+    }
+    const route = "GET /channels/:channel/messages";
+    const before = discord.requests.count(route);
+    const query = { target: target(), attemptedSince, identity: GUIDE, preview: false, knownMessageIds: [], signal };
+    const outcomes = await Promise.all(
+      written.map((_, index) => adapter.reconcile({ ...query, idempotencyKey: `many-${index}-0` })),
+    );
+    expect(outcomes.map((one) => ("found" in one ? one.found.messageId : undefined))).toEqual(written);
+    expect(discord.requests.count(route) - before).toBe(1);
+  });
+
   it("keeps its form over edits: what became components stays so, and nobody is notified by either", async () => {
     const { discord, server, channel, user, start, target } = await stage();
     const direct = discord.people.openDirect(user, server.app.botUserId);

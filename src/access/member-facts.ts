@@ -186,6 +186,8 @@ export function createMemberFacts({ database, adapter, logger, onEndedAccess }: 
       if (!(await refetch(asked))) return nobodyKnows(question);
       roster = await readRoster(database, asked.place);
     }
+    // A channel of which nothing was ever heard has no mirror to keep the list in.
+    if (roster.rosterAgeMs === null) return nobodyKnows(question);
     const outsiders = roster.members.filter((one) => one.memberClass === "guest" || one.memberClass === "external");
     return {
       conversation: conversationOf(question),

@@ -109,7 +109,9 @@ export async function upsertMemberships(sql: SqlRunner, rows: readonly Membershi
       name: "upsert_memberships",
       text: `insert into memberships as m (installation_id, channel_id, member_id, organization_id, state, source, version, member_class, updated_at)
         select inst, channel, member, org, state, source, version, coalesce(member_class, 'member'), least(now(), coalesce(occurred, now()))
-        from jsonb_to_recordset($1::jsonb) as x(org text, inst text, channel text, member text, state text, source text, version text, member_class text, occurred timestamptz) order by inst, channel, member
+        from jsonb_to_recordset($1::jsonb) as x(org text, inst text, channel text, member text, state text, source text, version text, member_class text, occurred timestamptz)
+        where not exists (select 1 from channels h where h.installation_id = x.inst and h.channel_id = x.channel and h.roster_at - interval '5 seconds' > x.occurred)
+        order by inst, channel, member
         on conflict (installation_id, channel_id, member_id) do update set state = excluded.state, version = excluded.version,
           source = case when m.state = excluded.state then m.source else excluded.source end,
           updated_at = case when m.state = excluded.state and m.source = 'fetch' then m.updated_at else excluded.updated_at end

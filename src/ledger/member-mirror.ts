@@ -107,9 +107,10 @@ export interface FetchedRoster {
  * transaction; whoever is found to have left loses there what a leave event would have taken.
  */
 export async function storeRoster(tx: SqlRunner, place: MirrorPlace, roster: FetchedRoster): Promise<StoppedTurns> {
-  const { organizationId, installationId, channelId, threadId } = place;
+  const { organizationId, installationId } = place;
   const members = roster.members.filter((one) => !one.self);
   const values = [installationId, idOf(place), organizationId, JSON.stringify(members), roster.begunAt];
+  if (!(await claimRoster(tx, place, roster))) return [];
   await tx.query(
     {
       name: "store_roster_people",
@@ -144,31 +145,36 @@ export async function storeRoster(tx: SqlRunner, place: MirrorPlace, roster: Fet
     },
     [installationId, idOf(place), members.map(({ id }) => id), roster.begunAt],
   );
-  const { openToMembers, complete, begunAt } = roster;
-  await tx.query(
-    threadId === undefined
-      ? {
-          name: "store_channel_roster",
-          text: `update channels set roster_at = greatest(roster_at, $3::timestamptz), roster_open = $4, roster_complete = $5
-            where installation_id = $1 and channel_id = $2`,
-        }
-      : {
-          name: "store_thread_roster",
-          text: `insert into places as p (installation_id, place_id, organization_id, level, parent_id, roster_at, roster_open, roster_complete)
-            values ($1, $2, $6, 'thread', $7, $3::timestamptz, $4, $5)
-            on conflict (installation_id, place_id) do update set roster_at = greatest(p.roster_at, excluded.roster_at),
-              roster_open = excluded.roster_open, roster_complete = excluded.roster_complete, updated_at = now()`,
-        },
-    [
-      installationId,
-      idOf(place),
-      begunAt,
-      openToMembers,
-      complete,
-      ...(threadId === undefined ? [] : [organizationId, channelId]),
-    ],
-  );
   return await endOf(tx, place, gone);
+}
+
+/** False when a list that was begun later is stored already, or the channel was never heard of. Lists of one place are stored one after another. */
+async function claimRoster(tx: SqlRunner, place: MirrorPlace, roster: FetchedRoster): Promise<boolean> {
+  const { organizationId, installationId, channelId, threadId } = place;
+  const values = [installationId, idOf(place), roster.begunAt, roster.openToMembers, roster.complete];
+  if (threadId === undefined) {
+    const rows = await tx.query(
+      {
+        name: "claim_channel_roster",
+        text: `update channels set roster_at = $3::timestamptz, roster_open = $4, roster_complete = $5
+          where installation_id = $1 and channel_id = $2 and (roster_at is null or roster_at <= $3::timestamptz) returning 1`,
+      },
+      values,
+    );
+    return rows.length > 0;
+  }
+  const rows = await tx.query(
+    {
+      name: "claim_thread_roster",
+      text: `insert into places as p (installation_id, place_id, organization_id, level, parent_id, roster_at, roster_open, roster_complete)
+        values ($1, $2, $6, 'thread', $7, $3::timestamptz, $4, $5)
+        on conflict (installation_id, place_id) do update set roster_at = excluded.roster_at, roster_open = excluded.roster_open,
+          roster_complete = excluded.roster_complete, updated_at = now()
+        where p.roster_at is null or p.roster_at <= excluded.roster_at returning 1`,
+    },
+    [...values, organizationId, channelId],
+  );
+  return rows.length > 0;
 }
 
 /** What the platform answered about one person. */
@@ -187,7 +193,7 @@ export async function storeMember(tx: SqlRunner, place: MirrorPlace, fetched: Fe
       name: "store_fetched_member",
       text: `with was as (select state from memberships where installation_id = $1 and channel_id = $2 and member_id = $3 for update)
         insert into memberships as m (installation_id, channel_id, member_id, organization_id, state, member_class, source, version, updated_at)
-        values ($1, $2, $3, $4, $5, $6, 'fetch', '', $7::timestamptz)
+        select $1, $2, $3, $4, $5, $6, 'fetch', '', $7::timestamptz where not exists (select 1 from (${ROSTER}) r where r.roster_at > $7::timestamptz)
         on conflict (installation_id, channel_id, member_id) do update set state = excluded.state, source = 'fetch',
           member_class = case excluded.state when 'joined' then excluded.member_class else m.member_class end, updated_at = excluded.updated_at
         where m.state = excluded.state or m.updated_at < excluded.updated_at - case m.source when 'event' then ${CLOCK_SLACK} else interval '0' end

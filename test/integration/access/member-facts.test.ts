@@ -116,6 +116,28 @@ describe("the mirror", () => {
     expect(await members()).toEqual({ [ada]: "joined member fetch", [ben]: "joined member fetch" });
   });
 
+  it("is loaded when the installation joins, before anybody has said anything", async () => {
+    const { setup, people } = parley.slack;
+    channel = setup.addChannel(parley.space.team.id, { isPrivate: true, members: [ada, cyd] }).id;
+    people.invite(ada, channel, parley.space.bot.botUserId);
+    await until(async () => (await rosterAt()) !== null);
+    expect(await members()).toEqual({ [ada]: "joined member fetch", [cyd]: "joined member fetch" });
+    expect(await channelRow()).toMatchObject({ self_member: true });
+    // While it was away, one left and one came.
+    deaf();
+    people.kick(ada, channel, parley.space.bot.botUserId);
+    people.leave(cyd, channel);
+    people.join(ben, channel);
+    parley.slack.setup.configureApp(parley.space.app.appId, { eventTypes: "all" });
+    people.invite(ada, channel, parley.space.bot.botUserId);
+    await until(async () => (await members())[ben] !== undefined);
+    expect(await members()).toEqual({
+      [ada]: "joined member fetch",
+      [ben]: "joined member fetch",
+      [cyd]: "left member fetch",
+    });
+  });
+
   it("follows events, and does not take somebody's class from them", async () => {
     const guest = parley.slack.setup.addUser(parley.space.team.id, { isRestricted: true });
     parley.slack.people.invite(ada, channel, guest);

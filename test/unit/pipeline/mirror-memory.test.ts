@@ -56,3 +56,16 @@ it("leaves out what a message implies and is known, and never what an event says
   const again = member("joined", "3", false);
   expect(memory.unknown(rows({ memberships: [again] })).memberships).toEqual([again]);
 });
+
+it("mirrors a place once, again when it is called otherwise, and costs an ordinary message nothing", () => {
+  const memory = createMirrorMemory();
+  const space = { org: "main", inst: "i1", place: "s1", level: "space", parent: null, name: "Acme" } as const;
+  const first = rows({ places: [space, { ...space, name: null }], channels: [channel()] });
+  const stored = memory.unknown(first);
+  expect(stored.places).toEqual([space]);
+  memory.learn(stored);
+  expect(memory.unknown(rows({ places: [space], channels: [channel()] }))).toEqual(rows({}));
+  const renamed = { ...space, name: "Acme Ltd" };
+  expect(memory.unknown(rows({ places: [renamed] })).places).toEqual([renamed]);
+  expect(memory.unknown(rows({ channels: [channel({ category: "c9" })] })).channels).toHaveLength(1);
+});

@@ -20,6 +20,7 @@ import type { Outcome } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 import { type JudgedHistory, type JudgedScene, type JudgeOptions, judge } from "./verdict.ts";
 
+/** Longest time without another answer, in ms. */
 const SETTLE_MS = 90_000;
 /** Two answers for one room may leave side by side, from a busy machine; a pause that is not heeded is seconds too early. */
 const IN_FLIGHT_MS = 250;
@@ -219,9 +220,14 @@ export async function openMatrix(stage: Stage, options: MatrixSceneOptions = {})
     },
     history,
     async settle(without = () => false) {
-      for (const deadline = performance.now() + SETTLE_MS; performance.now() < deadline; await delay(300)) {
+      let fewest = Number.POSITIVE_INFINITY;
+      for (let deadline = performance.now() + SETTLE_MS; performance.now() < deadline; await delay(300)) {
         const { lost } = checkHistory(await history());
-        if (lost.every((one) => without(one.token))) return;
+        const open = lost.filter((one) => !without(one.token)).length;
+        if (open === 0) return;
+        // A slow machine has asked more than it can answer soon; it is not judged while it gets on.
+        if (open < fewest) deadline = performance.now() + SETTLE_MS;
+        fewest = Math.min(fewest, open);
       }
     },
     async judge(how = {}) {

@@ -2,6 +2,7 @@ import { untilTaken } from "../events-taken.ts";
 import { openMatrix } from "../matrix-scene.ts";
 import { type Outcome, type Scenario, STORES, type StoreKind } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
+import { untilIdle } from "../verdict.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -22,6 +23,8 @@ async function offline(stage: Stage, { mode, lengthMs, count }: Offline): Promis
   const first = await scene.start();
   await scene.ask(scene.places.length, 6);
   await scene.settle();
+  // What is still open would have to be decided in a room that was left meanwhile.
+  await untilIdle(first);
   await first.stop();
 
   const [left] = scene.places.slice(2, 3);

@@ -1,9 +1,10 @@
 import { parseArgs } from "node:util";
+import { canaries } from "./canaries.ts";
 import type { Measurement, MeasureOptions } from "./measurement.ts";
 import { revocation } from "./revocation.ts";
 import { tampering } from "./tampering.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [tampering, revocation];
+const MEASUREMENTS: readonly Measurement[] = [tampering, revocation, canaries];
 
 const HELP = `npm run measure -- <name> [--count <number>] [--seed <number>] [--store pglite|postgres] [--json]
 

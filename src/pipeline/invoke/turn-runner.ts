@@ -21,7 +21,7 @@ import { retryDelayMs } from "./retry-policy.ts";
 import type { RunnableTurn } from "./runnable-turn.ts";
 import { heardIn, isShadowed } from "./shadow.ts";
 import { createSteering, type Steering } from "./steering.ts";
-import { createWorkSign } from "./work-sign.ts";
+import { createWorkSign, type WorkSign } from "./work-sign.ts";
 
 export interface TurnRunner {
   start(turn: RunnableTurn): void;
@@ -70,6 +70,7 @@ interface ActiveTurn {
   readonly controller: AbortController;
   readonly steering: Steering;
   preview: PreviewDriver | undefined;
+  sign: WorkSign | undefined;
   /** Ids of the messages that the agent was given. */
   context: readonly string[];
   text: () => string;
@@ -125,9 +126,12 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     const adapter = options.adapter(turn.platform);
     const connector = options.connector(turn.agent.agentId);
     const request = await assemble(turn);
+    // Whoever stopped it while it was put together has stopped it before its agent heard of it.
+    controller.signal.throwIfAborted();
     active.context = request.transcript.map((message) => message.messageId);
     const shadowed = isShadowed(turn);
     const sign = createWorkSign(shadowed ? undefined : adapter.features.status, target, turn.agent.identity);
+    active.sign = sign;
     const preview = createPreviewDriver({
       adapter,
       sql: database,
@@ -168,6 +172,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       });
     } finally {
       if (endedAccess(active.cancelRequest) === undefined) sign.clear();
+      else sign.abandon();
     }
   }
 
@@ -274,6 +279,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       controller: new AbortController(),
       steering: createSteering(),
       preview: undefined,
+      sign: undefined,
       context: [],
       text: () => "",
       cancelRequest: undefined,
@@ -297,6 +303,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       const active = running.get(turnId);
       if (active === undefined) return false;
       active.cancelRequest ??= request;
+      if (endedAccess(request) !== undefined) active.sign?.abandon();
       active.controller.abort(new ParleyError("TURN_CANCELLED", { detail: request }));
       return true;
     },

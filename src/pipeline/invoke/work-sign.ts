@@ -8,15 +8,18 @@ const SIGN_AFTER_MS = 400;
 export interface WorkSign {
   say(line: string | undefined): void;
   clear(): void;
+  /** Shows nothing more, and leaves what is shown: the agent has no business there any more. */
+  abandon(): void;
 }
 
 /** Creates the sign of one turn; without the feature there is none to show. */
 export function createWorkSign(feature: AdapterFeatures["status"], target: Target, identity: AgentIdentity): WorkSign {
-  if (feature === undefined) return { say: () => undefined, clear: () => undefined };
+  if (feature === undefined) return { say: () => undefined, clear: () => undefined, abandon: () => undefined };
   let shown: string | undefined;
+  let abandoned = false;
   let wanted = "is working…";
   const show = (): void => {
-    if (shown === wanted) return;
+    if (abandoned || shown === wanted) return;
     shown = wanted;
     void feature.show(target, identity, wanted).catch(() => undefined);
   };
@@ -26,6 +29,10 @@ export function createWorkSign(feature: AdapterFeatures["status"], target: Targe
       if (line === undefined || line === wanted) return;
       wanted = line;
       if (shown !== undefined) show();
+    },
+    abandon() {
+      abandoned = true;
+      clearTimeout(timer);
     },
     clear() {
       clearTimeout(timer);

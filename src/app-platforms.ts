@@ -7,6 +7,7 @@ import {
   createWebAdapter,
   type RoomInvitations,
   type WebAdapter,
+  type WebAdapterDependencies,
   type WebOidcSettings,
   type WebRoomAgent,
   webRenderer,
@@ -26,6 +27,8 @@ interface PlatformPorts {
   readonly directory: Directory;
   readonly policies: PolicyBook;
   readonly invitations: RoomInvitations;
+  /** Why a post of the web room came about, for members of its room. */
+  readonly explain: NonNullable<WebAdapterDependencies["explain"]>;
   /** Puts something between an adapter and the pipeline. */
   readonly port: (created: ChatAdapter) => ChatAdapter;
 }
@@ -33,7 +36,7 @@ interface PlatformPorts {
 /** Creates the adapter of each platform that is set up, the web rooms always; does no I/O. */
 export function createAdapters(
   config: Config,
-  { store, directory, policies, invitations, port }: PlatformPorts,
+  { store, directory, policies, invitations, explain, port }: PlatformPorts,
 ): { adapters: ReadonlyMap<string, ChatAdapter>; ownerOf: WebAdapter["ownerOf"] } {
   const { openai, anthropic } = config.models;
   const hasModel = isAssistantConfigured({
@@ -81,7 +84,7 @@ export function createAdapters(
       ),
       ...(config.web.publicUrl && { publicUrl: config.web.publicUrl }),
     },
-    { store, agents: agentsOf, invitations },
+    { store, agents: agentsOf, invitations, explain },
   );
   const adapters = new Map<string, ChatAdapter>([[web.platform, port(web)]]);
   for (const create of [discordAdapter, matrixAdapter, slackAdapter]) {

@@ -44,6 +44,7 @@ import { openDirectory } from "./pipeline/directory.ts";
 import { createAccessOperations } from "./pipeline/operations/access-operations.ts";
 import { createAccessSync } from "./pipeline/operations/access-sync.ts";
 import { createAgentRegistry } from "./pipeline/operations/agent-operations.ts";
+import { explainMessage } from "./pipeline/operations/explain-message.ts";
 import { createInvitations } from "./pipeline/operations/invitation-operations.ts";
 import { createOperations } from "./pipeline/operations/operations.ts";
 import { findPatternFaults } from "./pipeline/operations/pattern-faults.ts";
@@ -204,6 +205,13 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       directory,
       policies,
       invitations: createRoomInvitations({ invitations, directory, policies }),
+      explain: (organization, { roomId, postId }) =>
+        explainMessage(
+          tenant(organization),
+          organization,
+          { platform: "web", channelId: roomId, id: postId },
+          "member",
+        ),
       port: ports.adapter ?? ((adapter) => adapter),
     });
     const state = { url: config.web.publicUrl ?? "", started: false, draining: false };

@@ -45,12 +45,13 @@ class WebRoomAdapter implements WebAdapter {
   #stopped: Promise<void> | undefined;
   #pruning: NodeJS.Timeout | undefined;
 
-  constructor(config: WebAdapterConfig, { store, agents, invitations }: WebAdapterDependencies) {
+  constructor(config: WebAdapterConfig, { store, agents, invitations, explain }: WebAdapterDependencies) {
     const people = new PeopleDirectory(store.access);
     this.#context = {
       config: resolveConfig(config),
       store,
       agents,
+      explain,
       invitations,
       installationOf: async (organizationId) => await this.#requireInstallations().of(organizationId),
       people,

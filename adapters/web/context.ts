@@ -1,5 +1,6 @@
 import type { AgentIdentity } from "../../src/contracts/adapter.ts";
 import type { AdapterSink } from "../../src/contracts/adapter-sink.ts";
+import type { Explanation } from "../../src/contracts/operations.ts";
 import type { WebRoomRecord, WebRoomView } from "../../src/contracts/web-room-records.ts";
 import type { WebRoomStore } from "../../src/contracts/web-room-store.ts";
 import type { ResolvedWebConfig } from "./config.ts";
@@ -49,6 +50,11 @@ export interface InvitationAnswer {
 export interface WebAdapterDependencies {
   /** Default: agents are in the rooms that their definitions name, and nobody invites them. */
   readonly invitations?: RoomInvitations;
+  /** Why a post came about, without anything of other rooms; undefined when nothing is known of it. Default: nothing ever is. */
+  readonly explain?: (
+    organizationId: string,
+    post: { readonly roomId: string; readonly postId: string },
+  ) => Promise<Explanation | undefined>;
   readonly store: WebRoomStore;
   /** The agents of the organization, or those that are members of a room; cheap, from memory. */
   readonly agents: (
@@ -62,6 +68,7 @@ export interface WebContext {
   readonly config: ResolvedWebConfig;
   readonly store: WebRoomStore;
   readonly agents: WebAdapterDependencies["agents"];
+  readonly explain: WebAdapterDependencies["explain"];
   readonly invitations: RoomInvitations | undefined;
   /** The id of an organization's web rooms. Throws PLATFORM_UNAVAILABLE before `start`. */
   readonly installationOf: (organizationId: string) => Promise<string>;

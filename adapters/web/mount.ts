@@ -5,6 +5,7 @@ import { answerFailure } from "./failures.ts";
 import { addGuard } from "./guard.ts";
 import { WEB_API_PREFIX } from "./protocol.ts";
 import { addAccessRoutes } from "./routes/access-routes.ts";
+import { addExplainRoute } from "./routes/explain-route.ts";
 import { addInvitationRoutes } from "./routes/invitation-routes.ts";
 import { addOidcRoutes } from "./routes/oidc-routes.ts";
 import { addPostRoutes } from "./routes/post-routes.ts";
@@ -40,6 +41,7 @@ export async function mountWebRoom(server: FastifyInstance, context: WebContext)
       addRoomRoutes(prepared, context);
       addInvitationRoutes(prepared, context);
       addPostRoutes(prepared, context);
+      addExplainRoute(prepared, context);
       addUploadRoutes(prepared, context);
       addSocketRoute(prepared, context);
     },

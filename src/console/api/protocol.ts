@@ -178,6 +178,22 @@ interface OfPost {
   readonly at: string;
 }
 
+export interface ExplanationStep {
+  readonly at: string;
+  readonly verb: "ingest" | "route" | "access" | "assemble" | "invoke" | "render" | "deliver";
+  readonly agent?: string | undefined;
+  readonly outcome: string;
+  readonly rule: string;
+  readonly auditRecord?: number | undefined;
+}
+
+export interface ExplanationAnswer {
+  readonly state: string;
+  readonly stateReason?: string | undefined;
+  readonly steps: readonly ExplanationStep[];
+  readonly auditRecords: readonly { readonly id: number; readonly seal: number | null }[];
+}
+
 export interface StateAnswer {
   readonly turns: readonly TurnStatus[];
   readonly tasks: readonly (OfPost & { readonly task: TaskUpdatePart })[];

@@ -2,6 +2,7 @@ import { expectKeys, request } from "./http.ts";
 import type {
   ActionBody,
   ChangesAnswer,
+  ExplanationAnswer,
   MeAnswer,
   MembersAnswer,
   MessagesAnswer,
@@ -92,6 +93,12 @@ export const webApi = {
     expectKeys<{ post: WebPost }>(await request(`/rooms/${id(roomId)}/messages`, { method: "POST", body }), ["post"])
       .post,
   post: async (postId: string) => post(await request(`/messages/${id(postId)}`)),
+  explanation: async (postId: string) =>
+    expectKeys<ExplanationAnswer>(await request(`/messages/${id(postId)}/explanation`), [
+      "state",
+      "steps",
+      "auditRecords",
+    ]),
   editPost: async (postId: string, text: string) =>
     post(await request(`/messages/${id(postId)}`, { method: "PATCH", body: { text } })),
   deletePost: async (postId: string) => void (await request(`/messages/${id(postId)}`, { method: "DELETE" })),

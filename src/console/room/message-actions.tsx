@@ -5,6 +5,7 @@ import { useMayPost } from "../state/use-may-post.ts";
 import { Icon, type IconName } from "../ui/icon.tsx";
 import { DeleteDialog } from "./delete-dialog.tsx";
 import { EmojiPicker } from "./emoji-picker.tsx";
+import { WhyDialog } from "./why-dialog.tsx";
 
 /** What can be done with a message; only what this person may do is offered. */
 export function MessageActions(props: { post: WebPost; inThread: boolean; active: boolean; onEdit: () => void }) {
@@ -14,6 +15,7 @@ export function MessageActions(props: { post: WebPost; inThread: boolean; active
   const mayPost = useMayPost(post.roomId);
   const [picking, setPicking] = useState(false);
   const [deleting, setDeleting] = useState(false);
+  const [asking, setAsking] = useState(false);
   const own = post.author.kind === "person" && post.author.id === me.person.id;
   const mayDelete = own || me.person.role !== "member";
   const tabIndex = active ? 0 : -1;
@@ -55,8 +57,17 @@ export function MessageActions(props: { post: WebPost; inThread: boolean; active
         tabIndex={tabIndex}
         onClick={() => void copyMessageId(post.id).then((text) => store.dispatch({ type: "notice", kind: "ok", text }))}
       />
+      {post.author.kind !== "system" && (
+        <ActionButton
+          icon="question"
+          label={post.author.kind === "agent" ? "Why this answer?" : "What became of this message?"}
+          tabIndex={tabIndex}
+          onClick={() => setAsking(true)}
+        />
+      )}
       {own && <ActionButton icon="pencil" label="Edit" tabIndex={tabIndex} onClick={props.onEdit} />}
       {mayDelete && <ActionButton icon="trash" label="Delete" tabIndex={tabIndex} onClick={() => setDeleting(true)} />}
+      {asking && <WhyDialog post={post} onClose={() => setAsking(false)} />}
       {deleting && <DeleteDialog post={post} onClose={() => setDeleting(false)} />}
     </div>
   );

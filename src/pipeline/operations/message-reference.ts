@@ -3,7 +3,7 @@ export interface MessageReference {
   readonly id: string;
   /** The platform's id of the channel; absent for a plain id, and where a link has a name instead. */
   readonly channelId?: string;
-  readonly platform?: "slack" | "discord" | "matrix";
+  readonly platform?: "slack" | "discord" | "matrix" | "web";
 }
 
 /**

@@ -13,6 +13,7 @@ describe("the page's shapes", () => {
     expectTypeOf<z.infer<typeof server.MessagesAnswer>>().toExtend<page.MessagesAnswer>();
     expectTypeOf<z.infer<typeof server.ChangesAnswer>>().toExtend<page.ChangesAnswer>();
     expectTypeOf<z.infer<typeof server.MembersAnswer>>().toExtend<page.MembersAnswer>();
+    expectTypeOf<z.infer<typeof server.ExplanationAnswer>>().toExtend<page.ExplanationAnswer>();
     expectTypeOf<z.infer<typeof server.StateAnswer>>().toExtend<page.StateAnswer>();
     expectTypeOf<z.infer<typeof server.SignInLinkAnswer>>().toExtend<page.SignInLinkAnswer>();
     expectTypeOf<z.infer<typeof server.SessionsAnswer>["sessions"][number]>().toExtend<page.WebSession>();

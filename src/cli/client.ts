@@ -30,6 +30,7 @@ export function createClient(address: ParleyAddress, dataFolder: string, timeout
   const call = async (method: string, path: string, body?: unknown): Promise<Response> => {
     const url = new URL(path, address.url);
     const headers: Record<string, string> = { authorization: `Bearer ${address.token}` };
+    if (organization !== undefined) headers["parley-organization"] = organization;
     if (body !== undefined) headers["content-type"] = "application/json";
     const request = { method, headers, signal: AbortSignal.timeout(timeoutMs), redirect: "error" as const };
     const answer = await fetch(url, body === undefined ? request : { ...request, body: JSON.stringify(body) }).catch(

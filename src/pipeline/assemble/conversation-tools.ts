@@ -12,13 +12,15 @@ import {
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
 import type { ConversationReader, ReadItem } from "./conversation-reader.ts";
 
+/** What PostgreSQL can compare with. */
+const PlainText = z.string().regex(/^[^\u0000]*$/u, "must be text");
 const HistoryInput = z.strictObject({
-  conversation: z.string().min(1).max(256),
+  conversation: PlainText.min(1).max(256),
   limit: z.number().int().min(1).max(50).default(20),
-  before: z.string().max(128).optional(),
+  before: PlainText.max(128).optional(),
 });
 const SearchInput = z.strictObject({
-  words: z.string().trim().min(2).max(200),
+  words: PlainText.trim().min(2).max(200),
   limit: z.number().int().min(1).max(30).default(10),
 });
 const NoInput = z.strictObject({});

@@ -11,7 +11,11 @@ import type { Rosters } from "./roster.ts";
 
 const ReadInput = z.strictObject({
   limit: z.number().int().min(1).max(50).default(20),
-  before: z.string().max(128).optional(),
+  before: z
+    .string()
+    .max(128)
+    .regex(/^[^\u0000]*$/u, "must be text")
+    .optional(),
 });
 
 const FileInput = z.strictObject({ name: z.string().min(1).max(512) });

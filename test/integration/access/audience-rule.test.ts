@@ -105,7 +105,8 @@ const setPolicy = async (policy: NarrowerSourcePolicy): Promise<void> => {
   );
   await parley.ledger.query(
     {
-      text: `insert into channel_policies (installation_id, channel_id, organization_id, on_narrower_source, source) values ($1, $2, $3, $4, 'operator')`,
+      text: `insert into channel_policies (installation_id, channel_id, organization_id, on_narrower_source, source) values ($1, $2, $3, $4, 'operator')
+        on conflict (installation_id, channel_id) do update set on_narrower_source = excluded.on_narrower_source`,
     },
     [row?.installation_id, room, row?.organization_id, policy],
   );
@@ -297,7 +298,6 @@ it("reads nothing for an agent that is not in the channel, and says so in the au
 it("answers the same where the identity is out of the channel, though nobody told", async () => {
   const gone = parley.slack.setup.addChannel(parley.space.team.id, {
     name: `gone-${tag}`,
-    isPrivate: true,
     members: [ada, cyd],
   }).id;
   await parley.ledger.query(
@@ -313,4 +313,42 @@ it("answers the same where the identity is out of the channel, though nobody tol
   ask(history(gone));
   await hasRead();
   expect(agent.heard[asked]?.results).toEqual([{ error: "there is no such conversation" }]);
+});
+
+it("forgets after a day what nobody decided, and shows an asker what a crash kept from them", {
+  timeout: 90_000,
+}, async () => {
+  await setPolicy("approve");
+  ask(history(narrow), "tell");
+  const notice = await lastPost();
+  const kept = (where: string) =>
+    parley.ledger.query<{ turn_id: string; state: string; reply: unknown }>({
+      text: `select turn_id, state, reply from withheld_replies ${where}`,
+    });
+  const [undecided] = await kept("where state = 'open' order by created_at desc limit 1");
+  expect(undecided).toMatchObject({ state: "open" });
+  await parley.ledger.query(
+    { text: "update withheld_replies set created_at = now() - interval '25 hours' where turn_id = $1" },
+    [undecided?.turn_id],
+  );
+  await setPolicy("asker");
+  ask(history(narrow), "say for you");
+  const [told] = await until(async () => {
+    const rows = await kept("where policy = 'asker' order by created_at desc limit 1");
+    return whispers().length === 1 && rows[0]?.state === "released" ? rows : undefined;
+  });
+  // As if the process had ended between the commit and the showing.
+  await parley.ledger.query(
+    {
+      text: `update withheld_replies set state = 'open', reply = '[{"type":"text","markdown":"late for you"}]', created_at = now() - interval '2 minutes' where turn_id = $1`,
+    },
+    [told?.turn_id],
+  );
+  await until(() => whispers().find(({ text }) => text?.includes("late for you")), 45_000);
+  await until(
+    () => shown(room).find(({ ts, text }) => ts === notice.ts && text.includes("nobody released it in time")),
+    45_000,
+  );
+  expect(await kept(`where turn_id = '${undecided?.turn_id}'`)).toMatchObject([{ state: "expired", reply: null }]);
+  expect(leaked()).toBe(false);
 });

@@ -12,7 +12,7 @@ const CANARY = `canary${randomUUID().replaceAll("-", "")}`;
 /** What the process logged, all levels. */
 const logged: string[] = [];
 /** What the hostile agent was given, by turn. */
-const given: { asker: string; text: string }[] = [];
+const given: { asker: string; text: string; answers?: readonly string[] }[] = [];
 let parley: SlackApp;
 let ada = "";
 let ben = "";
@@ -80,8 +80,12 @@ async function tryTool(io: TurnIo, name: string, input: JsonValue): Promise<stri
 /** Reaches for other conversations by every tool with every argument, and says all it got. */
 const burglar = defineAgent(async function* (request, io) {
   const got: string[] = [JSON.stringify(request)];
+  const answers = new Set<string>();
   for (const reference of references()) {
-    got.push(await tryTool(io, "conversation_history", { conversation: reference }));
+    const answer = await tryTool(io, "conversation_history", { conversation: reference });
+    // What is no text that a name could be is refused as an argument.
+    if (reference !== "" && !reference.includes("\u0000")) answers.add(answer);
+    got.push(answer);
     got.push(await tryTool(io, "conversation_history", { conversation: reference, limit: 50, before: "~" }));
     got.push(await tryTool(io, "read_file", { name: reference }));
     got.push(await tryTool(io, "read_conversation", { before: reference }));
@@ -98,7 +102,7 @@ const burglar = defineAgent(async function* (request, io) {
     got.push(await tryTool(io, "conversation_search", { words, conversation: narrow }));
   }
   got.push(await tryTool(io, "conversations", {}));
-  given.push({ asker: request.trigger.sender.id, text: got.join("\n") });
+  given.push({ asker: request.trigger.sender.id, text: got.join("\n"), answers: [...answers] });
   yield `found ${got.join("\n").includes(CANARY) ? CANARY : "nothing"}`;
 });
 
@@ -197,7 +201,8 @@ beforeAll(async () => {
   parley = await startSlackApp(
     [
       { handle: "burglar", name: "Burglar", connector: { kind: "function", run: burglar }, replyInThread: false },
-      { handle: "smuggler", name: "Smuggler", connector: { kind: "function", run: smuggler }, replyInThread: false },
+      // In a thread Slack has room for a status line.
+      { handle: "smuggler", name: "Smuggler", connector: { kind: "function", run: smuggler }, replyInThread: true },
     ],
     { logger },
   );
@@ -263,7 +268,7 @@ it("gets nothing of what the asker may not read, whatever it asks its tools", { 
   // The agent's own search words come back in refusals of its arguments; what was said with them must not.
   for (const told of ["the plan ", "in a thread ", "between us ", "foreign canary"])
     expect(turn?.text).not.toContain(told);
-  expect(turn?.text).toContain("there is no such conversation");
+  expect(turn?.answers).toEqual(['{"error":"there is no such conversation"}']);
   expect(leaks()).toEqual([]);
   const denied = await parley.ledger.query<{ entries: string }>({
     text: "select entries from audit_log where entries like '%denied%'",

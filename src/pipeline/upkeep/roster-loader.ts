@@ -3,8 +3,9 @@ import type { Logger } from "../../contracts/logger.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import { lacksRoster } from "../../ledger/presence.ts";
 
-/** Pause between two lists of one installation, in ms: whoever is answered comes before what is only loaded in advance. */
-const PAUSE_MS = 1_000;
+/** Lists of one installation that are fetched in a row; after them one in three seconds: whoever is answered comes before what is only loaded in advance. */
+const BURST = 10;
+const PAUSE_MS = 3_000;
 /** Beyond it, lists are fetched when they are needed. */
 const MAX_WAITING = 10_000;
 
@@ -29,6 +30,8 @@ export function createRosterLoader(options: {
   const { database, facts, logger } = options;
   const lines = new Map<string, Map<string, Waiting>>();
   const pauses = new Set<() => void>();
+  /** When the lists fetched so far would be done, had each taken its pause. */
+  const paidUntilMs = new Map<string, number>();
   let stopped = false;
 
   async function work(installationId: string, line: Map<string, Waiting>): Promise<void> {
@@ -44,20 +47,27 @@ export function createRosterLoader(options: {
       } catch (error) {
         logger.info({ err: error, installationId }, "a channel's members could not be loaded in advance");
       }
-      await pause();
+      await pause(waitAfterOne(installationId));
     }
     lines.delete(installationId);
   }
 
-  async function pause(): Promise<void> {
-    if (stopped) return;
+  function waitAfterOne(installationId: string): number {
+    const now = performance.now();
+    const paid = Math.max(now, paidUntilMs.get(installationId) ?? 0) + PAUSE_MS;
+    paidUntilMs.set(installationId, paid);
+    return paid - now - BURST * PAUSE_MS;
+  }
+
+  async function pause(ms: number): Promise<void> {
+    if (stopped || ms <= 0) return;
     await new Promise<void>((resolve) => {
       const end = (): void => {
         clearTimeout(timer);
         pauses.delete(end);
         resolve();
       };
-      const timer = setTimeout(end, PAUSE_MS);
+      const timer = setTimeout(end, ms);
       pauses.add(end);
     });
   }

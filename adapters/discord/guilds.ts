@@ -120,8 +120,10 @@ export class Guilds {
 
   /** Guarantees the installation of a call, reading the ledger again when it is unknown. Throws CREDENTIAL_MISSING, PLATFORM_UNAUTHORIZED while it is paused. */
   async need(installationId: string): Promise<Space> {
-    if (!this.#byInstallation.has(installationId) && Date.now() - this.#reloadedAtMs >= RELOAD_PAUSE_MS)
-      await this.#reload();
+    if (!this.#byInstallation.has(installationId)) {
+      // What is being read just now, as at the start, may well name it.
+      if (this.#reloading !== undefined || Date.now() - this.#reloadedAtMs >= RELOAD_PAUSE_MS) await this.#reload();
+    }
     const found = this.#byInstallation.get(installationId);
     if (found?.record.status === "paused")
       throw new ParleyError("PLATFORM_UNAUTHORIZED", {

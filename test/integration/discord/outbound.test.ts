@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, expect, it } from "vitest";
+import { createDiscordAdapter } from "../../../adapters/discord/index.ts";
 import { ReplyPart, type ReplyPartInput } from "../../../src/envelope/reply.ts";
 import { failureOf } from "../../contract/adapter-suite/probe.ts";
 import { GUIDE, postsOf, stage, until, words } from "./stage.ts";
@@ -91,6 +92,27 @@ describe("an agent's message", () => {
     });
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(await next.reconcile({ ...query, idempotencyKey: "never-0" })).toEqual({ absent: true });
+  });
+
+  it("waits while the installations are being read at the start", async () => {
+    const { discord, server, start, nextSink, target } = await stage();
+    await (await start()).stop();
+    const next = await nextSink();
+    const list: typeof next.installations.list = async (platform) => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return next.installations.list(platform);
+    };
+    const adapter = createDiscordAdapter({
+      organizationId: "acme",
+      botToken: server.app.botToken,
+      apiUrl: `${discord.apiUrl}/v10`,
+    });
+    const starting = adapter.start({ ...next, installations: { ...next.installations, list } }, signal);
+    const [post] = postsOf(adapter, target(), words("early"));
+    assert(post !== undefined);
+    expect(await adapter.send(post)).toMatchObject({ messageId: expect.any(String) });
+    await starting;
+    await adapter.stop();
   });
 
   it("is looked for together with all others of its channel", async () => {

@@ -1,4 +1,6 @@
 export const API_PREFIX = "/api/web";
+/** What operators may do, and with their session the owners of the organization. */
+const OPERATOR_PREFIX = "/api";
 const REQUEST_TIMEOUT_MS = 20_000;
 
 /** A request that failed: `status` 0 when no answer came (offline, timeout), so that it may or may not have taken effect. */
@@ -25,6 +27,8 @@ export interface RequestOptions {
   readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly body?: unknown;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
+  /** A route of operators, and not of the room. */
+  readonly operator?: boolean;
 }
 
 /**
@@ -33,7 +37,7 @@ export interface RequestOptions {
  * Throws ApiError for every failure, with the server's own sentence where it gave one.
  */
 export async function request(path: string, options: RequestOptions = {}): Promise<unknown> {
-  const url = new URL(API_PREFIX + path, window.location.origin);
+  const url = new URL((options.operator === true ? OPERATOR_PREFIX : API_PREFIX) + path, window.location.origin);
   for (const [name, value] of Object.entries(options.query ?? {})) {
     if (value !== undefined) url.searchParams.set(name, String(value));
   }

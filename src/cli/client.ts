@@ -18,15 +18,19 @@ const Failure = z.object({ error: z.object({ code: z.string(), message: z.string
 
 /** A client of the Parley that runs; throws a failure with exit code 69 and one line that says what to do when there is none. */
 export async function connect(
-  options: { readonly data?: string | undefined },
+  options: { readonly data?: string | undefined; readonly organization?: string | undefined },
   timeoutMs: number = TIMEOUT_MS,
 ): Promise<Client> {
   const { parley, dataFolder } = await findParley(options.data === undefined ? {} : { dataFolder: options.data });
   if (parley === undefined) throw notRunning(dataFolder);
-  return createClient(parley, dataFolder, timeoutMs);
+  return createClient(parley, dataFolder, { timeoutMs, organization: options.organization });
 }
 
-export function createClient(address: ParleyAddress, dataFolder: string, timeoutMs: number = TIMEOUT_MS): Client {
+export function createClient(
+  address: ParleyAddress,
+  dataFolder: string,
+  { timeoutMs = TIMEOUT_MS, organization }: { timeoutMs?: number; organization?: string | undefined } = {},
+): Client {
   const call = async (method: string, path: string, body?: unknown): Promise<Response> => {
     const url = new URL(path, address.url);
     const headers: Record<string, string> = { authorization: `Bearer ${address.token}` };

@@ -181,14 +181,16 @@ it("lets nobody decide by a button of the agent's own making, nor from another r
   const text = "select turn_id from withheld_replies where state = 'open' order by created_at desc limit 1";
   const [row] = await ledger.query<{ turn_id: string }>({ text });
   const actionId = `parley.withheld:${row?.turn_id}`;
-  await say(ada, room, "@reader\nsay Do you like tea?");
+  const options = [{ id: "release", label: "Yes" }];
+  const part = { type: "approval_request", approvalId: actionId, prompt: "Do you like tea?", options };
+  await say(ada, room, `@reader\npart ${JSON.stringify(part)}`);
   const other = await seen(ada, "Do you like tea?");
-  await ada.client.request("POST", `/messages/${other.id}/actions`, {
-    clientActionId: randomUUID(),
-    actionId,
-    value: "release",
-  });
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const body = { clientActionId: randomUUID(), actionId, value: "release" };
+  await ada.client.ok("POST", `/messages/${other.id}/actions`, body);
+  const heard =
+    "select 1 from events where kind = 'action_submitted' and state_reason = 'decision_on_a_withheld_answer' and envelope->'body'->>'messageId' = $1";
+  await until(async () => (await ledger.query({ text: heard }, [other.id])).length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 500));
   expect((await seenBy(ben)).filter((post) => post.text.includes(canary))).toEqual([]);
   expect((await seen(ada, "answer was withheld")).id).toBe(notice.id);
 });

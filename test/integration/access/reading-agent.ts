@@ -1,6 +1,7 @@
 import { type AgentFunction, defineAgent } from "../../../agents/shared/agent-function.ts";
 import type { TurnIo, TurnRequest } from "../../../src/contracts/connector.ts";
 import type { JsonValue } from "../../../src/contracts/json.ts";
+import type { ReplyPartInput } from "../../../src/envelope/reply.ts";
 
 /** What an agent was given and got, for a test to look at. */
 export interface Heard {
@@ -24,7 +25,7 @@ export async function callTool(io: TurnIo, name: string, input: JsonValue): Prom
 }
 
 /**
- * An agent that does as its trigger says, line by line: `tool {"…":…}` calls a tool, `say …` says it, `wait` waits for `letGo`, `tell` says all it got.
+ * An agent that does as its trigger says, line by line: `tool {"…":…}` calls a tool, `say …` says it, `wait` waits for `letGo`, `tell` says all it got, `part {"…":…}` yields a part.
  */
 export function createReadingAgent(): ReadingAgent {
   const heard: Heard[] = [];
@@ -40,8 +41,11 @@ export function createReadingAgent(): ReadingAgent {
       heard.push(turn);
       for (const line of request.trigger.text.split("\n")) {
         const [, word = "", rest = ""] =
-          /^.*?\b(say|wait|tell|conversation_history|conversation_search|conversations)\b ?(.*)$/u.exec(line) ?? [];
+          /^.*?\b(say|wait|tell|part|conversation_history|conversation_search|conversations)\b ?(.*)$/u.exec(line) ??
+          [];
         if (word === "say") yield `${rest}\n`;
+        else if (word === "part")
+          yield JSON.parse(rest) as ReplyPartInput; // a test's own words
         else if (word === "tell") yield `I have read: ${JSON.stringify(turn.results)}\n`;
         else if (word === "wait") await new Promise<void>((resolve) => waiting.push(resolve));
         else if (word !== "")

@@ -4,6 +4,7 @@ import { openMatrix } from "../matrix-scene.ts";
 import { type Outcome, type Scenario, STORES } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
 
+const ASKED_PER_KILL = 30;
 const SENDS = { method: "PUT", path: CALLS.send } as const;
 
 /** What may become of a write on its way to the homeserver and back. */
@@ -40,14 +41,23 @@ async function kills(stage: Stage, mode: "bot" | "service"): Promise<Outcome> {
   const scene = await openMatrix(stage, { mode });
   let current = await scene.start();
   let asking = true;
+  let patience = ASKED_PER_KILL;
   const people = (async () => {
-    while (asking) await scene.ask(1, 5);
+    while (asking) {
+      // However long a start takes: more than this nobody asks of an agent that says nothing.
+      if (patience === 0) await delay(100);
+      else {
+        patience -= 1;
+        await scene.ask(1, 5);
+      }
+    }
   })();
   const count = stage.reduced ? 3 : 12;
   for (let time = 0; time < count; time += 1) {
     await delay(700 + (time % 4) * 400);
     await current.kill9();
     current = await scene.start();
+    patience = ASKED_PER_KILL;
   }
   await delay(1_000);
   asking = false;

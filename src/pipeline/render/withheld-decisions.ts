@@ -121,6 +121,9 @@ export function createWithheldDecisions(ports: WithheldPorts): WithheldDecisions
       installationId: row.installation_id,
       path: row.path as ConversationPath, // written from a validated envelope
     };
+    // A leave that no event told of is noticed before anything is released.
+    const present = await facts.isPresent(here);
+    if (present !== true) return present === undefined ? "membership_unknown" : "identity_not_in_channel";
     const approve = await rights.personMay(personId, "approve", here);
     if (!approve.allowed) return approve.rule;
     const reads = await mayReadAll(rights, facts, row.organization_id, personId, row.sources);

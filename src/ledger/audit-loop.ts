@@ -59,6 +59,7 @@ export function createAuditSealer(options: AuditSealerOptions): AuditSealer {
     const follow = Date.now() - followedAt >= FOLLOW_EVERY_MS;
     const heads = await auditHeads(database);
     for (const head of heads) {
+      if (head.ahead) tellAhead(head.organizationId);
       const made = head.waiting ? await sealAudit(database, key, head.organizationId) : undefined;
       if (made !== undefined) await keep(made);
       else if (follow) await keep(head);
@@ -67,6 +68,15 @@ export function createAuditSealer(options: AuditSealerOptions): AuditSealer {
     logNewest();
     await prune(heads);
     if (appended !== undefined) seen = appended;
+  }
+
+  function tellAhead(organizationId: string): void {
+    if (!broken.has(organizationId))
+      logger.error(
+        { organizationId },
+        "the audit log cannot go on: the server's transaction numbers are below those in it; see the operations page on restoring a dump",
+      );
+    broken.add(organizationId);
   }
 
   /** Takes a newer seal over into the file, if it continues the one that the file names. */

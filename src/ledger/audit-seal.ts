@@ -11,6 +11,8 @@ export interface AuditHead {
   readonly number: number | null;
   readonly seal: string | null;
   readonly waiting: boolean;
+  /** The log names transactions that this server has not come to: it was restored from a dump of another one, and nothing new can follow. */
+  readonly ahead: boolean;
 }
 
 /** One cheap look at all organizations: a probe of two indexes each. */
@@ -19,7 +21,8 @@ export function auditHeads(sql: SqlRunner): Promise<AuditHead[]> {
     name: "audit_heads",
     text: `select o.id as "organizationId", s.number, s.seal,
         exists (select 1 from audit_log a where a.organization_id = o.id and (a.xact, a.id) > (coalesce(s.last_xact, '0'::xid8), coalesce(s.last_id, 0))
-          and a.xact < pg_snapshot_xmin(pg_current_snapshot())) as waiting
+          and a.xact < pg_snapshot_xmin(pg_current_snapshot())) as waiting,
+        coalesce(s.last_xact >= pg_snapshot_xmax(pg_current_snapshot()), false) as ahead
       from organizations o left join lateral (
         select number, seal, last_xact, last_id from audit_seals s where s.organization_id = o.id order by number desc limit 1) s on true`,
   });

@@ -252,10 +252,11 @@ const leaks = (): readonly string[] =>
     .filter((entry) => entry.includes(CANARY));
 const turnsEnded = async (): Promise<number> =>
   (await parley.ledger.query({ text: "select 1 from turns where finished_at is not null" })).length;
+/** Resolves once the turn that answers this very message has ended. */
 const askAs = async (user: string, text: string): Promise<void> => {
-  const before = await turnsEnded();
-  parley.slack.people.postAs(user, room, text);
-  await until(async () => (await turnsEnded()) > before, 40_000);
+  const { ts } = parley.slack.people.postAs(user, room, text);
+  const ended = "select 1 from turns where trigger_message_id = $1 and finished_at is not null";
+  await until(async () => (await parley.ledger.query({ text: ended }, [ts])).length === 1, 40_000);
 };
 
 it("gets nothing of what the asker may not read, whatever it asks its tools", { timeout: 120_000 }, async () => {

@@ -1,7 +1,6 @@
-import type { FastifyInstance } from "fastify";
 import { createDiscordAdapter } from "../adapters/discord/index.ts";
 import { createMatrixAdapter } from "../adapters/matrix/index.ts";
-import { composeByOrganization } from "../adapters/shared/by-organization.ts";
+import { composeByOrganization, mountedAt } from "../adapters/shared/by-organization.ts";
 import { createSlackAdapter } from "../adapters/slack/index.ts";
 import {
   createWebAdapter,
@@ -189,27 +188,6 @@ function matrixAdapter(config: Config, organization: OrganizationConfig): ChatAd
     ...(pacing !== undefined && { pacing }),
   });
   return organization.id === config.organizationId ? adapter : mountedAt(adapter, `/matrix/${organization.id}`);
-}
-
-/** The adapter with its HTTP routes below an address of its own, which the homeserver has as the service's `url`. */
-function mountedAt(adapter: ChatAdapter, prefix: string): ChatAdapter {
-  return {
-    platform: adapter.platform,
-    limits: adapter.limits,
-    features: adapter.features,
-    start: async (...given) => await adapter.start(...given),
-    stop: async () => await adapter.stop(),
-    ...(adapter.mount !== undefined && {
-      mount: async (server: FastifyInstance) => {
-        await server.register(async (scope) => await adapter.mount?.(scope), { prefix });
-      },
-    }),
-    render: (...given) => adapter.render(...given),
-    losses: (...given) => adapter.losses(...given),
-    send: async (post) => await adapter.send(post),
-    reconcile: async (query) => await adapter.reconcile(query),
-    health: () => adapter.health(),
-  };
 }
 
 /** What turns replies into posts, without anything else of a platform. */

@@ -31,7 +31,6 @@ import type { Database } from "./ledger/connection/database.ts";
 import { migrate } from "./ledger/connection/migrate.ts";
 import { openDatabase } from "./ledger/connection/open-database.ts";
 import { openTenants } from "./ledger/connection/tenant-database.ts";
-import { TENANT_ROLE_SQL } from "./ledger/connection/tenant-role.ts";
 import { createInstallationStore } from "./ledger/installations.ts";
 import { createPurge } from "./ledger/purge-loop.ts";
 import { createRetention } from "./ledger/retention-loop.ts";
@@ -106,13 +105,10 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
   const closers: (() => Promise<void>)[] = [() => database.close()];
   try {
     await migrate(database, fileURLToPath(new URL("./ledger/migrations", import.meta.url)));
-    const tenant = await openTenants(database, () => {
+    const tenant = await openTenants(database, {
       // With one organization there is nobody on the other side of the wall.
-      if (organizations.length > 1)
-        throw new ParleyError("LEDGER_CONFIG_REFUSED", {
-          detail: `several organizations need the database role that keeps them apart; as its administrator run: ${TENANT_ROLE_SQL}`,
-        });
-      logger.warn({ fix: TENANT_ROLE_SQL }, "row-level security is not in use: its role is missing");
+      required: organizations.length > 1,
+      onMissing: (fix) => logger.warn({ fix }, "row-level security is not in use: its role is missing"),
     });
     for (const { id, name } of organizations)
       await database.query({ text: "insert into organizations (id, name) values ($1, $2) on conflict do nothing" }, [
@@ -283,10 +279,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
         wake: pipeline.wake,
         cancelRunning: pipeline.cancelRunning,
       });
-    const ownOperations = new Map<string, Operations>();
-    const operations = createTenantOperations(operationsOn(database), (organization) =>
-      getOrMake(ownOperations, organization, () => operationsOn(tenant(organization))),
-    );
+    const operations = createTenantOperations(operationsOn(database), (own) => operationsOn(tenant(own)));
     operationsHolder.operations = operations;
     const audit = createAuditTrail({
       ...watched,
@@ -375,12 +368,6 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     for (const close of closers.toReversed()) await close().catch(() => undefined);
     throw error;
   }
-}
-
-function getOrMake<Value>(made: Map<string, Value>, key: string, make: () => Value): Value {
-  const value = made.get(key) ?? make();
-  made.set(key, value);
-  return value;
 }
 
 function issueSecrets(config: ConnectorConfig): { config: ConnectorConfig; shown?: string } {

@@ -66,6 +66,27 @@ export function composeByOrganization(
   };
 }
 
+/** The adapter with its HTTP routes below an address of its own, for platforms whose routes have fixed names. */
+export function mountedAt(adapter: ChatAdapter, prefix: string): ChatAdapter {
+  return {
+    platform: adapter.platform,
+    limits: adapter.limits,
+    features: adapter.features,
+    start: async (...given) => await adapter.start(...given),
+    stop: async () => await adapter.stop(),
+    ...(adapter.mount !== undefined && {
+      mount: async (server: FastifyInstance) => {
+        await server.register(async (scope) => await adapter.mount?.(scope), { prefix });
+      },
+    }),
+    render: (...given) => adapter.render(...given),
+    losses: (...given) => adapter.losses(...given),
+    send: async (post) => await adapter.send(post),
+    reconcile: async (query) => await adapter.reconcile(query),
+    health: () => adapter.health(),
+  };
+}
+
 /** What an organization's adapter sees of the pipeline: nothing of another organization. */
 function sinkOf(sink: AdapterSink, organizationId: string, owners: Map<string, string>): AdapterSink {
   const refuseForeign = (row: { readonly organizationId: string }): void => {

@@ -1,6 +1,6 @@
 import { ParleyError } from "../../errors/parley-error.ts";
 import type { Database, SqlRunner } from "./database.ts";
-import { ensureTenantRole, TENANT_ROLE } from "./tenant-role.ts";
+import { ensureTenantRole, TENANT_ROLE, TENANT_ROLE_SQL } from "./tenant-role.ts";
 
 /** Gives the ledger as one organization sees it. */
 export type Tenants = (organizationId: string) => Database;
@@ -38,10 +38,22 @@ export function tenantDatabase(database: Database, organizationId: string): Data
   };
 }
 
-/** Prepares the wall and gives the views behind it; where its role is missing, `onMissing` is called and every view is the owner's. */
-export async function openTenants(database: Database, onMissing: () => void): Promise<Tenants> {
+/**
+ * Prepares the wall and gives the views behind it.
+ *
+ * Where its role is missing every view is the owner's, and `onMissing` is told what an administrator has to run; LEDGER_CONFIG_REFUSED
+ * instead where the wall is `required`.
+ */
+export async function openTenants(
+  database: Database,
+  { required, onMissing }: { required: boolean; onMissing: (fix: string) => void },
+): Promise<Tenants> {
   if (await ensureTenantRole(database)) return createTenants(database);
-  onMissing();
+  if (required)
+    throw new ParleyError("LEDGER_CONFIG_REFUSED", {
+      detail: `several organizations need the database role that keeps them apart; as its administrator run: ${TENANT_ROLE_SQL}`,
+    });
+  onMissing(TENANT_ROLE_SQL);
   return () => database;
 }
 

@@ -5,7 +5,13 @@ import type { Operations } from "../../contracts/operations.ts";
  *
  * What belongs to no organization, or to whichever a secret turns out to be of, stays with the ledger's owner.
  */
-export function createTenantOperations(owner: Operations, of: (organizationId: string) => Operations): Operations {
+export function createTenantOperations(owner: Operations, make: (organizationId: string) => Operations): Operations {
+  const made = new Map<string, Operations>();
+  const of = (organizationId: string): Operations => {
+    const own = made.get(organizationId) ?? make(organizationId);
+    made.set(organizationId, own);
+    return own;
+  };
   return {
     agents: dispatch(owner.agents, (organizationId) => of(organizationId).agents),
     deadLetters: dispatch(owner.deadLetters, (organizationId) => of(organizationId).deadLetters),

@@ -1,9 +1,12 @@
+import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { Database, SqlRunner } from "../../../src/ledger/connection/database.ts";
 import { migrate } from "../../../src/ledger/connection/migrate.ts";
+import { openDatabase } from "../../../src/ledger/connection/open-database.ts";
 import { openTenants, type Tenants } from "../../../src/ledger/connection/tenant-database.ts";
 import { TENANT_ROLE } from "../../../src/ledger/connection/tenant-role.ts";
+import { createTestDatabase } from "../../support/servers/shared-servers.ts";
 import { BACKENDS, type Backend, openForFile, openForTest } from "../connection/open-backends.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../../../src/ledger/migrations", import.meta.url));
@@ -79,9 +82,7 @@ describe.each(BACKENDS)("row-level security on %s", (backend: Backend) => {
   beforeAll(async () => {
     database = await openForFile(backend);
     await migrate(database, MIGRATIONS);
-    tenant = await openTenants(database, () => {
-      throw new Error("the role is missing");
-    });
+    tenant = await openTenants(database, { required: true, onMissing: () => undefined });
     tables = await neededColumns(database);
     for (const organizationId of ["a", "b"]) {
       await database.query({ text: "insert into organizations (id, name) values ($1, $1)" }, [organizationId]);
@@ -168,7 +169,43 @@ test("a role that no wall would hold is refused", async () => {
   // The embedded ledger has roles of its own; those of the server are shared with other tests.
   const database = await openForTest("pglite");
   await migrate(database, MIGRATIONS);
-  await openTenants(database, () => undefined);
+  await openTenants(database, { required: true, onMissing: () => undefined });
   await database.query({ text: `alter role ${TENANT_ROLE} bypassrls` });
-  await expect(openTenants(database, () => undefined)).rejects.toMatchObject({ code: "LEDGER_CONFIG_REFUSED" });
+  await expect(openTenants(database, { required: true, onMissing: () => undefined })).rejects.toMatchObject({
+    code: "LEDGER_CONFIG_REFUSED",
+  });
+});
+
+test("a role of PostgreSQL that may make no roles is told what to run, and is behind the wall once it was", async () => {
+  const superuserUrl = await createTestDatabase();
+  const admin = await openDatabase({ dataFolder: "unused", databaseUrl: superuserUrl });
+  onTestFinished(() => admin.close());
+  // Roles belong to the server, which other tests share.
+  const name = `plain_${randomBytes(6).toString("hex")}`;
+  await openTenants(admin, { required: true, onMissing: () => undefined });
+  await admin.query({ text: `create role ${name} login password 'plain' nosuperuser nocreaterole` });
+  await admin.query({ text: `grant all on schema public to ${name}` });
+  const url = new URL(superuserUrl);
+  await admin.query({ text: `grant create on database ${url.pathname.slice(1)} to ${name}` });
+  url.username = name;
+  url.password = "plain";
+  const database = await openDatabase({ dataFolder: "unused", databaseUrl: url.href });
+  onTestFinished(() => database.close());
+  await migrate(database, MIGRATIONS);
+  await database.query({ text: "insert into organizations (id, name) values ('a', 'a'), ('b', 'b')" });
+
+  await expect(openTenants(database, { required: true, onMissing: () => undefined })).rejects.toMatchObject({
+    code: "LEDGER_CONFIG_REFUSED",
+    detail: expect.stringContaining(`grant ${TENANT_ROLE} to`),
+  });
+  const fixes: string[] = [];
+  const open = await openTenants(database, { required: false, onMissing: (fix) => fixes.push(fix) });
+  expect(fixes).toEqual([expect.stringContaining(`create role ${TENANT_ROLE}`)]);
+  expect(await open("a").query({ text: "select id from organizations order by id" })).toHaveLength(2);
+
+  await admin.query({ text: `grant ${TENANT_ROLE} to ${name}` });
+  const tenant = await openTenants(database, { required: true, onMissing: () => undefined });
+  expect(await tenant("a").query({ text: "select id from organizations" })).toEqual([{ id: "a" }]);
+  await expect(tenant("a").query({ text: "select 1 from workers" })).rejects.toMatchObject({ code: "42501" });
+  expect(await database.query({ text: "select id from organizations" })).toHaveLength(2);
 });

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useId, useState } from "react";
+import { useEffect, useId, useState } from "react";
 import { type SwitchesAnswer, switchesApi } from "../api/switches-api.ts";
 import { failureText } from "../state/failures.ts";
 import { Dialog } from "../ui/dialog.tsx";
@@ -12,7 +12,18 @@ export function SwitchesDialog({ onClose }: { onClose: () => void }) {
   const [busy, setBusy] = useState(false);
   const reasonId = useId();
 
-  const act = useCallback(async (change: () => Promise<void>) => {
+  useEffect(() => {
+    let shown = true;
+    void switchesApi.read().then(
+      (read) => shown && setAnswer(read),
+      (failure: unknown) => shown && setError(failureText(failure)),
+    );
+    return () => {
+      shown = false;
+    };
+  }, []);
+
+  const act = async (change: () => Promise<void>) => {
     setError(undefined);
     setBusy(true);
     try {
@@ -23,8 +34,7 @@ export function SwitchesDialog({ onClose }: { onClose: () => void }) {
     } finally {
       setBusy(false);
     }
-  }, []);
-  useEffect(() => void act(async () => undefined), [act]);
+  };
 
   const why = reason.trim();
   const row = (name: string, status: string, handle: string | undefined) => {

@@ -47,7 +47,7 @@ beforeAll(async () => {
     name: "Later",
     connector: { kind: "webhook", url: `http://127.0.0.1:${(later.address() as AddressInfo).port}/` },
   });
-  expect(added.status).toBe(201);
+  if (added.status !== 201) throw new Error(`the agent was not added: ${added.status}`);
   // Each channel is known once somebody has spoken there.
   for (const channel of parley.space.channels) parley.slack.people.postAs(parley.user, channel, "good morning", {});
   await until(
@@ -209,10 +209,16 @@ it("R15: nothing in a reply names another place, and what tries to is refused", 
     "user",
   ];
   for (const field of fields) {
-    expect(await reply(url, { text: "out", [field]: foreign }), field).toBe(400);
-    expect(await reply(url, { parts: [{ type: "text", markdown: "out" }], [field]: foreign }), field).toBe(400);
-    expect(await reply(url, { parts: [{ type: "text", markdown: "out", [field]: foreign }] }), field).toBe(400);
-    expect(await reply(`${url}?${field}=${foreign}`, { text: "out", [field]: foreign }), field).toBe(400);
+    expect([field, await reply(url, { text: "out", [field]: foreign })]).toEqual([field, 400]);
+    expect([field, await reply(url, { parts: [{ type: "text", markdown: "out" }], [field]: foreign })]).toEqual([
+      field,
+      400,
+    ]);
+    expect([field, await reply(url, { parts: [{ type: "text", markdown: "out", [field]: foreign }] })]).toEqual([
+      field,
+      400,
+    ]);
+    expect([field, await reply(`${url}?${field}=${foreign}`, { text: "out", [field]: foreign })]).toEqual([field, 400]);
   }
   expect(await denials("reply")).toHaveLength(denied + fields.length * 4);
   expect(ofApp()).toBe(before);
@@ -270,7 +276,7 @@ it("R15: a forged, foreign, used, late or revoked reply address is good for noth
   await api("POST", "/api/agents/later/resume");
   expect(await reply(third.url, { text: "from one that was" })).toBe(409);
   for (const text of ["forged", "second one", "third one", "to nobody", "from a stopped one", "from one that was"])
-    expect(parley.slack.log.posts({ by: "app", textIncludes: text }), text).toEqual([]);
+    expect([text, parley.slack.log.posts({ by: "app", textIncludes: text })]).toEqual([text, []]);
   expect((await denials("reply")).map((entry) => entry.rule)).toEqual(
     expect.arrayContaining(["reply_used", "reply_ended", "agent_stopped"]),
   );

@@ -5,6 +5,7 @@ import { inspect } from "node:util";
 import { type FastifyInstance, fastify } from "fastify";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { AUTH_POLICIES, enforceAuthPolicies } from "../../../src/api/auth-policy.ts";
+import { API_SCOPES, type ApiScope } from "../../../src/contracts/api-token.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import { type ApiServer, startApiServer, TOKEN } from "./api-server.ts";
 
@@ -108,6 +109,43 @@ function headerFaults(answer: Response, unrouted: boolean): string[] {
     pattern.test(answer.headers.get(name) ?? "") ? [] : [name],
   );
 }
+
+test("a token reaches a route by the scope that the route declares, and by no other", async () => {
+  const scopesOf = (token: string): ApiScope[] => API_SCOPES.filter((scope) => token.split("+").includes(scope));
+  const unused = async () => Promise.reject(new Error("not asked for here"));
+  const denials: string[] = [];
+  const api = await start({
+    limits: { requestsPerMinute: 100_000 },
+    auth: {
+      tokens: {
+        list: async () => [],
+        create: unused,
+        rotate: unused,
+        revoke: unused,
+        verify: async (token) => ({ id: `token:${token}`, organizationId: "main", scopes: new Set(scopesOf(token)) }),
+      },
+      denied: async (caller, { scope }) => void denials.push(`${caller.id} ${scope}`),
+    },
+  });
+  const guarded = api.server.routeTable.filter((route) => route.scope !== undefined && route.method !== "HEAD");
+  expect(new Set(guarded.map(({ scope }) => scope))).toEqual(new Set(API_SCOPES));
+  expect(
+    api.server.routeTable.filter((route) => (route.scope !== undefined) !== route.auth.includes("operator")),
+  ).toEqual([]);
+  const wrong: string[] = [];
+  for (const { method, url, scope } of guarded) {
+    const others = API_SCOPES.filter((one) => one !== scope).join("+");
+    const address = concrete(url);
+    const refused = await api.request(address, { method, token: others });
+    const admitted = await api.request(address, { method, token: scope ?? "" });
+    await Promise.all([refused.arrayBuffer(), admitted.arrayBuffer()]);
+    const detail = admitted.status === 403 && url !== "/api/sign-in-links";
+    if (refused.status !== 403 || admitted.status === 401 || detail)
+      wrong.push(`${method} ${url}: ${refused.status} ${admitted.status}`);
+  }
+  expect(wrong).toEqual([]);
+  expect(denials).toHaveLength(guarded.length);
+});
 
 test("a route without a policy cannot be registered", async () => {
   const api = await start();

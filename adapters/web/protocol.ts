@@ -338,23 +338,6 @@ export const TurnStatus = z.object({
 export type TurnStatus = z.infer<typeof TurnStatus>;
 export const StateQuery = z.strictObject({ thread: Id.optional() });
 /** What the workspace pane shows: the newest state of each task and the open questions of the last 200 agent posts of the room. */
-/** Why a post came about: each step with the rule that decided it, and the records of the audit log that tell of it. */
-export const ExplanationAnswer = z.object({
-  state: z.string(),
-  stateReason: z.string().optional(),
-  steps: z.array(
-    z.object({
-      at: Time,
-      verb: z.enum(["ingest", "route", "access", "assemble", "invoke", "render", "deliver"]),
-      agent: z.string().optional(),
-      outcome: z.string(),
-      rule: z.string(),
-      auditRecord: z.number().optional(),
-    }),
-  ),
-  auditRecords: z.array(z.object({ id: z.number(), seal: z.number().nullable() })),
-});
-
 export const StateAnswer = z.object({
   turns: z.array(TurnStatus),
   tasks: z.array(z.object({ postId: Id, agentHandle: z.string(), task: TaskUpdatePart, at: Time })),

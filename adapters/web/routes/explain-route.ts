@@ -2,8 +2,9 @@ import { z } from "zod";
 import { wireKey } from "../../../src/envelope/ids.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import type { WebContext } from "../context.ts";
+import type { ExplanationAnswer } from "../explanation.ts";
 import { sessionOf } from "../guard.ts";
-import type { ExplanationAnswer } from "../protocol.ts";
+
 import type { WebServer } from "../server-plugins.ts";
 
 const PostParams = z.object({ postId: wireKey(128) });

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ExplanationAnswer, MessagesAnswer, PostAnswer, RoomsAnswer, WebRoom } from "../../../adapters/web/protocol.ts";
+import { ExplanationAnswer } from "../../../adapters/web/explanation.ts";
+import { MessagesAnswer, PostAnswer, RoomsAnswer, WebRoom } from "../../../adapters/web/protocol.ts";
 import { defineAgent } from "../../../agents/shared/agent-function.ts";
 import type { Explanation } from "../../../src/contracts/operations.ts";
 import { type SlackApp, startSlackApp, until } from "../../support/app/slack-app.ts";

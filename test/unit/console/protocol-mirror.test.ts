@@ -1,5 +1,6 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
 import type { z } from "zod";
+import type { ExplanationAnswer } from "../../../adapters/web/explanation.ts";
 import * as server from "../../../adapters/web/protocol.ts";
 import type * as page from "../../../src/console/api/protocol.ts";
 import { parseServerFrame, type ServerFrame } from "../../../src/console/api/server-frame.ts";
@@ -13,7 +14,7 @@ describe("the page's shapes", () => {
     expectTypeOf<z.infer<typeof server.MessagesAnswer>>().toExtend<page.MessagesAnswer>();
     expectTypeOf<z.infer<typeof server.ChangesAnswer>>().toExtend<page.ChangesAnswer>();
     expectTypeOf<z.infer<typeof server.MembersAnswer>>().toExtend<page.MembersAnswer>();
-    expectTypeOf<z.infer<typeof server.ExplanationAnswer>>().toExtend<page.ExplanationAnswer>();
+    expectTypeOf<z.infer<typeof ExplanationAnswer>>().toExtend<page.ExplanationAnswer>();
     expectTypeOf<z.infer<typeof server.StateAnswer>>().toExtend<page.StateAnswer>();
     expectTypeOf<z.infer<typeof server.SignInLinkAnswer>>().toExtend<page.SignInLinkAnswer>();
     expectTypeOf<z.infer<typeof server.SessionsAnswer>["sessions"][number]>().toExtend<page.WebSession>();

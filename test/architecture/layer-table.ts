@@ -118,7 +118,7 @@ export const PACKAGE_OWNERS: readonly PackageOwner[] = [
   {
     packages: /^(fastify$|fastify-|@fastify\/)/,
     // The web room is a platform of its own, and HTTP is what it speaks: one of its files brings the plugins.
-    files: /^(src\/(api\/|app\.ts$)|adapters\/web\/server-plugins\.ts$)/,
+    files: /^(src\/(api\/|app(-lifecycle)?\.ts$)|adapters\/web\/server-plugins\.ts$)/,
     typeFiles: /^(src\/contracts\/|adapters\/)/,
   },
   { packages: /^openid-client$/, files: /^adapters\/web\/oidc-client\.ts$/ },

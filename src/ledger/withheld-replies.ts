@@ -25,6 +25,8 @@ export interface WithheldReply {
   /** The message that says that it was withheld, once that is proven to stand. */
   readonly notice_id: string | null;
   readonly is_over: boolean;
+  /** A message that it was based on was deleted meanwhile. */
+  readonly source_deleted: boolean;
 }
 
 /** Keeps a reply that must not be posted, while the turn is still ours; a reply that nobody can release is not kept, only that there was one. */
@@ -67,8 +69,12 @@ export async function withholdReply(
   });
 }
 
+/** A message that it was based on is deleted: what was made of it goes too. */
+const SOURCE_DELETED = `exists (select 1 from jsonb_array_elements(w.sources) as s cross join jsonb_array_elements_text(s->'messageIds') as i
+    join messages m on m.installation_id = s->>'installationId' and m.channel_id = s->>'channelId' and m.message_id = i where m.deleted_at is not null)`;
+
 const READ = `select w.turn_id, w.organization_id, w.agent_id, w.conversation_id, c.installation_id, c.platform, c.path, w.asker_id, w.policy, w.sources, w.reply, w.state,
-    w.created_at < now() - ${KEPT} as is_over,
+    w.created_at < now() - ${KEPT} as is_over, ${SOURCE_DELETED} as source_deleted,
     (select d.message_id from deliveries d where d.turn_id = w.turn_id and d.ordinal = 0 and d.state = 'delivered') as notice_id
   from withheld_replies w join turns t on t.id = w.turn_id join conversations c on c.id = w.conversation_id`;
 
@@ -81,13 +87,13 @@ export async function readWithheld(sql: SqlRunner, turnId: string): Promise<With
   return row;
 }
 
-/** Withheld replies that somebody must look at: to be told to the asker, of a turn that ended otherwise, or too old. */
+/** Withheld replies that somebody must look at: to be told to the asker, of a turn that ended otherwise, of deleted messages, or too old. */
 export async function dueWithheld(sql: SqlRunner, platforms: readonly string[]): Promise<readonly WithheldReply[]> {
   return await sql.query<WithheldReply>(
     {
       name: "due_withheld",
       text: `${READ} where c.platform = any($1::text[]) and (
-          w.state = 'open' and (w.created_at < now() - ${KEPT} or (t.finished_at is not null and t.state_reason is distinct from '${WITHHELD}')
+          w.state = 'open' and (${SOURCE_DELETED} or w.created_at < now() - ${KEPT} or (t.finished_at is not null and t.state_reason is distinct from '${WITHHELD}')
             or (w.policy = 'asker' and t.state_reason = '${WITHHELD}' and w.created_at < now() - interval '1 minute'))
           or w.state = 'sending' and w.decided_at < now() - interval '2 minutes')
         order by w.created_at limit 100`,

@@ -58,6 +58,7 @@ export function createWithheldDecisions(ports: WithheldPorts): WithheldDecisions
   async function tellAsker(turnId: string): Promise<void> {
     const row = await readWithheld(database, turnId);
     if (row === undefined || row.policy !== "asker" || row.state !== "open" || row.asker_id === null) return;
+    if (row.source_deleted) return;
     const { asker_id: personId, organization_id: organizationId } = row;
     if (!(await mayReadAll(rights, facts, organizationId, personId, row.sources)))
       return await settle(row, "open", "discarded", { rule: "asker_may_not_read_the_sources" }, unshown(row));
@@ -96,13 +97,13 @@ export function createWithheldDecisions(ports: WithheldPorts): WithheldDecisions
 
   async function act(row: WithheldReply, choice: WithheldChoice, click: Envelope): Promise<void> {
     const { sender } = click;
+    if (row.is_over || row.source_deleted) return;
     if (choice === "show") {
-      if (row.state !== "open" || row.is_over) return;
+      if (row.state !== "open") return;
       const entry = { by: sender.id, turn: row.turn_id, outcome: "shown", rule: "reader_of_all_sources" };
       await database.transaction((tx) => appendAudit(tx, row.organization_id, [{ what: "approval", ...entry }]));
       return await show(row, sender.id, partsOf(row), `${row.turn_id}:shown:${click.dedupeKey}`);
     }
-    if (row.is_over) return;
     const decision = choice === "release" ? "released" : "discarded";
     const notice = decidedNotice(identityOf(row).handle, decision, sender.name ?? sender.id);
     await settle(
@@ -206,6 +207,10 @@ export function createWithheldDecisions(ports: WithheldPorts): WithheldDecisions
       return await settle(row, "sending", "discarded", { rule: "outcome_unknown" }, unshown(row));
     const said = await readWithheld(database, row.turn_id);
     if (said === undefined) return await settle(row, "open", "discarded", { rule: "its_turn_ended_otherwise" });
+    if (row.source_deleted) {
+      const gone = decidedNotice(identityOf(row).handle, "deleted", "");
+      return await settle(row, "open", "discarded", { rule: "source_deleted" }, { notice: gone, parts: [] });
+    }
     if (!row.is_over) return await tellAsker(row.turn_id);
     const notice = decidedNotice(identityOf(row).handle, "expired", "");
     await settle(row, "open", "expired", { rule: "not_released_in_time" }, { notice, parts: [] });

@@ -51,7 +51,7 @@ export function withheldNotice(
 /** What the notice becomes once it was decided. Pure. */
 export function decidedNotice(
   handle: string,
-  decision: "released" | "discarded" | "expired" | "unshown",
+  decision: "released" | "discarded" | "expired" | "unshown" | "deleted",
   who: string,
 ): ReplyPart {
   const answer = `@${handle}'s answer`;
@@ -60,6 +60,8 @@ export function decidedNotice(
       return text(`${answer} was released by ${who}.`);
     case "discarded":
       return text(`${answer} was withheld, and discarded by ${who}.`);
+    case "deleted":
+      return text(`${answer} was withheld, and what it was based on was deleted.`);
     case "unshown":
       return text(`${answer} was withheld: it could not be shown to the person who asked alone.`);
     case "expired":

@@ -352,3 +352,20 @@ it("forgets after a day what nobody decided, and shows an asker what a crash kep
   expect(await kept(`where turn_id = '${undecided?.turn_id}'`)).toMatchObject([{ state: "expired", reply: null }]);
   expect(leaked()).toBe(false);
 });
+
+it("forgets a reply that waits once a message that it was based on is deleted", { timeout: 90_000 }, async () => {
+  await setPolicy("approve");
+  const { ts } = parley.slack.people.postAs(cyd, narrow, `soon gone ${canary}`);
+  await parley.slack.deliveries.whenIdle();
+  await until(async () => (await messagesIn(narrow)) === 2);
+  ask(history(narrow), "tell");
+  const notice = await lastPost();
+  parley.slack.people.deleteAs(cyd, narrow, ts);
+  await until(
+    () => shown(room).find((post) => post.ts === notice.ts && post.text.includes("what it was based on was deleted")),
+    60_000,
+  );
+  const kept = "select 1 from withheld_replies where reply::text like $1";
+  expect(await parley.ledger.query({ text: kept }, [`%soon gone ${canary}%`])).toEqual([]);
+  expect(leaked()).toBe(false);
+});

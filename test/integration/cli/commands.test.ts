@@ -258,7 +258,7 @@ describe("commands without a running Parley", () => {
   test("PARLEY_URL and PARLEY_TOKEN reach one elsewhere; a wrong token is refused", async () => {
     expect((await alone(["agents"], { PARLEY_URL: api.url, PARLEY_TOKEN: TOKEN })).code).toBe(0);
     const wrong = await alone(["agents"], { PARLEY_URL: api.url, PARLEY_TOKEN: `${TOKEN}x` });
-    expect([wrong.code, wrong.stderr]).toEqual([1, "parley: the bearer token is not that of the operator\n"]);
+    expect([wrong.code, wrong.stderr]).toEqual([1, "parley: the bearer token is not valid\n"]);
   });
 
   test.each([

@@ -242,6 +242,29 @@ describe("one's own messages", () => {
     expect(copied).toBe(await post.getAttribute("data-post-id"));
   });
 
+  it("and answers tell why they came about, with the rule of each step", async () => {
+    const { page } = owner;
+    const answer = log(page).locator(".message-agent").first();
+    await answer.scrollIntoViewIfNeeded();
+    await answer.hover();
+    await answer.getByRole("button", { name: "Why this answer?" }).click();
+    const dialog = page.getByRole("dialog", { name: "Why this answer?" });
+    await dialog
+      .getByRole("listitem")
+      .filter({ hasText: /Routed @\w+: turn/ })
+      .first()
+      .waitFor();
+    await dialog
+      .getByRole("listitem")
+      .filter({ hasText: /Delivery @\w+: delivered/ })
+      .first()
+      .waitFor();
+    expect(await dialog.getByText(/^In the audit log: record \d+/).count()).toBe(1);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+  });
+
   it("carry files", async () => {
     const { page } = owner;
     await page.locator("#message-box + .composer-tools input[type=file]").setInputFiles({

@@ -33,9 +33,11 @@ export async function takeWatched(
           where d.state in ('pending', 'sending', 'open', 'unknown') and d.created_at < now() - $2 * interval '0.5 milliseconds'
         ), busy as materialized (
           select c.installation_id, c.channel_id, (array_agg(c.path order by c.id))[1] as path,
-            coalesce(array_agg(distinct w.asker_id) filter (where coalesce(p.kind, 'human') in ('human', 'external_guest') and w.asker_id is not null), '{}') as askers
+            coalesce(array_agg(distinct w.asker_id) filter (where w.asker_id is not null
+              and coalesce(p.kind, 'human') in ('human', 'external_guest') and coalesce(m.member_class, 'member') not in ('bot', 'agent')), '{}') as askers
           from work w join conversations c on c.id = w.conversation_id and c.platform = any($1::text[])
           left join people p on p.installation_id = c.installation_id and p.person_id = w.asker_id
+          left join memberships m on m.installation_id = c.installation_id and m.channel_id = c.channel_id and m.member_id = w.asker_id
           group by c.installation_id, c.channel_id
         ), doubted as (
           select h.installation_id, h.channel_id, (select c.path from conversations c where c.installation_id = h.installation_id and c.channel_id = h.channel_id
@@ -58,7 +60,10 @@ export async function takeWatched(
   return rows.map((row) => ({ ...row, path: channelOf(ConversationPath.parse(row.path)) }));
 }
 
-/** Does what the event does that was missed: the identity has left a channel, or is in it again. Nothing where the mirror says so already. */
+/**
+ * Does what the event does that was missed: the identity has left a channel, or is in it again. Nothing where the mirror says so already, or where an
+ * event has told something since the platform was asked (`takeWatched` marks when).
+ */
 export async function storePresence(
   tx: SqlRunner,
   channel: { readonly installationId: string; readonly channelId: string; readonly present: boolean },
@@ -68,7 +73,7 @@ export async function storePresence(
     {
       name: "store_presence",
       text: `update channels set self_member = $3, membership_epoch = membership_epoch + 1, updated_at = now(), presence_at = now()
-        where installation_id = $1 and channel_id = $2 and coalesce(self_member, true) <> $3 returning 1`,
+        where installation_id = $1 and channel_id = $2 and coalesce(self_member, true) <> $3 and presence_at >= updated_at returning 1`,
     },
     [installationId, channelId, present],
   );

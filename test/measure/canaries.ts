@@ -72,6 +72,7 @@ export const canaries: Measurement = {
     };
     try {
       const sound = await on(() => ({}), count, "sound");
+      if (sound.finding !== undefined) process.stderr.write(`FOUND: ${sound.finding}\n`);
       const missed: string[] = [];
       for (const bug of SEEDED_BUGS) {
         const { finding, operations } = await on(bug.ports, PER_BUG, bug.name);

@@ -64,13 +64,14 @@ export function newRun(world: CanaryWorld, model: CanaryModel): CanaryRun {
     const space = world.organizations[organization]?.space;
     if (space === undefined) continue;
     const people = space.users.filter((_, person) => (index + person) % 3 !== 0);
+    const isPublic = index % 5 === 0;
     const name = `room-${Math.floor(index / world.organizations.length)}`;
     const { id } = world.slack.setup.addChannel(space.team.id, {
       name,
-      isPrivate: index % 5 !== 0,
+      isPrivate: !isPublic,
       members: [...people, space.bot.botUserId],
     });
-    channels.push({ organization, id, name, people: new Set(people), bot: true, messages: [] });
+    channels.push({ organization, id, name, isPublic, people: new Set(people), bot: true, messages: [] });
   }
   model.begin(channels);
   return {
@@ -242,7 +243,10 @@ function scan(run: CanaryRun): void {
     for (const canary of canariesIn(entry.text)) {
       const why = channel === undefined ? "in a channel of nobody" : run.model.mayNotStand(canary, channel);
       if (why !== undefined)
-        run.findings.push(`${entry.method ?? entry.kind} in ${channel?.name ?? entry.channel}: ${why}`);
+        run.findings.push(
+          `${entry.method ?? entry.kind} in ${channel?.name ?? entry.channel} (${entry.channel}): ${why}`,
+        );
+      else if (channel !== undefined) run.model.tell(canary, channel);
     }
   }
   run.logRead = slack.log.entries.length;

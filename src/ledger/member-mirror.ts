@@ -135,17 +135,22 @@ export async function storeRoster(tx: SqlRunner, place: MirrorPlace, roster: Fet
     },
     values,
   );
-  const gone = await tx.query<{ member: string }>(
+  const gone = await tx.query<{ member: string; class: string; kind: string | null }>(
     {
       name: "store_roster_leavers",
       text: `update memberships m set state = 'left', source = 'fetch', updated_at = $4::timestamptz
         where installation_id = $1 and channel_id = $2 and state = 'joined' and not (member_id = any($3::text[]))
           and updated_at < $4::timestamptz - case source when 'event' then ${CLOCK_SLACK} else interval '0' end
-        returning member_id as member`,
+        returning member_id as member, member_class as class, (select p.kind from people p where p.installation_id = m.installation_id and p.person_id = m.member_id) as kind`,
     },
     [installationId, idOf(place), members.map(({ id }) => id), roster.begunAt],
   );
-  return await endOf(tx, place, gone);
+  // Bots and webhooks that speak in a channel are often on no list of it.
+  return await endOf(
+    tx,
+    place,
+    gone.filter((one) => [one.kind, one.class].every((what) => what !== "bot" && what !== "agent")),
+  );
 }
 
 /** False when a list that was begun later is stored already, or the channel was never heard of. Lists of one place are stored one after another. */

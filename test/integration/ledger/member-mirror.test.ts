@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { MemberProfile } from "../../../src/contracts/adapter-features.ts";
-import { upsertChannels, upsertMemberships, upsertPlaces } from "../../../src/ledger/channel-mirror.ts";
+import { upsertChannels, upsertMemberships, upsertPeople, upsertPlaces } from "../../../src/ledger/channel-mirror.ts";
 import type { Database } from "../../../src/ledger/connection/database.ts";
 import { migrate } from "../../../src/ledger/connection/migrate.ts";
 import {
@@ -95,6 +95,30 @@ describe.each(BACKENDS)("the mirror of members on %s", (backend) => {
     expect(await known("ben")).toMatchObject({ state: "joined", source: "event", asked: false });
     expect(await known("cyd")).toMatchObject({ state: "left", source: "event" });
     expect(await known("dan")).toMatchObject({ state: "joined", source: "fetch", asked: true });
+  });
+
+  it("ends what people asked for who are gone from the list, and not what bots did that never are on it", async () => {
+    const person = { org: "o", inst: "i", name: null, avatar: null };
+    await upsertPeople(database, [
+      { ...person, person: "ann", kind: "human", name: "Ann" },
+      { ...person, person: "hook", kind: "bot", name: "Hook" },
+    ]);
+    await database.query({
+      text: `insert into conversations (id, organization_id, installation_id, platform, channel_id, path) values ('y', 'o', 'i', 'slack', 'c', '{}') on conflict do nothing`,
+    });
+    for (const asker of ["ann", "hook"]) {
+      await event(asker, "joined", "1", 100);
+      await database.query(
+        {
+          text: `insert into turns (id, organization_id, agent_id, conversation_id, reply_conversation_id, event_id, asker_id, reason, state, root_event_id)
+            values ($1, 'o', $1, 'y', 'y', $1, $1, 'mention', 'running', $1) on conflict do nothing`,
+        },
+        [asker],
+      );
+    }
+    const fetched = { begunAt: ago(1), members: listed("ben"), openToMembers: true, complete: true };
+    const stopped = await database.transaction((tx) => storeRoster(tx, CHANNEL, fetched));
+    expect(stopped).toEqual([{ id: "ann", reason: "member_left" }]);
   });
 
   it("is as young as the list that confirms it, and no younger", async () => {

@@ -80,8 +80,8 @@ function describeSteps(
 }
 
 async function describeAgentState(operations: Operations, organizationId: string, agent: AgentView): Promise<string[]> {
-  if (agent.status === "paused")
-    return ["", `@${agent.handle} is paused by an operator and answers nothing until it is resumed.`];
+  if (agent.status !== "active")
+    return ["", `@${agent.handle} is ${agent.status} by an operator and answers nothing until it is resumed.`];
   const check = await operations.agents.check(organizationId, agent.handle);
   return [
     "",

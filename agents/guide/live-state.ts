@@ -1,6 +1,12 @@
 import type { TurnRequest } from "../../src/contracts/connector.ts";
 import type { AgentView, Operations, SystemStatus } from "../../src/contracts/operations.ts";
 
+const STATUS_WORDS = {
+  active: "Active",
+  paused: "Paused by an operator",
+  stopped: "Stopped by the kill switch",
+} as const;
+
 /** Facts of the live state as Markdown; each function tells what it read and no more. */
 
 /** Guarantees who of the agents is in this conversation and who else there is. */
@@ -50,7 +56,7 @@ function handlesHere(request: TurnRequest): ReadonlySet<string> {
 
 function toLine(agent: AgentView): string {
   const description = agent.description === "" ? "" : `: ${agent.description.replace(/[.\s]*$/, "")}`;
-  return `- **${agent.name}** (\`@${agent.handle}\`)${description}. ${agent.status === "paused" ? "Paused by an operator" : "Active"}, reached as ${agent.connectorKind}.`;
+  return `- **${agent.name}** (\`@${agent.handle}\`)${description}. ${STATUS_WORDS[agent.status]}, reached as ${agent.connectorKind}.`;
 }
 
 /** Guarantees who can be found in this conversation, from the roster that came with the question. */

@@ -78,6 +78,26 @@ export const featureChecks: readonly AdapterCheck[] = [
     );
     assert.ok(!(await rig.platform.messages(target)).some((one) => one.content.includes(words)), "everybody sees it");
   }),
+  feature("privately", "shows a reply to one person alone", async (rig, feature) => {
+    const target = await rig.conversation();
+    const words = marker();
+    const reply = { target, identity: IDENTITY, parts: text(words), idempotencyKey: marker() };
+    await feature.show({ ...reply, personId: rig.asker.id, signal: new AbortController().signal });
+    const answers = await rig.platform.privateAnswers(target);
+    assert.ok(
+      answers.some((answer) => answer.includes(words)),
+      "the reply did not reach the person",
+    );
+    assert.ok(!(await rig.platform.messages(target)).some((one) => one.content.includes(words)), "everybody sees it");
+    if (rig.outsider === undefined) return;
+    const outside = feature.show({
+      ...reply,
+      personId: rig.outsider.id,
+      idempotencyKey: marker(),
+      signal: new AbortController().signal,
+    });
+    assert.equal((await failureOf(outside)).delivery, "not_sent", "it was shown to somebody who is not there");
+  }),
   feature("members", "names everybody who is in the conversation, and itself", async (rig, members) => {
     const everybody = await members.list(await rig.conversation(), new AbortController().signal);
     for (const person of [rig.asker, rig.bystander]) {

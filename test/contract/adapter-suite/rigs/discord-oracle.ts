@@ -33,10 +33,15 @@ export function discordOracle({ discord, server, asker }: DiscordSide): Platform
       const own = messagesIn(target).filter(isOwn).at(-1);
       return own === undefined ? undefined : shownMessage(discord, own).content;
     },
-    privateAnswers: async (target) =>
-      [...discord.log.ofKind("ephemeral"), ...discord.log.ofKind("ephemeral_update")]
-        .filter(({ channel, detail }) => channel === placeOf(target) && detail?.["user"] === asker)
-        .map((entry) => entry.text ?? ""),
+    privateAnswers: async (target) => {
+      const direct = discord.core.directChannel(server.app.botUserId, asker).id;
+      return [
+        ...[...discord.log.ofKind("ephemeral"), ...discord.log.ofKind("ephemeral_update")].filter(
+          ({ channel, detail }) => channel === placeOf(target) && detail?.["user"] === asker,
+        ),
+        ...discord.log.posts({ channel: direct }),
+      ].map((entry) => entry.text ?? "");
+    },
     earlyWrites: () =>
       discord.requests.callsBeforeRetryAfter().filter((call) => call.earlyByMs > CLOCK_GRAIN_MS).length,
   };

@@ -71,7 +71,7 @@ export function discordHarness(options: DiscordHarnessOptions): AdapterHarness {
     name: `discord with its sessions ${sessions}`,
     kinds: KINDS,
     redelivered: sessions === "kept" ? KINDS.filter((kind) => !ONCE.includes(kind)) : ["message_created"],
-    features: ["preview", "react", "delete", "status", "respond", "members", "history", "access", "media"],
+    features: ["preview", "react", "delete", "status", "respond", "privately", "members", "history", "access", "media"],
     failures: [
       "unreachable",
       "rate_limited",

@@ -31,11 +31,15 @@ export function slackOracle({ slack, workspace, asker }: SlackSide): PlatformOra
       slack.log
         .ofKind("status", { channel: target.conversation.channel.id })
         .findLast((entry) => entry.threadTs === target.conversation.thread?.id)?.text,
-    privateAnswers: async (target) =>
-      slack.log
-        .ofKind("response_url", { channel: target.conversation.channel.id })
-        .filter(({ detail }) => detail?.["responseType"] === "ephemeral" && detail["user"] === asker)
-        .map((entry) => entry.text ?? ""),
+    privateAnswers: async (target) => {
+      const { id: channel } = target.conversation.channel;
+      const answers = slack.log
+        .ofKind("response_url", { channel })
+        .filter(({ detail }) => detail?.["responseType"] === "ephemeral");
+      return [...answers, ...slack.log.ofKind("ephemeral", { channel })]
+        .filter(({ detail }) => detail?.["user"] === asker)
+        .map((entry) => `${entry.text ?? ""} ${JSON.stringify(entry.detail)}`);
+    },
     earlyWrites: () => slack.requests.callsBeforeRetryAfter().filter((call) => call.earlyByMs > CLOCK_GRAIN_MS).length,
   };
 }

@@ -28,8 +28,7 @@ export function webOracle({ readerUrl, asker }: WebSide): PlatformOracle {
       const state = StateAnswer.parse(await client.ok("GET", `/rooms/${channel.id}/state${within}`));
       return state.turns.find((turn) => turn.threadRootId === (thread?.id ?? null))?.line;
     },
-    privateAnswers: async (target) =>
-      (await postsOf(target)).filter((post) => post.ephemeral && post.author.kind === "system").map(({ text }) => text),
+    privateAnswers: async (target) => (await postsOf(target)).filter((post) => post.ephemeral).map(({ text }) => text),
     earlyWrites: () => 0,
   };
 }

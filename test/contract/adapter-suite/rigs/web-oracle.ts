@@ -16,7 +16,9 @@ export function webOracle({ readerUrl, asker }: WebSide): PlatformOracle {
   };
   return {
     messages: async (target) => {
-      const posts = (await postsOf(target)).filter((post) => post.author.kind === "agent" && post.deletedAt === null);
+      const posts = (await postsOf(target)).filter(
+        (post) => post.author.kind === "agent" && post.deletedAt === null && !post.ephemeral,
+      );
       return await Promise.all(posts.map((post) => shownMessage(client, post)));
     },
     reactions: async (_target, messageId) => {

@@ -114,4 +114,5 @@ it("lets somebody with the right in by the same ways", async () => {
   slack.people.postAs(user, channel, parley.ask("keeper", "again"));
   await slack.gestures.slash(user, channel, "/parley", "ask @keeper hello");
   await until(() => asked.length >= before + 2);
+  expect(asked.slice(before)).toEqual([user, user]);
 });

@@ -73,7 +73,7 @@ export async function storePresence(
     {
       name: "store_presence",
       text: `update channels set self_member = $3, membership_epoch = membership_epoch + 1, updated_at = now(), presence_at = now()
-        where installation_id = $1 and channel_id = $2 and coalesce(self_member, true) <> $3 and presence_at >= updated_at returning 1`,
+        where installation_id = $1 and channel_id = $2 and coalesce(self_member, true) <> $3 and (presence_at is null or presence_at >= updated_at) returning 1`,
     },
     [installationId, channelId, present],
   );

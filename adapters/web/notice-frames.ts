@@ -157,7 +157,8 @@ export class NoticeFrames {
       const now = { agents: JSON.stringify(agents), revision: this.#revision?.(organizationId) };
       const before = this.#shownAgents.get(organizationId);
       this.#shownAgents.set(organizationId, now);
-      if (before !== undefined && (before.agents !== now.agents || before.revision !== now.revision))
+      // Pages that were opened before the first look may show less than it saw.
+      if (before?.agents !== now.agents || before.revision !== now.revision)
         this.#sockets.toOrganization(organizationId, { type: "agents", agents });
     }
   }

@@ -10,6 +10,11 @@ import type { Answer, Inbound, InboundOptions } from "../harness.ts";
 import { IDENTITY, marker, partsOf, postFor, until } from "../probe.ts";
 import type { SignedIn, WebSide } from "./web-side.ts";
 
+/** The organization of a rig, and the one that twins of its rooms are in. */
+export function organizationsOf(own: string): readonly [string, string] {
+  return [own, `${own}-umbrella`];
+}
+
 export async function signIn(
   store: WebRoomStore,
   baseUrl: string,
@@ -151,7 +156,7 @@ export class WebPeople {
 
   async inboundForTwins(): Promise<{ otherInstallationId: string }> {
     const { url, organizationId: own } = this.#side;
-    const organizationId = `${own}-umbrella`;
+    const [, organizationId = ""] = organizationsOf(own);
     await this.#store.rooms.ensureDefaultRoom({ organizationId, roomId: `r_${randomUUID()}`, name: "general" });
     const other = await signIn(this.#store, url, organizationId, "Mara", "owner");
     for (const { client } of [this.#side.asker, other]) {

@@ -19,7 +19,7 @@ import { recordingSink } from "../recording-sink.ts";
 import { type FaultyDatabase, faultyDatabase } from "./faulty-database.ts";
 import { WebMadeUp } from "./web-made-up.ts";
 import { webOracle } from "./web-oracle.ts";
-import { signIn, WebPeople } from "./web-people.ts";
+import { organizationsOf, signIn, WebPeople } from "./web-people.ts";
 import type { WebSide } from "./web-side.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../../../../src/ledger/migrations", import.meta.url));
@@ -106,7 +106,10 @@ async function startRig(options: WebHarnessOptions, shared: Shared, started: boo
   const inner: ChatAdapter[] = [];
   const create = (): ChatAdapter => {
     const store = createWebRoomStore({ database: faulty, uploadsFolder });
-    const adapter = options.create({ organizationId }, { store, agents: () => [GUIDE] });
+    const adapter = options.create(
+      { organizationId, organizationIds: organizationsOf(organizationId) },
+      { store, agents: () => [GUIDE] },
+    );
     inner.push(adapter);
     return (
       options.breaker?.(adapter, { signingSecret: "", writeDirectly: (...how) => people.writeDirectly(...how) }) ??
@@ -117,7 +120,10 @@ async function startRig(options: WebHarnessOptions, shared: Shared, started: boo
   const served = await serve(adapter);
   // Mounted and never started: it answers reads, and takes part in nothing.
   const reader = await serve(
-    options.create({ organizationId, requestsPerMinute: 100_000 }, { store: cleanStore, agents: () => [GUIDE] }),
+    options.create(
+      { organizationId, organizationIds: organizationsOf(organizationId), requestsPerMinute: 100_000 },
+      { store: cleanStore, agents: () => [GUIDE] },
+    ),
   );
   if (started) await adapter.start(sink, new AbortController().signal);
   else await cleanStore.rooms.ensureDefaultRoom({ organizationId, roomId: `r_${randomUUID()}`, name: "general" });

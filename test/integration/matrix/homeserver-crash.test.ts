@@ -9,9 +9,9 @@ const PATIENCE_MS = 90_000;
 /** Time for the homeserver to put an event behind the transaction that is under way, in ms. */
 const QUEUED_MS = 2_000;
 /** Tries of the homeserver, each twice as long after the one before. */
-const TRIES = 6;
+const TRIES = 5;
 /** Less than the homeserver would wait for its next try, in ms. */
-const WOKEN_MS = 40_000;
+const WOKEN_MS = 25_000;
 
 const echo = defineAgent(async function* (request) {
   yield `heard: ${request.trigger.text}`;

@@ -156,7 +156,7 @@ export class WebPeople {
 
   async inboundForTwins(): Promise<{ otherInstallationId: string }> {
     const { url, organizationId: own } = this.#side;
-    const [, organizationId = ""] = organizationsOf(own);
+    const [, organizationId] = organizationsOf(own);
     await this.#store.rooms.ensureDefaultRoom({ organizationId, roomId: `r_${randomUUID()}`, name: "general" });
     const other = await signIn(this.#store, url, organizationId, "Mara", "owner");
     for (const { client } of [this.#side.asker, other]) {

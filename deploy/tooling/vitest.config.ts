@@ -32,6 +32,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "servers",
+          // Real servers on a machine that does much else: what fails is tried once more, and named at the end of the run.
+          retry: 1,
           include: ["test/**/*.test.ts"],
           exclude: [...withoutServers, "**/node_modules/**"],
           globalSetup: [fileURLToPath(new URL("../../test/support/servers/global-setup.ts", import.meta.url))],

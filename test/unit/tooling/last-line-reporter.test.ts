@@ -16,7 +16,11 @@ afterEach(() => {
 });
 
 /** Runs vitest in a process of its own over these files; gives its last line and exit code. */
-function runVitest(files: Readonly<Record<string, string>>): { lastLine: string | undefined; status: number | null } {
+function runVitest(files: Readonly<Record<string, string>>): {
+  lastLine: string | undefined;
+  lineBefore: string | undefined;
+  status: number | null;
+} {
   const folder = mkdtempSync(join(tmpdir(), "parley-last-line-"));
   folders.push(folder);
   const config = {
@@ -25,7 +29,8 @@ function runVitest(files: Readonly<Record<string, string>>): { lastLine: string 
   writeFileSync(join(folder, "vitest.config.mjs"), `export default ${JSON.stringify(config)};`);
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
   const { stdout, status } = spawnSync(process.execPath, [vitest, "run", "--root", folder], { encoding: "utf8" });
-  return { lastLine: stdout.trimEnd().split("\n").at(-1), status };
+  const lines = stdout.trimEnd().split("\n");
+  return { lastLine: lines.at(-1), lineBefore: lines.at(-2), status };
 }
 
 const PASSES = `it("passes", () => {});`;
@@ -38,11 +43,20 @@ describe("the last line of a test run", () => {
       "b.test.js": PASSES,
       "setup.js": `export default () => () => console.log("torn down");`,
     });
-    expect(run).toEqual({ lastLine: "2 passed, 1 failed", status: 1 });
+    expect(run).toMatchObject({ lastLine: "2 passed, 1 failed", status: 1 });
   });
 
   it("says that nothing failed only when the run succeeded", () => {
-    expect(runVitest({ "a.test.js": PASSES })).toEqual({ lastLine: "1 passed, 0 failed", status: 0 });
+    expect(runVitest({ "a.test.js": PASSES })).toMatchObject({ lastLine: "1 passed, 0 failed", status: 0 });
+  });
+
+  it("names what needed a second try", () => {
+    const wavers = `let tries = 0; it("wavers", { retry: 1 }, () => { tries += 1; expect(tries).toBe(2); });`;
+    expect(runVitest({ "a.test.js": wavers })).toEqual({
+      lineBefore: "passed at the second try: wavers",
+      lastLine: "1 passed, 0 failed",
+      status: 0,
+    });
   });
 
   it.each([
@@ -64,6 +78,6 @@ describe("the last line of a test run", () => {
     ],
     ["a run without tests", { "setup.js": "export default () => {};" }, "0 passed, 1 failed"],
   ])("counts %s as a failure", (_case, files, lastLine) => {
-    expect(runVitest(files)).toEqual({ lastLine, status: 1 });
+    expect(runVitest(files)).toMatchObject({ lastLine, status: 1 });
   });
 });

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { defineAgent } from "../../../agents/shared/agent-function.ts";
+import { callApi } from "../../support/app/call-api.ts";
 import { type SlackApp, startSlackApp, until } from "../../support/app/slack-app.ts";
 
 /** Security rules R10 (whatever is sent obeys the same lists) and R15 (where a reply goes is not the agent's to say), at the real entrances. */
@@ -68,18 +69,8 @@ afterAll(async () => {
   later.close();
 });
 
-async function api<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T }> {
-  const response = await fetch(`${parley.url}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${token}`,
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  return { status: response.status, body: (text === "" ? undefined : JSON.parse(text)) as T };
-}
+const api = <T>(method: string, path: string, body?: unknown) =>
+  callApi<T>({ url: parley.url, token }, { method, path, body });
 
 async function denyPost(agent: string): Promise<void> {
   const { body, status } = await api<{ rules: { id: string }[] }>("POST", "/api/access/rules", {

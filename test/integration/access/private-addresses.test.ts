@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { callApi } from "../../support/app/call-api.ts";
 import { type SlackApp, startSlackApp, until } from "../../support/app/slack-app.ts";
 import { refusedUrls } from "../../unit/agents/ssrf-corpus.ts";
 
@@ -40,18 +41,8 @@ afterAll(async () => {
   for (const canary of canaries) canary.close();
 });
 
-async function api<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T }> {
-  const response = await fetch(`${parley.url}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${token}`,
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  return { status: response.status, body: (text === "" ? undefined : JSON.parse(text)) as T };
-}
+const api = <T>(method: string, path: string, body?: unknown) =>
+  callApi<T>({ url: parley.url, token }, { method, path, body });
 
 it("connects to nothing in any spelling, by check or by turn", { timeout: 300_000 }, async () => {
   const urls = refusedUrls(port);

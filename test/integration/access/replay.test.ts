@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { defineAgent } from "../../../agents/shared/agent-function.ts";
+import { callApi } from "../../support/app/call-api.ts";
 import { type SlackApp, startSlackApp, until } from "../../support/app/slack-app.ts";
 
 let parley: SlackApp;
@@ -36,18 +37,8 @@ interface Verdict {
   readonly does: string;
 }
 
-async function api<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T }> {
-  const response = await fetch(`${parley.url}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${token}`,
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  return { status: response.status, body: (text === "" ? undefined : JSON.parse(text)) as T };
-}
+const api = <T>(method: string, path: string, body?: unknown) =>
+  callApi<T>({ url: parley.url, token }, { method, path, body });
 
 /** A question that failed, with its dead letter. */
 async function fail(channel: string, agent = "flaky", user = parley.user): Promise<{ ts: string; letter: string }> {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { defineAgent } from "../../../agents/shared/agent-function.ts";
 import { verifyWebhook } from "../../../agents/webhook/index.ts";
+import { callApi } from "../../support/app/call-api.ts";
 import { type SlackApp, startSlackApp, until } from "../../support/app/slack-app.ts";
 
 let parley: SlackApp;
@@ -64,18 +65,8 @@ afterAll(async () => {
   later.close();
 });
 
-async function api<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T }> {
-  const response = await fetch(`${parley.url}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${token}`,
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  return { status: response.status, body: (text === "" ? undefined : JSON.parse(text)) as T };
-}
+const api = <T>(method: string, path: string, body?: unknown) =>
+  callApi<T>({ url: parley.url, token }, { method, path, body });
 
 const answers = (thread: string): string[] =>
   parley.slack.log.posts({ channel: parley.channel, thread, by: "app" }).map((entry) => entry.text ?? "");

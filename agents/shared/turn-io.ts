@@ -9,5 +9,8 @@ export function withSignal(io: TurnIo, signal: AbortSignal): TurnIo {
     logger: io.logger,
     replyUrl: () => io.replyUrl(),
     ...(io.files === undefined ? {} : { files: io.files }),
+    ...(io.requests === undefined ? {} : { requests: io.requests }),
+    ...(io.session === undefined ? {} : { session: io.session }),
+    ...(io.toolAccess === undefined ? {} : { toolAccess: io.toolAccess }),
   };
 }

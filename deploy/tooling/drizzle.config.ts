@@ -11,6 +11,7 @@ export default defineConfig({
     "./src/ledger/schema/adapter-state.ts",
     "./src/ledger/schema/access.ts",
     "./src/ledger/schema/audit.ts",
+    "./src/ledger/schema/collaboration.ts",
   ],
   out: "./src/ledger/migrations",
 });

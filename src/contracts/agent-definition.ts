@@ -19,6 +19,21 @@ const ReviewRoom = z
   .max(160)
   .regex(/^[a-z]+:[^\s]{1,128}$/, "must be platform:channel, such as slack:C0123456789 or slack:agent-review");
 
+/** What may be spent in one day (UTC); a limit that is not given is none. */
+export const Budget = z.strictObject({
+  turnsPerDay: z.number().int().min(1).max(1_000_000).optional(),
+  tokensPerDay: z.number().int().min(1).max(10_000_000_000).optional(),
+  usdPerDay: z.number().min(0.01).max(1_000_000).optional(),
+});
+export type Budget = z.infer<typeof Budget>;
+
+/** Limits of all that an agent does, of what it does for each person, and in each channel. */
+const Budgets = z.strictObject({
+  agent: Budget.default({}),
+  person: Budget.default({}),
+  channel: Budget.default({}),
+});
+
 export const DEFAULT_TURN_TIMEOUT_MS = 120_000;
 export const DEFAULT_IDLE_TIMEOUT_MS = 30_000;
 
@@ -51,6 +66,16 @@ export const AgentDefinition = z.strictObject({
   shadow: z.strictObject({ reviewRoom: ReviewRoom }).optional(),
   /** Messages of history a turn is given, 0 to 200. */
   historyMessages: z.number().int().min(0).max(200).default(30),
+  /** Names of the tools its turns may use; `*` stands for all. */
+  tools: z.array(z.string().min(1).max(64)).max(50).default(["*"]),
+  /** What it writes as `⟦⟦ NAME {json} ⟧⟧` is carried out and not posted. Default: of agents that cannot call tools otherwise. */
+  bracketCommands: z.boolean().optional(),
+  /** It may speak without being asked: by schedule, task or event. */
+  speaksFirst: z.boolean().default(false),
+  /** Its work shows as reactions on the question: at work, done, failed. */
+  workReactions: z.boolean().default(false),
+  /** What it may spend; what is over is not begun, and people are told. */
+  budgets: Budgets.optional(),
 });
 export type AgentDefinition = z.infer<typeof AgentDefinition>;
 export type AgentDefinitionInput = z.input<typeof AgentDefinition>;

@@ -2,7 +2,10 @@ import type { ContentBlock } from "../envelope/content.ts";
 import type { ConversationPath } from "../envelope/conversation.ts";
 import type { ReplyEventInput } from "../envelope/reply-event.ts";
 import type { AgentIdentity } from "./adapter.ts";
+import type { JsonValue } from "./json.ts";
 import type { Logger } from "./logger.ts";
+import type { TurnRequests } from "./turn-requests.ts";
+import type { TurnSession } from "./turn-session.ts";
 import type { TurnTool } from "./turn-tool.ts";
 
 /**
@@ -31,6 +34,8 @@ export interface AgentConnector {
 export interface ConnectorFeatures {
   /** Messages that arrive during a turn can be handed to it by `io.steering`. */
   readonly steer: boolean;
+  /** The agent reaches its turn's tools by itself; others may use them by commands in what they write. Default false. */
+  readonly tools?: boolean;
 }
 
 /** `deferred` ends the invocation without a reply: it comes later to the reply address, until `deadlineMs` from now. */
@@ -60,8 +65,21 @@ export interface TurnRequest {
   /** Messages before the trigger, oldest first: the thread's, or the channel's where there is no thread. */
   readonly transcript: readonly TranscriptMessage[];
   readonly roster: readonly RosterEntry[];
-  /** ISO 8601; the signal aborts then. */
+  /** Other agents that were asked by the same message, as handles. Default: none. */
+  readonly alsoAsked?: readonly string[];
+  /** Agents that have answered it already, as handles. Default: none. */
+  readonly answeredBy?: readonly string[];
+  /** What the tools answered that this agent called by commands in its last reply here. Default: none. */
+  readonly commandResults?: readonly CommandResult[];
+  /** ISO 8601; the signal aborts then, unless a question to people has stopped the clock. */
   readonly deadlineAt: string;
+}
+
+/** What became of a command `⟦⟦ NAME {json} ⟧⟧` that an agent wrote. */
+export interface CommandResult {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly result: JsonValue;
 }
 
 export type TurnReason =
@@ -72,7 +90,8 @@ export type TurnReason =
   | "subscription"
   | "command"
   | "action"
-  | "handoff";
+  | "handoff"
+  | "schedule";
 
 export interface TranscriptMessage {
   /** The platform's id; of an action the id of the message that asked. */
@@ -122,6 +141,14 @@ export interface TurnFiles {
   url(mediaId: string): string | undefined;
 }
 
+/** The address of the tools of one turn; the token is good for nothing else and ends with the turn. */
+export interface ToolAccess {
+  readonly url: string;
+  readonly token: string;
+  /** ISO 8601. */
+  readonly expiresAt: string;
+}
+
 export interface TurnIo {
   /** Absent where the platform's files cannot be read. */
   readonly files?: TurnFiles;
@@ -132,5 +159,11 @@ export interface TurnIo {
   replyUrl(): string;
   /** Tools bound to this turn: what it may read and do beyond answering. */
   readonly tools: readonly TurnTool[];
+  /** Where an agent outside can call the same tools by MCP, with a token of this turn that ends with it. Absent where no address is known. */
+  readonly toolAccess?: () => ToolAccess;
+  /** Asks people and waits. Absent where nobody can be asked. */
+  readonly requests?: TurnRequests;
+  /** What the connector remembers of this agent in this conversation. Absent where nothing is kept. */
+  readonly session?: TurnSession;
   readonly logger: Logger;
 }

@@ -6,5 +6,7 @@ export interface TurnTool {
   readonly name: string;
   readonly description: string;
   readonly input: z.ZodType;
+  /** `write` changes something that others can see. Default `read`. */
+  readonly effect?: "read" | "write";
   execute(input: unknown, signal: AbortSignal): Promise<JsonValue>;
 }

@@ -6,6 +6,11 @@ import { ReplyPart } from "./reply.ts";
 export const Usage = z.object({
   inputTokens: z.number().int().nonnegative().optional(),
   outputTokens: z.number().int().nonnegative().optional(),
+  reasoningTokens: z.number().int().nonnegative().optional(),
+  /** Of the input, what came from the provider's cache. */
+  cachedInputTokens: z.number().int().nonnegative().optional(),
+  /** In millionths of a US dollar, where it is known. */
+  costMicroUsd: z.number().int().nonnegative().optional(),
   model: safeText(128).optional(),
 });
 export type Usage = z.infer<typeof Usage>;

@@ -42,6 +42,8 @@ export const agents = pgTable(
     source: text("source").notNull(),
     status: text("status").notNull().default("active"),
     revision: integer("revision").notNull().default(1),
+    /** Since when no call of it has succeeded; null while it can be reached. */
+    failingSince: instant("failing_since"),
     createdAt: createdAt(),
     removedAt: instant("removed_at"),
   },

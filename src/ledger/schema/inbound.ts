@@ -23,6 +23,9 @@ export const conversations = pgTable(
     leaseUntil: instant("lease_until"),
     /** Platform order of the newest event that was routed; an event before it came late. */
     routedOrder: text("routed_order"),
+    /** Since when a person has it to themselves: no agent takes part until it is resumed. */
+    takenOverAt: instant("taken_over_at"),
+    takenOverBy: text("taken_over_by"),
     createdAt: createdAt(),
   },
   (table) => [

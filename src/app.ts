@@ -1,11 +1,6 @@
-import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { issueSignInLink } from "../adapters/web/index.ts";
-import { createAssistantDefinition, isAssistantConfigured } from "../agents/assistant/index.ts";
-import { createGuideAgent } from "../agents/guide/index.ts";
-import { createModelWriter, ModelConfig } from "../agents/model/index.ts";
-import { createConnector, findConnectorFaults, secretFieldsOf } from "../agents/registry.ts";
-import { generateWebhookSecret } from "../agents/webhook/index.ts";
+import { findConnectorFaults } from "../agents/registry.ts";
 import { createFileAddresses } from "./access/file-addresses.ts";
 import { createMemberFacts } from "./access/member-facts.ts";
 import { openPolicyBook } from "./access/policy-book.ts";
@@ -14,13 +9,13 @@ import { createFileReader } from "./access/turn-files.ts";
 import { createOperatorAccess } from "./api/operator-access.ts";
 import { createPrometheusMetrics } from "./api/prometheus-metrics.ts";
 import { createServer } from "./api/server.ts";
+import { createAgents } from "./app-agents.ts";
 import { type App, compose, reseal } from "./app-lifecycle.ts";
 import { createAdapters } from "./app-platforms.ts";
 import type { AgentCheck } from "./config/agent-faults.ts";
 import { type Config, organizationsOf } from "./config/config.ts";
 import { deriveKey } from "./config/secret-key.ts";
 import type { ChatAdapter } from "./contracts/adapter.ts";
-import { AgentDefinition, type ConnectorConfig } from "./contracts/agent-definition.ts";
 import type { Logger } from "./contracts/logger.ts";
 import type { Operations } from "./contracts/operations.ts";
 import { ParleyError } from "./errors/parley-error.ts";
@@ -37,12 +32,10 @@ import { createRetention } from "./ledger/retention-loop.ts";
 import { createIdSource } from "./ledger/row-ids.ts";
 import { createSecretBox } from "./ledger/secret-box.ts";
 import { createWebRoomStore } from "./ledger/web/index.ts";
-import { createConnectors, localKey } from "./pipeline/connectors.ts";
 import { defaultAgent } from "./pipeline/default-agent.ts";
 import { openDirectory } from "./pipeline/directory.ts";
 import { createAccessOperations } from "./pipeline/operations/access-operations.ts";
 import { createAccessSync } from "./pipeline/operations/access-sync.ts";
-import { createAgentRegistry } from "./pipeline/operations/agent-operations.ts";
 import { explainMessage } from "./pipeline/operations/explain-message.ts";
 import { createInvitations } from "./pipeline/operations/invitation-operations.ts";
 import { createOperations } from "./pipeline/operations/operations.ts";
@@ -139,53 +132,17 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     );
     closers.push(() => policies.close());
 
-    const local = new Map<string, ConnectorConfig>();
-    const connectors = createConnectors({
+    const operationsHolder: { operations?: Operations } = {};
+    const { connectors, agentsOn, isAssistantReady } = await createAgents({
+      config,
+      organizations,
+      database,
       directory,
       box,
-      local,
-      factory: (connector, { source, idleTimeoutMs }) =>
-        createConnector(connector, {
-          ...(config.configFile === undefined ? {} : { folder: dirname(config.configFile) }),
-          source,
-          idleTimeoutMs,
-          network: { allowPrivateAddresses: config.allowPrivateAgentAddresses, allowedCidrs: [] },
-        }),
+      newId,
+      operations: () => held(operationsHolder),
     });
     closers.push(() => connectors.close());
-    const agentsOn = (own: Database): ReturnType<typeof createAgentRegistry> =>
-      createAgentRegistry({
-        database: own,
-        directory,
-        connectors,
-        box,
-        newId,
-        kinds: { faults: findConnectorFaults, secretFields: secretFieldsOf, issueSecrets },
-      });
-    const agents = agentsOn(database);
-    const operationsHolder: { operations?: Operations } = {};
-    const assistant = { openai: reveal(config.models.openai), anthropic: reveal(config.models.anthropic) };
-    const assistantDefinition = createAssistantDefinition(assistant);
-    const writer = isAssistantConfigured(assistant)
-      ? createModelWriter(ModelConfig.parse(assistantDefinition.connector), {
-          network: { allowPrivateAddresses: true, allowedCidrs: [] },
-        })
-      : undefined;
-    const builtins = [
-      createGuideAgent({
-        documents: documentation(),
-        operations: () => held(operationsHolder),
-        ...(writer === undefined ? {} : { writer }),
-      }),
-      assistantDefinition,
-    ];
-    const shared = builtins.map((definition) => AgentDefinition.parse(definition));
-    for (const organization of organizations) {
-      for (const definition of [...builtins, ...organization.agents])
-        local.set(localKey(organization.id, definition.handle), definition.connector);
-      await agents.sync(organization.id, "builtin", shared);
-      await agents.sync(organization.id, "config", organization.agents);
-    }
 
     const running: { cancel?: (turnIds: readonly string[], request: string) => void } = {};
     const invitations = createInvitations({
@@ -248,7 +205,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       answerAgeMs: ANSWER_AGE_MS,
       maxConcurrentTurns: config.pipeline.concurrentTurns,
       reconcileEveryMs: config.pipeline.reconcileIntervalMs,
-      defaultAgent: (organization) => defaultAgent(directory, organization, isAssistantConfigured(assistant)),
+      defaultAgent: (organization) => defaultAgent(directory, organization, isAssistantReady),
     });
     ended.cancel = pipeline.cancelRunning;
     running.cancel = pipeline.cancelRunning;
@@ -368,24 +325,6 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     for (const close of closers.toReversed()) await close().catch(() => undefined);
     throw error;
   }
-}
-
-function issueSecrets(config: ConnectorConfig): { config: ConnectorConfig; shown?: string } {
-  if (config.kind !== "webhook" || config["secret"] !== undefined || config["secrets"] !== undefined) return { config };
-  const secret = generateWebhookSecret();
-  return { config: { ...config, secret }, shown: secret };
-}
-
-function reveal(settings: Config["models"]["openai"]): {
-  apiKey: string | undefined;
-  baseUrl: string | undefined;
-  model: string | undefined;
-} {
-  return { apiKey: settings.apiKey?.reveal(), baseUrl: settings.baseUrl, model: settings.model };
-}
-
-function documentation(): URL[] {
-  return ["../README.md", "../deploy/"].map((path) => new URL(path, import.meta.url));
 }
 
 function held(holder: { operations?: Operations }): Operations {

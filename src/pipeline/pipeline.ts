@@ -1,36 +1,25 @@
-import type { FileAddresses } from "../access/file-addresses.ts";
-import type { MemberFacts } from "../access/member-facts.ts";
-import type { PolicyBook } from "../access/policy-book.ts";
-import type { TextDigest } from "../access/text-digest.ts";
 import { createTurnFiles } from "../access/turn-files.ts";
 import type { ChatAdapter } from "../contracts/adapter.ts";
-import type { AdapterSink, InstallationStore } from "../contracts/adapter-sink.ts";
-import type { AdapterStateStore } from "../contracts/adapter-state.ts";
-import type { Logger } from "../contracts/logger.ts";
-import type { Metrics } from "../contracts/metrics.ts";
+import type { AdapterSink } from "../contracts/adapter-sink.ts";
 import { ParleyError, toParleyError } from "../errors/parley-error.ts";
-import type { Database } from "../ledger/connection/database.ts";
 import { insertDeadLetterOfEvent } from "../ledger/dead-letters.ts";
 import type { StartedTurn } from "../ledger/routing.ts";
-import type { NewId } from "../ledger/row-ids.ts";
 import { endStopped, SWITCHED } from "../ledger/switches.ts";
 import { loadTurns } from "../ledger/turns.ts";
 import { findForgotten, forgetAllWorkers, settleForgotten } from "../ledger/upkeep.ts";
-import type { Doorbell } from "../queue/queue-port.ts";
 import { createReconciler } from "../queue/reconciler.ts";
 import { rememberMentions } from "./agent-mentions.ts";
 import { createRosters } from "./assemble/roster.ts";
 import { toTrigger } from "./assemble/transcript.ts";
 import { createTranscripts } from "./assemble/transcripts.ts";
 import { createTurnTools } from "./assemble/turn-tools.ts";
-import type { Connectors } from "./connectors.ts";
 import { createDeliverer } from "./deliver/deliverer.ts";
 import { createOutboxLoop } from "./deliver/outbox-loop.ts";
-import type { Directory, DirectoryAgent } from "./directory.ts";
+import type { DirectoryAgent } from "./directory.ts";
 import { createIngest } from "./ingest/ingest.ts";
 import { fromLoaded, fromPlanned } from "./invoke/runnable-turn.ts";
 import { createTurnRunner } from "./invoke/turn-runner.ts";
-import type { Invitations } from "./operations/invitation-operations.ts";
+import type { Pipeline, PipelineOptions } from "./pipeline-options.ts";
 import { createAudienceRule } from "./render/audience-rule.ts";
 import { plainText } from "./render/plain-text.ts";
 import { createShadowGuard } from "./render/shadow-guard.ts";
@@ -39,49 +28,12 @@ import { answerCommand } from "./route/command-answers.ts";
 import { createDrain } from "./route/drain.ts";
 import { createExpress } from "./route/express.ts";
 import { createInvitationCommands } from "./route/invitation-commands.ts";
-import type { LoopLimits } from "./route/loop-guard.ts";
 import type { ConversationPlan } from "./route/plan.ts";
 import { createReviewRooms } from "./route/review-rooms.ts";
 import { showAnswers } from "./route/show-answers.ts";
 import { openTurnSignals } from "./turn-signals.ts";
 import { createMembershipUpkeep } from "./upkeep/membership-upkeep.ts";
 import { createSweep } from "./upkeep/sweep.ts";
-
-export interface PipelineOptions {
-  readonly database: Database;
-  readonly doorbell: Doorbell;
-  readonly directory: Directory;
-  readonly policies: PolicyBook;
-  readonly invitations: Invitations;
-  readonly digest: TextDigest;
-  readonly facts: MemberFacts;
-  readonly connectors: Connectors;
-  readonly installations: InstallationStore;
-  readonly adapterState: (owner: string) => AdapterStateStore;
-  readonly adapters: ReadonlyMap<string, ChatAdapter>;
-  readonly newId: NewId;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly replyUrl: (turnId: string) => string;
-  /** Signed addresses of files, and where they lead; default: agents get no addresses and no bytes. */
-  readonly files: { readonly addresses: FileAddresses; readonly baseUrl: () => string };
-  readonly roles: { readonly ingest: boolean; readonly worker: boolean; readonly delivery: boolean };
-  readonly loopLimits: LoopLimits;
-  readonly answerAgeMs: number;
-  readonly maxConcurrentTurns: number;
-  readonly defaultAgent: (organizationId: string) => string | undefined;
-  /** Time between two looks for work that no bell stands for, in ms. */
-  readonly reconcileEveryMs: number;
-}
-
-export interface Pipeline {
-  readonly sink: AdapterSink;
-  readonly wake: () => void;
-  readonly cancelRunning: (turnIds: readonly string[], request: string) => void;
-  start(): Promise<void>;
-  /** Stops taking work, lets turns end for `graceMs`, and hands the rest to whoever comes next. */
-  stop(graceMs: number): Promise<void>;
-}
 
 const HEARTBEAT_MS = 1_000;
 const FIRST_ATTEMPT = { epoch: 1, attempt: 1 };

@@ -48,7 +48,7 @@ export const LAYERS: readonly Layer[] = [
     packages: ["zod"],
     nodeModules: true,
   },
-  ...["src/app.ts", "src/app-lifecycle.ts", "src/app-platforms.ts"].map((path) => ({
+  ...["src/app.ts", "src/app-agents.ts", "src/app-lifecycle.ts", "src/app-platforms.ts"].map((path) => ({
     name: "app",
     path,
     mayImport: ["api", "pipeline", "access", "queue", "ledger", "log", "config", "adapters", "agents", ...CONTRACTS],

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { addAccessCommands } from "./access-commands.ts";
+import { addAgentAuthorCommands } from "./agent-author-commands.ts";
 import { addAgentCommands } from "./agent-commands.ts";
 import { addAuditCommands } from "./audit-commands.ts";
 import { addDeadLetterCommands } from "./dead-letter-commands.ts";
@@ -27,6 +28,7 @@ export function createProgram(): Command {
   addDoctorCommand(program);
   addMessageCommands(program);
   addAgentCommands(program);
+  addAgentAuthorCommands(program);
   addAccessCommands(program);
   addDeadLetterCommands(program);
   addAuditCommands(program);

@@ -42,6 +42,8 @@ export function slashCommands(name: string): JsonValue {
         sub("uninvite", "End an agent's invitation into this channel", [named]),
         sub("takeover", "Make another member's invitation of an agent yours", [named]),
         sub("stop", "Stop the agents at work here"),
+        sub("pause", "Keep all agents silent here until you resume them"),
+        sub("resume", "Let the agents take part here again"),
         sub("help", "Show what this command can do"),
       ],
     },

@@ -55,7 +55,17 @@ export function translateCommand(command: Raw, context: InboundContext, ownComma
   };
 }
 
-const COMMANDS: ReadonlySet<string> = new Set(["ask", "agents", "help", "invite", "stop", "takeover", "uninvite"]);
+const COMMANDS: ReadonlySet<string> = new Set([
+  "ask",
+  "agents",
+  "help",
+  "invite",
+  "pause",
+  "resume",
+  "stop",
+  "takeover",
+  "uninvite",
+]);
 
 /** A word that is no command asks for help, with what was typed: who mistypes gets a hint and no agent at work. */
 function splitCommand(name: string, text: string, ownCommand: string): readonly [string, string] {

@@ -1,6 +1,12 @@
 /** What a post may begin with to become a command; the pipeline carries it out. */
 export const WEB_COMMANDS = [
   { name: "stop", usage: "/stop [@agent]", description: "Stop what agents are doing in this room or thread." },
+  {
+    name: "pause",
+    usage: "/pause",
+    description: "Keep all agents silent in this room or thread until you resume them.",
+  },
+  { name: "resume", usage: "/resume", description: "Let the agents take part again." },
   { name: "agents", usage: "/agents", description: "Show the agents that are in this room." },
   { name: "invite", usage: "/invite @agent", description: "Let an agent take part in this room." },
   { name: "uninvite", usage: "/uninvite @agent", description: "End an agent's invitation into this room." },

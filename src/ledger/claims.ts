@@ -1,4 +1,5 @@
 import type { SqlRunner } from "./connection/database.ts";
+import { TAKEN_OVER } from "./takeovers.ts";
 
 /** A leased conversation with everything that routing needs to decide. */
 export interface ClaimedConversation {
@@ -18,7 +19,10 @@ export interface ClaimedConversation {
   readonly identity_in_channel: boolean | null;
   readonly events: readonly ClaimedEvent[] | null;
   readonly open_turns: readonly OpenTurn[] | null;
+  /** Agents that have had a turn in this thread, the one whose turn is newest first. */
   readonly participants: readonly string[] | null;
+  /** A person has it to themselves: no agent takes part. */
+  readonly taken_over: boolean;
   /** When the next event or turn that is not due yet becomes so. */
   readonly next_due_at: Date | null;
 }
@@ -107,8 +111,10 @@ select l.*, (select s.rings from conversations s where s.id = l.id) as rings, ch
       union all select * from turns b where b.finished_at is null and b.conversation_id = l.id and b.conversation_id <> b.reply_conversation_id) t
     order by t.order_no limit ${MAX_OPEN_TURNS}) x) as open_turns,
   case when l.thread_id is not null then
-    (select jsonb_agg(a.id) from agents a where a.organization_id = l.organization_id
-      and (select true from turns t where t.reply_conversation_id = l.id and t.agent_id = a.id limit 1)) end as participants,
+    (select jsonb_agg(p.id order by p.newest desc) from (
+      select a.id, (select max(t.order_no) from turns t where t.reply_conversation_id = l.id and t.agent_id = a.id) as newest
+      from agents a where a.organization_id = l.organization_id) p where p.newest is not null) end as participants,
+  ${TAKEN_OVER("l.installation_id", "l.channel_id", "l.id")} as taken_over,
   least(
     (select min(e.not_before) from events e where e.conversation_id = l.id and e.is_pending and e.not_before > now()),
     (select min(t.not_before) from turns t where t.reply_conversation_id = l.id and t.state = 'queued' and t.finished_at is null and t.not_before > now())

@@ -1,6 +1,7 @@
 import type { SqlRunner } from "./connection/database.ts";
 import type { NewTurnRow } from "./routing.ts";
 import { ACCESS_EPOCH } from "./sendable.ts";
+import { TAKEN_OVER } from "./takeovers.ts";
 
 /** One event on its way into the ledger, as the pipeline prepared it. */
 export interface IntakeRow {
@@ -80,6 +81,7 @@ with input as materialized (
   left join conversations c on c.id = x.conv
   where not exists (select 1 from messages m where m.installation_id = x.inst and m.channel_id = x.channel and m.message_id = x.message)
     and not exists (select 1 from channels h where h.installation_id = x.inst and h.channel_id = x.channel and (h.archived or h.self_member = false))
+    and not ${TAKEN_OVER("x.inst", "x.channel", "x.conv")}
     and (select true from events e where e.conversation_id = x.conv and e.is_pending limit 1) is null
     and (select true from turns t where t.reply_conversation_id = x.reply_conv and t.finished_at is null limit 1) is null
 ), rested as materialized (

@@ -11,6 +11,8 @@ export interface ReleaseRow {
   readonly next_due: string | null;
   /** It must be looked at again this many ms from now, by the ledger's clock; null when `next_due` says it all. */
   readonly again_ms: number | null;
+  /** The person who takes it over from now on; empty where it is given back, null where that stays as it is. */
+  readonly taken_over: string | null;
 }
 
 export interface RoutedEventRow {
@@ -89,8 +91,8 @@ const ROUTE = {
   name: "route",
   text: `
 with held as materialized (
-  select c.id, i.rings, i.routed, least(i.next_due, now() + i.again_ms * interval '1 millisecond') as next_due
-  from jsonb_to_recordset($2::jsonb) as i(id text, epoch bigint, rings bigint, routed text, next_due timestamptz, again_ms int)
+  select c.id, i.rings, i.routed, i.taken_over, least(i.next_due, now() + i.again_ms * interval '1 millisecond') as next_due
+  from jsonb_to_recordset($2::jsonb) as i(id text, epoch bigint, rings bigint, routed text, next_due timestamptz, again_ms int, taken_over text)
   cross join lateral (select x.id from conversations x where x.id = i.id and x.lease_owner = $1 and x.lease_epoch = i.epoch for update) c
   where ${ONE_BY_ONE("i.id")}
 ), ev_in as materialized (
@@ -151,6 +153,8 @@ with held as materialized (
 ), released as (
   update conversations c set lease_owner = null, lease_until = null,
     routed_order = greatest(c.routed_order, h.routed),
+    taken_over_at = case when h.taken_over is null then c.taken_over_at when h.taken_over <> '' then now() end,
+    taken_over_by = case when h.taken_over is null then c.taken_over_by else nullif(h.taken_over, '') end,
     due_at = case
       when c.rings <> h.rings then c.due_at
       when exists (select 1 from events e where e.conversation_id = c.id and e.is_pending and e.not_before <= now() and not exists (select 1 from ev_in i where i.id = e.id)) then now()

@@ -25,10 +25,10 @@ import { plainText } from "./render/plain-text.ts";
 import { createShadowGuard } from "./render/shadow-guard.ts";
 import { createTurnEnds } from "./render/turn-ends.ts";
 import { answerCommand } from "./route/command-answers.ts";
+import type { ConversationPlan } from "./route/conversation-plan.ts";
 import { createDrain } from "./route/drain.ts";
 import { createExpress } from "./route/express.ts";
 import { createInvitationCommands } from "./route/invitation-commands.ts";
-import type { ConversationPlan } from "./route/plan.ts";
 import { createReviewRooms } from "./route/review-rooms.ts";
 import { showAnswers } from "./route/show-answers.ts";
 import { openTurnSignals } from "./turn-signals.ts";
@@ -108,6 +108,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     connector: (agentId) => connectors.of(agentId),
     tools: (turn, given) => createTurnTools(audience.reader, rosters, turn, given),
     replyUrl: options.replyUrl,
+    sessions: options.sessions,
     files(turn, request, signal) {
       const media = adapters.get(request.conversation.platform)?.features.media;
       if (media === undefined) return undefined;

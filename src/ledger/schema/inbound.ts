@@ -32,6 +32,7 @@ export const conversations = pgTable(
     index("conversations_due").on(table.dueAt).where(sql`due_at is not null`),
     index("conversations_outbox_due").on(table.outboxDueAt).where(sql`outbox_due_at is not null`),
     index("conversations_channel").on(table.installationId, table.channelId),
+    index("conversations_taken_over").on(table.installationId, table.channelId).where(sql`taken_over_at is not null`),
   ],
 );
 

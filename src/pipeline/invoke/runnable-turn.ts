@@ -7,7 +7,7 @@ import type { LoadedTurn } from "../../ledger/turns.ts";
 import type { TranscriptEntry } from "../assemble/transcripts.ts";
 import { createTurnSources, type TurnSources } from "../assemble/turn-sources.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
-import type { PlannedTurn } from "../route/plan.ts";
+import type { PlannedTurn } from "../route/conversation-plan.ts";
 
 /** A turn that this process has claimed and runs now. */
 export interface RunnableTurn {

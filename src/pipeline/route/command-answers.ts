@@ -10,6 +10,10 @@ export function answerCommand(
   switch (envelope.body.command) {
     case "stop":
       return stopped === 0 ? "No agent is at work here." : `Stopped ${stopped} ${stopped === 1 ? "turn" : "turns"}.`;
+    case "pause":
+      return "The agents are silent here until somebody gives the command `resume`.";
+    case "resume":
+      return "The agents take part here again.";
     case "agents": {
       const active = agents.filter((agent) => agent.status === "active");
       if (active.length === 0) return "There are no agents yet.";
@@ -29,6 +33,7 @@ export function answerCommand(
         "`invite @agent`: lets an agent take part here; `uninvite @agent` ends that",
         "`takeover @agent`: makes another member's invitation yours",
         "`stop`: stops the agents at work here",
+        "`pause`: keeps all agents silent here until `resume`; in a thread that takes no commands, name Parley and say `pause`",
         "`help`: shows this",
       ].join("\n");
   }

@@ -20,6 +20,8 @@ export interface RouteFacts {
   readonly approval: boolean;
   readonly policies: OrganizationPolicies;
   readonly archived: boolean;
+  /** A person has the conversation to themselves. */
+  readonly takenOver: boolean;
   readonly identityInChannel: boolean;
   /** Agents that have had a turn in this thread. */
   readonly participants: ReadonlySet<string>;
@@ -44,6 +46,7 @@ export function decide(envelope: RoutableEnvelope, agent: DirectoryAgent, facts:
   const no = (rule: string): Decision => ({ agentId: agent.agentId, verdict: "no", rule });
   if (envelope.sender.agent === agent.handle || envelope.sender.id === agent.agentId) return no("own_message");
   if (agent.status === "paused") return no("agent_paused");
+  if (facts.takenOver) return no("taken_over");
   const where = { installationId: envelope.installationId, path: envelope.conversation };
   const post = agentMay(agent, "post", where, facts.policies, facts);
   if (!post.allowed) return no(post.rule);

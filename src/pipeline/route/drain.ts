@@ -7,8 +7,9 @@ import { commitRouting, HOLD_MS, type StartedTurn } from "../../ledger/routing.t
 import { isUniqueViolation, retryDeadlocks } from "../../ledger/sql-states.ts";
 import type { Transcripts } from "../assemble/transcripts.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
+import type { ConversationPlan, PlanContext, PlannedTurn } from "./conversation-plan.ts";
 import { loadLoopCounts } from "./loop-ledger.ts";
-import { type ConversationPlan, type PlanContext, type PlannedTurn, planConversation } from "./plan.ts";
+import { planConversation } from "./plan.ts";
 
 export interface Drain {
   /** Says that there may be work; never waits. */
@@ -159,13 +160,14 @@ export function createDrain(options: DrainOptions): Drain {
   function commitPlans(plans: readonly ConversationPlan[], start: boolean): ReturnType<typeof commitRouting> {
     const commit = {
       owner,
-      conversations: plans.map(({ claimed, starved, held }) => ({
+      conversations: plans.map(({ claimed, starved, held, takenOver }) => ({
         id: claimed.id,
         epoch: claimed.lease_epoch,
         rings: claimed.rings,
         routed: lastOrder(claimed),
         next_due: claimed.next_due_at?.toISOString() ?? null,
         again_ms: !start || isHot(claimed) ? 0 : held ? HOLD_MS : starved ? STARVED_AGAIN_MS : null,
+        taken_over: takenOver ?? null,
       })),
       events: plans.flatMap((plan) => plan.events),
       decisions: plans.flatMap((plan) => plan.decisions),

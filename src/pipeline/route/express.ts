@@ -4,9 +4,10 @@ import type { ExpressIntake, ExpressRow, IntakeRow } from "../../ledger/intake.t
 import { keptDecisions } from "../../ledger/routing.ts";
 import type { Transcripts } from "../assemble/transcripts.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
+import type { ConversationPlan, PlanContext, PlannedTurn } from "./conversation-plan.ts";
 import { fromMachine } from "./decide.ts";
 import { noLoopCounts } from "./loop-ledger.ts";
-import { type ConversationPlan, type PlanContext, type PlannedTurn, planConversation } from "./plan.ts";
+import { planConversation } from "./plan.ts";
 
 /** Routes messages with their intake, where that needs nothing but the message: one commit instead of three, and no bell. */
 export interface Express {
@@ -146,6 +147,7 @@ function atRest(row: IntakeRow, envelope: Envelope): ClaimedConversation {
     ],
     open_turns: null,
     participants: null,
+    taken_over: false,
     next_due_at: null,
   };
 }

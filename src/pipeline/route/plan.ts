@@ -1,77 +1,40 @@
 import type { AccessDecision } from "../../access/decide-access.ts";
-import type { PolicyBook } from "../../access/policy-book.ts";
 import type { AccessAction } from "../../contracts/access.ts";
 import { DEFAULT_TURN_TIMEOUT_MS } from "../../contracts/agent-definition.ts";
 import type { TurnReason } from "../../contracts/connector.ts";
-import { type ConversationPath, conversationKey } from "../../envelope/conversation.ts";
+import { conversationKey } from "../../envelope/conversation.ts";
 import type { Envelope } from "../../envelope/envelope.ts";
 import type { ClaimedConversation, ClaimedEvent, OpenTurn } from "../../ledger/claims.ts";
-import type { CancelRow, DecisionRow, NewTurnRow, RoutedEventRow } from "../../ledger/routing.ts";
-import { conversationIdOf, type NewId } from "../../ledger/row-ids.ts";
+import type { NewTurnRow } from "../../ledger/routing.ts";
+import { conversationIdOf } from "../../ledger/row-ids.ts";
 import { senderMay } from "../agent-grant.ts";
-import type { Directory, DirectoryAgent } from "../directory.ts";
+import type { DirectoryAgent } from "../directory.ts";
 import { isShadowed } from "../invoke/shadow.ts";
 import { isWithheldAction } from "../render/withheld-notice.ts";
+import type { ConversationPlan, PlanContext, PlannedTurn } from "./conversation-plan.ts";
 import { decide, type RoutableEnvelope } from "./decide.ts";
+import { endOpenTurns } from "./end-open-turns.ts";
 import { INVITATION_COMMANDS } from "./invitation-commands.ts";
-import type { LoopLimits } from "./loop-guard.ts";
-import { actorOf, type LoopCounts, rootOf } from "./loop-ledger.ts";
+import { actorOf, rootOf } from "./loop-ledger.ts";
 import { decisionRow, eventRow, textOf } from "./plan-rows.ts";
+import { leaseQuestion } from "./question-lease.ts";
 import { inShadow, replyPathOf } from "./reply-place.ts";
-import type { ReviewRooms } from "./review-rooms.ts";
-
-/** A turn that routing opened, with the event that it answers. */
-export interface PlannedTurn {
-  readonly row: NewTurnRow;
-  readonly agent: DirectoryAgent;
-  readonly envelope: RoutableEnvelope;
-  readonly claimed: ClaimedConversation;
-  readonly replyPath: ConversationPath;
-}
-
-/** What a conversation's pending events come to. */
-export interface ConversationPlan {
-  readonly claimed: ClaimedConversation;
-  readonly events: RoutedEventRow[];
-  readonly decisions: DecisionRow[];
-  readonly turns: PlannedTurn[];
-  readonly promote: { readonly turn: OpenTurn; readonly timeoutMs: number }[];
-  /** A turn waits for its agent to have a slot again. */
-  starved: boolean;
-  readonly cancel: CancelRow[];
-  /** Commands and stops that want an answer visible to the caller. */
-  readonly commands: { readonly envelope: Envelope; readonly stopped: number }[];
-  /** Choices on notices of withheld answers, which are Parley's own. */
-  readonly withheldClicks: Envelope[];
-  readonly suppressed: string[];
-  /** Some event could not be decided yet and must be looked at again soon. */
-  held: boolean;
-  /** Events that could not be planned, with the error; they must not hold up the others. */
-  readonly failed: { readonly eventId: string; readonly error: unknown }[];
-}
-
-export interface PlanContext {
-  readonly directory: Directory;
-  readonly policies: PolicyBook;
-  readonly newId: NewId;
-  readonly loops: LoopCounts;
-  readonly limits: LoopLimits;
-  /** Events older than this are not answered any more, in ms. */
-  readonly answerAgeMs: number;
-  readonly defaultAgent: (organizationId: string) => string | undefined;
-  /** Whether answers to a top-level message go into a thread under it on this platform. */
-  readonly answersInThread: (platform: string) => boolean;
-  readonly canSteer: (agentId: string) => boolean;
-  readonly reviewRooms: ReviewRooms;
-  /** Takes a slot for one more turn of this agent; false when it has its share already and the turn must queue. */
-  readonly takeSlot: (agentId: string) => boolean;
-}
+import { spokenCommand, TAKEOVER_COMMANDS, takenOverBy } from "./takeover.ts";
 
 const MAX_RESTARTS = 2;
 /** How long a click waits for the message it is on, in ms; an unknown outcome is read back well within it. */
 const MAX_ACTION_HOLD_MS = 60_000;
-const STOP_COMMANDS: ReadonlySet<string> = new Set(["stop"]);
-const ANSWERED_COMMANDS: ReadonlySet<string> = new Set(["stop", "agents", "help", ...INVITATION_COMMANDS]);
+const ENDING_COMMANDS: ReadonlyMap<string, string> = new Map([
+  ["stop", "stopped_by_command"],
+  ["pause", "taken_over"],
+]);
+const ANSWERED_COMMANDS: ReadonlySet<string> = new Set([
+  "stop",
+  "agents",
+  "help",
+  ...TAKEOVER_COMMANDS,
+  ...INVITATION_COMMANDS,
+]);
 
 /** Plans what one leased conversation's events, in order, come to; pure apart from the ids it draws. */
 export function planConversation(
@@ -87,6 +50,7 @@ export function planConversation(
     promote: [],
     starved: false,
     cancel: [],
+    takenOver: undefined,
     commands: [],
     withheldClicks: [],
     suppressed: [],
@@ -129,10 +93,13 @@ function planEvent(
 ): void {
   const end = (state: string, reason: string): void => void plan.events.push(eventRow(event, plan, { state, reason }));
   switch (envelope.kind) {
-    case "message_created":
+    case "message_created": {
       if (event.deleted === true) return end("dropped", "deleted_before_routing");
       if (event.age_ms > context.answerAgeMs) return end("expired", "older_than_answer_age");
+      const spoken = spokenCommand(envelope);
+      if (spoken !== undefined) return planCommand(plan, event, envelope, spoken, open, context);
       return planTurns(plan, event, envelope, open, context, 0);
+    }
     case "message_edited": {
       const stale = endOpenTurns(
         plan,
@@ -162,18 +129,10 @@ function planEvent(
       plan.commands.push({ envelope, stopped: stopped.length });
       return end("answered", `stopped_${stopped.length}_turns`);
     }
-    case "command_invoked": {
-      if (ANSWERED_COMMANDS.has(envelope.body.command)) {
-        const answer = maySender(envelope, "post", context);
-        if (!answer.allowed) return end("dropped", `sender_${answer.rule}`);
-        const stopped = STOP_COMMANDS.has(envelope.body.command)
-          ? endOpenTurns(plan, open, () => true, "cancelled", "stopped_by_command", "planned_too")
-          : [];
-        plan.commands.push({ envelope, stopped: stopped.length });
-        return end("answered", `command_${envelope.body.command}`);
-      }
+    case "command_invoked":
+      if (ANSWERED_COMMANDS.has(envelope.body.command))
+        return planCommand(plan, event, envelope, envelope.body.command, open, context);
       return planTurns(plan, event, envelope, open, context, 0);
-    }
     case "action_submitted":
       // A click can be faster than the receipt of the message it is on: whose message it was is known in a moment.
       if (event.target_agent === null && event.target_pending === true && event.age_ms < MAX_ACTION_HOLD_MS) {
@@ -188,6 +147,25 @@ function planEvent(
     default:
       return end("dropped", "recorded");
   }
+}
+
+/** A command to Parley itself: no agent hears of it. */
+function planCommand(
+  plan: ConversationPlan,
+  event: ClaimedEvent,
+  envelope: Envelope,
+  command: string,
+  open: Map<string, OpenTurn>,
+  context: PlanContext,
+): void {
+  const answer = maySender(envelope, "post", context);
+  if (!answer.allowed)
+    return void plan.events.push(eventRow(event, plan, { state: "dropped", reason: `sender_${answer.rule}` }));
+  const ending = ENDING_COMMANDS.get(command);
+  const stopped = ending === undefined ? [] : endOpenTurns(plan, open, () => true, "cancelled", ending, "planned_too");
+  plan.takenOver = takenOverBy(command, envelope.sender.id) ?? plan.takenOver;
+  plan.commands.push({ envelope, stopped: stopped.length });
+  plan.events.push(eventRow(event, plan, { state: "answered", reason: `command_${command}` }));
 }
 
 function maySender(envelope: Envelope, action: AccessAction, context: PlanContext): AccessDecision {
@@ -211,6 +189,7 @@ function planTurns(
     approval: event.target_approval === true,
     policies: context.policies.of(claimed.organization_id),
     archived: claimed.archived === true,
+    takenOver: plan.takenOver === undefined ? claimed.taken_over : plan.takenOver !== "",
     identityInChannel: claimed.identity_in_channel !== false,
     participants: new Set(claimed.participants ?? []),
     targetAgent: event.target_agent ?? undefined,
@@ -221,10 +200,13 @@ function planTurns(
   const opened: PlannedTurn[] = [];
   const steered: string[] = [];
   const late = claimed.routed_order !== null && envelope.platformOrder < claimed.routed_order;
-  const decided = agents.map((agent) => ({
-    agent,
-    decision: inShadow(decide(envelope, agent, facts), envelope, agent, context),
-  }));
+  const decided = leaseQuestion(
+    agents.map((agent) => ({
+      agent,
+      decision: inShadow(decide(envelope, agent, facts), envelope, agent, context),
+    })),
+    claimed.participants ?? [],
+  );
   // An event is handed to one running turn or opens turns: whoever else is addressed with others gets a turn of its own.
   const alone = decided.filter(({ decision }) => decision.verdict === "turn").length === 1;
   for (const { agent, decision } of decided) {
@@ -314,49 +296,6 @@ function openTurn(
     planned: true,
   });
   return { planned: { row, agent, envelope, claimed, replyPath } };
-}
-
-/**
- * Marks matching turns as ended: queued ones at once, running ones by asking their owner. Turns planned in this round have the newest words
- * already and are spared by an edit; what ends them too, takes them back as if they had never been planned.
- */
-function endOpenTurns(
-  plan: ConversationPlan,
-  open: Map<string, OpenTurn>,
-  matches: (turn: OpenTurn) => boolean,
-  state: CancelRow["state"],
-  reason: string,
-  reach: "committed" | "planned_too" = "committed",
-): OpenTurn[] {
-  const ended = [...open.values()].filter(
-    (turn) => (reach === "planned_too" || turn.planned !== true) && turn.state !== "delivering" && matches(turn),
-  );
-  for (const turn of ended) {
-    open.delete(turn.id);
-    if (turn.planned === true) {
-      takeBack(plan, turn, state, reason);
-      continue;
-    }
-    plan.cancel.push({ id: turn.id, conv: plan.claimed.id, state, reason });
-    if (turn.state === "running")
-      open.set(`ending ${turn.id}`, { ...turn, id: `ending ${turn.id}`, state: "delivering" });
-  }
-  return ended;
-}
-
-/** Undoes a turn that this round planned: its event ends with it when it has no other. */
-function takeBack(plan: ConversationPlan, turn: OpenTurn, state: CancelRow["state"], reason: string): void {
-  plan.turns.splice(0, plan.turns.length, ...plan.turns.filter((planned) => planned.row.id !== turn.id));
-  replace(plan.decisions, (row) => (row.turn === turn.id ? { ...row, verdict: "no", rule: reason, turn: null } : row));
-  replace(plan.events, (row) => {
-    if (row.id !== turn.event_id || row.state !== "routed") return row;
-    const left = row.open_turns - 1;
-    return left > 0 ? { ...row, open_turns: left } : { ...row, state, reason, open_turns: 0 };
-  });
-}
-
-function replace<Row>(rows: Row[], change: (row: Row) => Row): void {
-  for (const [index, row] of rows.entries()) rows[index] = change(row);
 }
 
 /** The next queued turn of each agent that is not at work here starts now. */

@@ -1,9 +1,10 @@
 import type { ChatAdapter } from "../../contracts/adapter.ts";
 import type { Logger } from "../../contracts/logger.ts";
 import type { Envelope } from "../../envelope/envelope.ts";
-import type { ConversationPlan } from "./plan.ts";
+import type { ConversationPlan } from "./conversation-plan.ts";
 
 const RESPOND_TIMEOUT_MS = 10_000;
+const UNDERSTOOD = "✅";
 
 /** Shows whoever gave a command its answer, where the platform has a way to show it to them alone; a failure is logged and changes nothing. */
 export function showAnswers(
@@ -15,7 +16,6 @@ export function showAnswers(
   },
 ): void {
   for (const { envelope, stopped } of commands) {
-    if (envelope.kind !== "command_invoked" || envelope.body.responseToken === undefined) continue;
     const target = {
       organizationId: envelope.organizationId,
       installationId: envelope.installationId,
@@ -23,9 +23,13 @@ export function showAnswers(
       askerId: envelope.sender.id,
     };
     const signal = AbortSignal.timeout(RESPOND_TIMEOUT_MS);
-    void ports
-      .adapter(envelope.platform)
-      ?.features.respond?.respond(target, envelope.body.responseToken, ports.answer(envelope, stopped), signal)
+    const features = ports.adapter(envelope.platform)?.features;
+    // Who said a command in words sees by a reaction that it was taken for one.
+    if (envelope.kind === "message_created")
+      void features?.react?.add(target, envelope.body.messageId, UNDERSTOOD, signal).catch(() => undefined);
+    if (envelope.kind !== "command_invoked" || envelope.body.responseToken === undefined) continue;
+    void features?.respond
+      ?.respond(target, envelope.body.responseToken, ports.answer(envelope, stopped), signal)
       .catch((error: unknown) =>
         ports.logger.info({ err: error, platform: envelope.platform }, "a command's answer could not be shown"),
       );

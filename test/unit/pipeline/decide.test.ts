@@ -64,6 +64,7 @@ function facts(change: Partial<RouteFacts> = {}): RouteFacts {
     approval: false,
     policies: NO_POLICIES,
     archived: false,
+    takenOver: false,
     identityInChannel: true,
     participants: new Set(),
     targetAgent: undefined,

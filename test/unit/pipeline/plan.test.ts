@@ -5,8 +5,9 @@ import { Envelope } from "../../../src/envelope/envelope.ts";
 import type { ClaimedConversation, OpenTurn } from "../../../src/ledger/claims.ts";
 import { createIdSource } from "../../../src/ledger/row-ids.ts";
 import type { Directory, DirectoryAgent } from "../../../src/pipeline/directory.ts";
+import type { PlanContext } from "../../../src/pipeline/route/conversation-plan.ts";
 import { DEFAULT_LOOP_LIMITS } from "../../../src/pipeline/route/loop-guard.ts";
-import { type PlanContext, planConversation } from "../../../src/pipeline/route/plan.ts";
+import { planConversation } from "../../../src/pipeline/route/plan.ts";
 
 function agent(handle: string, turnMode: AgentDefinition["turnMode"]): DirectoryAgent {
   const definition = AgentDefinition.parse({ handle, name: handle, turnMode, connector: { kind: "function" } });
@@ -107,6 +108,7 @@ function claimed(envelopes: readonly Envelope[], open: readonly OpenTurn[]): Cla
     })),
     open_turns: open,
     participants: null,
+    taken_over: false,
     next_due_at: null,
   };
 }

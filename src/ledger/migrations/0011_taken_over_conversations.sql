@@ -1,0 +1,1 @@
+CREATE INDEX "conversations_taken_over" ON "conversations" USING btree ("installation_id","channel_id") WHERE taken_over_at is not null;

@@ -1,15 +1,14 @@
 import { ReadableStream } from "node:stream/web";
 import { ParleyError } from "../../src/errors/parley-error.ts";
-import { bodyTooLarge } from "../shared/bounded-body.ts";
+import { guardedEvents } from "../shared/guarded-events.ts";
 import type { GuardedHttp } from "../shared/guarded-http.ts";
-import { JsonGuard } from "../shared/json-guard.ts";
 import type { ModelConfig } from "./config.ts";
 import { modelResponseToError } from "./errors.ts";
 
 /** Most bytes of one streamed answer of a model, its framing included. */
 export const MAX_MODEL_ANSWER_BYTES = 8_388_608;
-/** Most bytes of one line of it. */
-export const MAX_MODEL_LINE_BYTES = 1_048_576;
+/** Most characters of one event of it. */
+export const MAX_MODEL_EVENT_CHARS = 1_048_576;
 
 export interface ModelFetchOptions {
   readonly http: GuardedHttp;
@@ -47,32 +46,10 @@ export function createModelFetch(options: ModelFetchOptions): typeof globalThis.
           "the model's endpoint did not answer with an event stream; its address is probably not where the API begins",
       });
     }
-    const stream = ReadableStream.from(boundedLines(answer.body));
+    const stream = ReadableStream.from(
+      guardedEvents(answer.body, { maxBytes: MAX_MODEL_ANSWER_BYTES, maxEventChars: MAX_MODEL_EVENT_CHARS }),
+    );
     // Node's stream and the DOM's are the same object at run time; their type declarations differ.
     return new Response(stream as unknown as BodyInit, { status: 200, headers: { "content-type": contentType } });
   };
-}
-
-const LINE_FEED = 0x0a;
-
-/** Guarantees the bytes it is given as long as they stay within limits of size, line length and nesting. */
-async function* boundedLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let totalBytes = 0;
-  let lineBytes = 0;
-  let guard = new JsonGuard();
-  for await (const chunk of body) {
-    totalBytes += chunk.byteLength;
-    if (totalBytes > MAX_MODEL_ANSWER_BYTES) throw bodyTooLarge(MAX_MODEL_ANSWER_BYTES);
-    let start = 0;
-    for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, start)) {
-      guard.push(chunk.subarray(start, end));
-      guard = new JsonGuard();
-      lineBytes = 0;
-      start = end + 1;
-    }
-    lineBytes += chunk.byteLength - start;
-    if (lineBytes > MAX_MODEL_LINE_BYTES) throw bodyTooLarge(MAX_MODEL_LINE_BYTES);
-    guard.push(chunk.subarray(start));
-    yield chunk;
-  }
 }

@@ -8,7 +8,7 @@ import { httpFailureToError } from "./http-errors.ts";
 export const DEFAULT_FIRST_BYTE_TIMEOUT_MS = 30_000;
 
 export interface HttpCall {
-  readonly method: "GET" | "HEAD" | "POST";
+  readonly method: "GET" | "HEAD" | "POST" | "DELETE";
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
   readonly signal: AbortSignal;

@@ -19,6 +19,8 @@ export interface GuardedReplyOptions {
   readonly idleTimeoutMs?: number | undefined;
   /** Longest time until the first event, in ms, where that is another; as idleTimeoutMs by default. */
   readonly firstEventTimeoutMs?: number | undefined;
+  /** Says that the agent waits for people, whose time is not its silence. Default: it never does. */
+  readonly isWaiting?: () => boolean;
 }
 
 /**
@@ -53,7 +55,7 @@ export async function* guardedReply(
       // An agent that never waits would otherwise keep timers and signals from being heard.
       if (count % EVENTS_PER_BREATH === 0) await setImmediate();
       const limitMs = count === 1 ? (options.firstEventTimeoutMs ?? options.idleTimeoutMs) : options.idleTimeoutMs;
-      const step = await nextWithin(iterator, scope.signal, limitMs ?? DEFAULT_IDLE_TIMEOUT_MS);
+      const step = await nextWithin(iterator, scope.signal, limitMs ?? DEFAULT_IDLE_TIMEOUT_MS, options.isWaiting);
       if (step.done === true)
         throw new ParleyError("AGENT_CRASHED", { detail: "the answer ended before it was complete" });
       const events = guard.accept(step.value);
@@ -75,11 +77,16 @@ async function nextWithin(
   iterator: AsyncIterator<unknown>,
   signal: AbortSignal,
   idleTimeoutMs: number,
+  isWaiting: () => boolean = () => false,
 ): Promise<IteratorResult<unknown>> {
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<never>((_resolve, reject) => {
     const detail = `nothing came for ${idleTimeoutMs} ms`;
-    timer = setTimeout(() => reject(new ParleyError("AGENT_TIMEOUT", { detail })), idleTimeoutMs);
+    const onSilence = (): void => {
+      if (isWaiting()) timer?.refresh();
+      else reject(new ParleyError("AGENT_TIMEOUT", { detail }));
+    };
+    timer = setTimeout(onSilence, idleTimeoutMs);
   });
   try {
     return await raceAbort(Promise.race([iterator.next(), silence]), signal);

@@ -12,6 +12,7 @@ export default defineConfig({
     "./src/ledger/schema/access.ts",
     "./src/ledger/schema/audit.ts",
     "./src/ledger/schema/collaboration.ts",
+    "./src/ledger/schema/tools.ts",
   ],
   out: "./src/ledger/migrations",
 });

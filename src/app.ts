@@ -20,6 +20,7 @@ import type { Logger } from "./contracts/logger.ts";
 import type { Operations } from "./contracts/operations.ts";
 import { ParleyError } from "./errors/parley-error.ts";
 import { createAdapterStateStore } from "./ledger/adapter-state.ts";
+import { createAgentSessionStore } from "./ledger/agent-sessions.ts";
 import { watchAppends } from "./ledger/audit-appends.ts";
 import { appendAudit } from "./ledger/audit-log.ts";
 import type { Database } from "./ledger/connection/database.ts";
@@ -194,6 +195,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       roles,
       installations: createInstallationStore(database, box, logger),
       adapterState: (owner) => createAdapterStateStore({ database, box, owner, logger }),
+      sessions: createAgentSessionStore(database, box),
       replyUrl: (turnId) => `${state.url}/api/replies/${replyTokens.mint(turnId)}`,
       files: { addresses: fileAddresses, baseUrl: () => state.url },
       loopLimits: {

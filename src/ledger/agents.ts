@@ -71,7 +71,12 @@ export async function pauseAgent(sql: SqlRunner, organizationId: string, handle:
 export async function removeAgent(sql: SqlRunner, organizationId: string, handle: string): Promise<boolean> {
   const rows = await sql.query(
     {
-      text: "update agents set removed_at = now(), secrets = null, revision = revision + 1 where organization_id = $1 and handle = $2 and removed_at is null returning id",
+      text: `with removed as materialized (
+          update agents set removed_at = now(), secrets = null, revision = revision + 1 where organization_id = $1 and handle = $2 and removed_at is null returning id
+        ), forgotten as (
+          delete from agent_sessions where agent_id in (select id from removed)
+        )
+        select id from removed`,
     },
     [organizationId, handle],
   );

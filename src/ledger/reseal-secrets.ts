@@ -19,6 +19,8 @@ interface Kind {
   readonly select: string;
   /** Row ($1, $2) gets $3 if it still holds $4. */
   readonly replace: string;
+  /** Several rows share an id; what tells them apart is the field. */
+  readonly manyPerId?: true;
 }
 
 const begins = (bytes: string): string => `substring(${bytes} from 1 for length($4::bytea)) <> $4::bytea`;
@@ -40,11 +42,21 @@ const KINDS: readonly Kind[] = [
   },
   {
     name: "adapter_state",
+    manyPerId: true,
     select: `select s.installation_id as id, 'state:' || s.key as field, i.organization_id as "organizationId", i.platform, s.value as sealed
       from adapter_state s join installations i on i.id = s.installation_id
       where (s.installation_id, 'state:' || s.key) > ($1, $2) and ${begins("s.value")} order by s.installation_id, 'state:' || s.key limit $3`,
     replace:
       "update adapter_state set value = $3 where installation_id = $1 and 'state:' || key = $2 and value = $4::bytea",
+  },
+  {
+    name: "agent_sessions",
+    manyPerId: true,
+    select: `select s.agent_id as id, 'session:' || s.session_key as field, s.organization_id as "organizationId", 'agent' as platform, decode(s.value, 'base64') as sealed
+      from agent_sessions s
+      where (s.agent_id, 'session:' || s.session_key) > ($1, $2) and ${begins("decode(s.value, 'base64')")} order by s.agent_id, 'session:' || s.session_key limit $3`,
+    replace:
+      "update agent_sessions set value = translate(encode($3::bytea, 'base64'), E'\\n', '') where agent_id = $1 and 'session:' || session_key = $2 and decode(value, 'base64') = $4::bytea",
   },
 ];
 
@@ -78,7 +90,7 @@ export async function resealSecrets(database: Database, box: SecretBox, signal?:
         else unreadable.push(`${kind.name} ${row.id} ${row.field}`);
       }
       const last = rows.at(-1);
-      after = last === undefined ? undefined : [last.id, kind.name === "adapter_state" ? last.field : "~"];
+      after = last === undefined ? undefined : [last.id, kind.manyPerId === true ? last.field : "~"];
     }
   }
   return { resealed, unreadable };

@@ -7,6 +7,7 @@ import type { AdapterSink, InstallationStore } from "../contracts/adapter-sink.t
 import type { AdapterStateStore } from "../contracts/adapter-state.ts";
 import type { Logger } from "../contracts/logger.ts";
 import type { Metrics } from "../contracts/metrics.ts";
+import type { AgentSessionStore } from "../ledger/agent-sessions.ts";
 import type { Database } from "../ledger/connection/database.ts";
 import type { NewId } from "../ledger/row-ids.ts";
 import type { Doorbell } from "../queue/queue-port.ts";
@@ -30,6 +31,7 @@ export interface PipelineOptions {
   readonly newId: NewId;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly sessions: AgentSessionStore;
   readonly replyUrl: (turnId: string) => string;
   /** Signed addresses of files, and where they lead; default: agents get no addresses and no bytes. */
   readonly files: { readonly addresses: FileAddresses; readonly baseUrl: () => string };

@@ -4,10 +4,12 @@ import type { Logger } from "../../contracts/logger.ts";
 import type { Metrics } from "../../contracts/metrics.ts";
 import type { TurnTool } from "../../contracts/turn-tool.ts";
 import { ParleyError, toParleyError } from "../../errors/parley-error.ts";
+import type { AgentSessionStore } from "../../ledger/agent-sessions.ts";
 import { pauseAgent } from "../../ledger/agents.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 import { deferTurn, retryTurn } from "../../ledger/turns.ts";
+import { othersAsked } from "../assemble/others-asked.ts";
 import type { Rosters } from "../assemble/roster.ts";
 import { sessionKeyOf } from "../assemble/session-key.ts";
 import { toTranscript, toTrigger } from "../assemble/transcript.ts";
@@ -21,6 +23,7 @@ import { retryDelayMs } from "./retry-policy.ts";
 import type { RunnableTurn } from "./runnable-turn.ts";
 import { heardIn, isShadowed } from "./shadow.ts";
 import { createSteering, type Steering } from "./steering.ts";
+import { createWorkReactions, type WorkReaction } from "./work-reactions.ts";
 import { createWorkSign, type WorkSign } from "./work-sign.ts";
 
 export interface TurnRunner {
@@ -58,6 +61,8 @@ export interface TurnRunnerOptions {
     given: { readonly request: TurnRequest; readonly files: TurnFiles | undefined },
   ) => readonly TurnTool[];
   readonly replyUrl: (turnId: string) => string;
+  /** What connectors remember of an agent in a conversation. */
+  readonly sessions: AgentSessionStore;
   /** The files of a turn's messages; undefined where the platform's cannot be read. */
   readonly files: (turn: RunnableTurn, request: TurnRequest, signal: AbortSignal) => TurnFiles | undefined;
   readonly maxConcurrentTurns: number;
@@ -71,6 +76,7 @@ interface ActiveTurn {
   readonly steering: Steering;
   preview: PreviewDriver | undefined;
   sign: WorkSign | undefined;
+  reaction: WorkReaction | undefined;
   /** Ids of the messages that the agent was given. */
   context: readonly string[];
   text: () => string;
@@ -86,6 +92,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
   const { logger, owner, database } = options;
   const running = new Map<string, ActiveTurn>();
   const activeByAgent = new Map<string, number>();
+  const reactions = createWorkReactions();
   let abandoned = false;
 
   async function run(active: ActiveTurn): Promise<void> {
@@ -109,7 +116,8 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         consumed: active.steering.consumed,
         context: active.context,
       });
-      if (!ended) await endRefused(active);
+      if (ended) active.reaction?.end("done");
+      else await endRefused(active);
       options.metrics.turnFinished(
         turn.agent.definition.connector.kind,
         ended ? "answered" : "lost",
@@ -124,6 +132,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     const { turn, controller } = active;
     const target = targetOf(turn);
     const adapter = options.adapter(turn.platform);
+    active.reaction = reactions.of(turn, adapter.features.react);
     const connector = options.connector(turn.agent.agentId);
     const request = await assemble(turn);
     // Whoever stopped it while it was put together has stopped it before its agent heard of it.
@@ -158,6 +167,10 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
           replyUrl: () => options.replyUrl(turn.turnId),
           tools: options.tools(turn, { request, files }),
           ...(files === undefined ? {} : { files }),
+          session: options.sessions.of(
+            { organizationId: turn.organizationId, agentId: turn.agent.agentId, sessionKey: request.sessionKey },
+            { turnId: turn.turnId, epoch: turn.epoch, owner },
+          ),
           logger,
         },
         deadlineMs: Math.max(1, turn.deadlineAt.getTime() - Date.now()),
@@ -211,6 +224,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         turn.envelope.platformOrder,
       ),
       roster: await options.rosters.of(turn.organizationId, turn.installationId, heardIn(turn).path),
+      ...(await othersAsked(database, options.directory, turn)),
       deadlineAt: turn.deadlineAt.toISOString(),
     };
   }
@@ -236,6 +250,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         "turn failed",
       );
       await options.ends.commitFailure(turn, error, active.steering.consumed);
+      active.reaction?.end("failed");
       // An address that answered 410 wants no more calls (Standard Webhooks): its agent rests until an operator resumes it.
       if (error.facts["disable"] === true) await pauseAgent(database, turn.organizationId, turn.agent.handle);
       options.metrics.turnFinished(turn.agent.definition.connector.kind, error.code, performance.now() - startedAtMs);
@@ -252,6 +267,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
   async function endRefused(active: ActiveTurn): Promise<void> {
     const request = active.cancelRequest ?? (await options.ends.cancelRequest(active.turn));
     if (request === undefined) return;
+    if (endedAccess(request) === undefined) active.reaction?.end("none");
     const separator = request.indexOf(":");
     const outcome = request.slice(0, separator) === "superseded" ? "superseded" : "cancelled";
     const reason = request.slice(separator + 1);
@@ -280,6 +296,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       steering: createSteering(),
       preview: undefined,
       sign: undefined,
+      reaction: undefined,
       context: [],
       text: () => "",
       cancelRequest: undefined,
@@ -290,6 +307,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     count(turn.agent.agentId, 1);
     active.done = work(active).finally(() => {
       active.steering.end();
+      active.reaction?.abandon();
       if (running.get(turn.turnId) === active) running.delete(turn.turnId);
       count(turn.agent.agentId, -1);
       options.onEnd();

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { wireKey } from "../envelope/ids.ts";
 import { ApprovalRequestPart, InputRequestPart } from "../envelope/reply.ts";
 import { ReplyEvent } from "../envelope/reply-event.ts";
-import type { TranscriptMessage, TurnRequest } from "./connector.ts";
+import type { ToolAccess, TranscriptMessage, TurnRequest } from "./connector.ts";
 import type { JsonValue } from "./json.ts";
 import type { RequestOutcome } from "./turn-requests.ts";
 
@@ -15,10 +15,35 @@ import type { RequestOutcome } from "./turn-requests.ts";
  * arrived. A turn that it does not name is given again.
  */
 export const DIAL_IN_PROTOCOL = 1;
+/** Where the WebSocket is opened, below Parley's address. Only processes with the worker role take agents; others answer 503. */
+export const DIAL_IN_PATH = "/api/agents/connect";
 /** Largest frame in either direction, in bytes of UTF-8; larger artifacts come in chunks. */
 export const MAX_FRAME_BYTES = 1_048_576;
 /** Events of one turn that may be under way without an acknowledgement. */
 export const MAX_UNACKNOWLEDGED_EVENTS = 256;
+
+/** What a frame was refused for: `code` of an `error` frame. Nothing else of the connection is touched unless it is closed as well. */
+export const REFUSALS = {
+  /** It is no frame of this protocol, or not one that is due now. */
+  frameInvalid: "frame_invalid",
+  /** The turn is not one that this agent has. */
+  turnUnknown: "turn_unknown",
+  /** The turn is over; said once per turn. */
+  turnEnded: "turn_ended",
+  /** It belongs to an attempt at the turn that is over. */
+  attemptStale: "attempt_stale",
+  /** An event between the last one and this one is missing; go on after the newest `event_ack`. */
+  eventGap: "event_gap",
+  /** The reply itself was refused and the turn with it; a `turn_cancel` follows. */
+  replyRefused: "reply_refused",
+  /** Too many calls at once, or what was asked cannot be done here. */
+  callRefused: "call_refused",
+  /** The reason of the close that follows. */
+  replaced: "replaced",
+  revoked: "revoked",
+  unauthenticated: "unauthenticated",
+  tooManyRefusals: "too_many_refusals",
+} as const;
 
 /** Why a socket was closed by Parley. 1012 says that the process is about to end: dial in again at once. */
 export const CLOSE_CODES = {
@@ -69,7 +94,10 @@ export const AgentFrame = z.discriminatedUnion("type", [
     n: z.number().int().min(1),
     event: ReplyEvent,
   }),
-  /** A piece of a file that is too large for one frame; the last one makes it a part of the reply and takes the next `n`. */
+  /**
+   * A piece of a file that is too large for one frame: a slice of one base64 text. The last one makes it a part of the reply and takes
+   * the next `n`; after a drop a file whose last piece had not arrived is sent again from its first.
+   */
   z.strictObject({
     type: z.literal("artifact_chunk"),
     turnId: TurnId,
@@ -100,6 +128,15 @@ export const AgentFrame = z.discriminatedUnion("type", [
 export type AgentFrame = z.infer<typeof AgentFrame>;
 export type AgentFrameInput = z.input<typeof AgentFrame>;
 
+/** A tool as the agent is told of it. */
+export interface OfferedTool {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema of `input`. */
+  readonly input: JsonValue;
+  readonly effect: "read" | "write";
+}
+
 /** What Parley says. */
 export type ParleyFrame =
   | {
@@ -116,7 +153,17 @@ export type ParleyFrame =
         readonly received: number;
       }[];
     }
-  | { readonly type: "turn_start"; readonly turn: TurnRequest }
+  | {
+      readonly type: "turn_start";
+      readonly turn: TurnRequest;
+      /** What `tool_call` can name during this turn. Default: nothing. */
+      readonly tools?: readonly OfferedTool[];
+      /** Where files of its messages can be fetched, each once. Default: nowhere. */
+      readonly files?: readonly { readonly mediaId: string; readonly url: string }[];
+      /** Where the same tools answer by MCP. */
+      readonly toolAccess?: ToolAccess;
+    }
+  /** After a drop those of the turn are sent again; one that came before is known by its `messageId`. */
   | { readonly type: "turn_message"; readonly turnId: string; readonly message: TranscriptMessage }
   /** The turn is over for the agent, whatever it still says: `stopped` by people, out of time, or taken over. */
   | { readonly type: "turn_cancel"; readonly turnId: string; readonly reason: string }
@@ -126,11 +173,17 @@ export type ParleyFrame =
   | { readonly type: "turn_end"; readonly turnId: string }
   | {
       readonly type: "tool_result";
+      readonly turnId: string;
       readonly callId: string;
       readonly ok: boolean;
       readonly result: JsonValue;
     }
-  | { readonly type: "request_result"; readonly callId: string; readonly outcome: RequestOutcome }
+  | {
+      readonly type: "request_result";
+      readonly turnId: string;
+      readonly callId: string;
+      readonly outcome: RequestOutcome;
+    }
   | { readonly type: "ping"; readonly at: number }
   /** One thing that was refused, with what to do; the connection goes on unless it is closed with a code of CLOSE_CODES. */
   | {

@@ -72,8 +72,8 @@ export const AgentDefinition = z.strictObject({
   bracketCommands: z.boolean().optional(),
   /** It may speak without being asked: by schedule, task or event. */
   speaksFirst: z.boolean().default(false),
-  /** Its work shows as reactions on the question: at work, done, failed. */
-  workReactions: z.boolean().default(false),
+  /** Whether its work shows as reactions on the question (at work, done, failed): where it takes longer than 5 s, always, or never. */
+  workReactions: z.enum(["long", "always", "never"]).default("long"),
   /** What it may spend; what is over is not begun, and people are told. */
   budgets: Budgets.optional(),
 });

@@ -51,6 +51,18 @@ export function loadTurns(sql: SqlRunner, ids: readonly string[]): Promise<Loade
   );
 }
 
+/** Agents that have answered an event. */
+export async function listAnswered(sql: SqlRunner, eventId: string): Promise<readonly string[]> {
+  const rows = await sql.query<{ agent_id: string }>(
+    {
+      name: "list_answered",
+      text: "select agent_id from turns where event_id = $1 and replied_at is not null and outcome = 'answered' order by replied_at",
+    },
+    [eventId],
+  );
+  return rows.map((row) => row.agent_id);
+}
+
 /** Puts a running turn back into its queue for another attempt; false when it was taken over or cancelled meanwhile. */
 export async function retryTurn(
   sql: SqlRunner,

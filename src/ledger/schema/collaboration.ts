@@ -1,5 +1,16 @@
 import { sql } from "drizzle-orm";
-import { bigint, boolean, date, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  boolean,
+  date,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+} from "drizzle-orm/pg-core";
 import { createdAt, instant, organizationId } from "./columns.ts";
 
 /** A question of an agent to people: an approval or a form, bound to what it shows. */
@@ -40,7 +51,8 @@ export const requests = pgTable(
     createdAt: createdAt(),
   },
   (table) => [
-    uniqueIndex("requests_action").on(table.turnId, table.actionId),
+    // The same again is the same question; about anything else it is a new one.
+    uniqueIndex("requests_action").on(table.turnId, table.actionId, table.binding),
     index("requests_open").on(table.expiresAt).where(sql`state = 'open'`),
     index("requests_unshown").on(table.decidedAt).where(sql`state <> 'open' and shown_at is null`),
     index("requests_conversation").on(table.conversationId),

@@ -93,6 +93,8 @@ export const deliveries = pgTable(
     notBefore: instant("not_before").notNull().defaultNow(),
     firstAttemptAt: instant("first_attempt_at"),
     messageId: text("message_id"),
+    /** The question to people that it shows, or shows the decision of. */
+    requestId: text("request_id"),
     code: text("code"),
     reason: text("reason"),
     createdAt: createdAt(),

@@ -16,6 +16,7 @@ import { toTranscript, toTrigger } from "../assemble/transcript.ts";
 import type { Transcripts } from "../assemble/transcripts.ts";
 import type { Directory } from "../directory.ts";
 import { endedAccess } from "../ended-access.ts";
+import { questionLine, withQuestionLine } from "../render/link-to-question.ts";
 import type { TurnEnds } from "../render/turn-ends.ts";
 import { deferredParts, type Invocation, invokeAgent } from "./invoke-agent.ts";
 import { createPreviewDriver, type PreviewDriver } from "./preview-driver.ts";
@@ -79,6 +80,8 @@ interface ActiveTurn {
   reaction: WorkReaction | undefined;
   /** Ids of the messages that the agent was given. */
   context: readonly string[];
+  /** The line above the answer that says which question it answers; empty where that is plain. */
+  questionLine: string;
   text: () => string;
   cancelRequest: string | undefined;
   abandoned: boolean;
@@ -111,7 +114,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       const ended = await options.ends.commit(turn, {
         outcome: "answered",
         reason: null,
-        parts,
+        parts: withQuestionLine(parts, active.questionLine),
         usage,
         consumed: active.steering.consumed,
         context: active.context,
@@ -138,6 +141,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     // Whoever stopped it while it was put together has stopped it before its agent heard of it.
     controller.signal.throwIfAborted();
     active.context = request.transcript.map((message) => message.messageId);
+    active.questionLine = questionLine(turn, request);
     const shadowed = isShadowed(turn);
     const sign = createWorkSign(shadowed ? undefined : adapter.features.status, target, turn.agent.identity);
     active.sign = sign;
@@ -176,7 +180,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         deadlineMs: Math.max(1, turn.deadlineAt.getTime() - Date.now()),
         idleTimeoutMs: turn.agent.definition.idleTimeoutMs,
         onProgress: (collector) => {
-          active.text = () => collector.text();
+          active.text = () => withLine(active.questionLine, collector.text());
           // What was read elsewhere may not be meant for everybody here: the whole answer is weighed, and until then nothing of it is shown.
           if (!turn.sources.isEmpty) return;
           active.preview?.offer(active.text);
@@ -298,6 +302,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       sign: undefined,
       reaction: undefined,
       context: [],
+      questionLine: "",
       text: () => "",
       cancelRequest: undefined,
       abandoned: false,
@@ -351,6 +356,10 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         active.controller.abort(new ParleyError("TURN_CANCELLED", { detail: "the process ends" }));
     },
   };
+}
+
+function withLine(line: string, text: string): string {
+  return text === "" ? "" : `${line}${text}`;
 }
 
 function deferredInvocation(stored: unknown): Invocation {

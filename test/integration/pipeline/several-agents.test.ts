@@ -23,6 +23,11 @@ const slow = defineAgent(async function* (request, io) {
   yield "slow: done";
 });
 
+const terse = defineAgent(async (request) => {
+  requests.push(request);
+  return "fine";
+});
+
 const failing = defineAgent(async () => {
   throw new Error("no");
 });
@@ -42,6 +47,8 @@ beforeAll(async () => {
       connector: { kind: "function", run: said("two") },
       subscriptions: [{ pattern: "outage" }],
     },
+    { handle: "north", name: "North", connector: { kind: "function", run: terse } },
+    { handle: "south", name: "South", connector: { kind: "function", run: terse } },
     { handle: "slow", name: "Slow", connector: { kind: "function", run: slow }, workReactions: "always" },
     { handle: "failing", name: "Failing", connector: { kind: "function", run: failing }, workReactions: "always" },
   ]);
@@ -124,6 +131,19 @@ it("tells each of several agents who else was asked, and who has answered", asyn
     ]),
   );
   expect(answers(ts)).toHaveLength(2);
+});
+
+it("links answers of several agents to their question where others stand between, and calls nobody by it", async () => {
+  const root = say(parley.ask("alpha", "a thread with much in it"));
+  await settled(root);
+  const before = requests.length;
+  const ts = say("@north @south what *now*?", root);
+  await settled(ts);
+  const linked = answers(root).slice(1);
+  expect(linked).toHaveLength(2);
+  for (const text of linked) expect(text).toContain("north south what");
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(requests.length - before).toBe(2);
 });
 
 it("shows work on a question as reactions: at work, then done or failed", async () => {

@@ -1,40 +1,19 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Command } from "commander";
-import { z } from "zod";
-import { ENVELOPE_VERSION, Envelope } from "../envelope/envelope.ts";
-import { REPLY_VERSION, Reply } from "../envelope/reply.ts";
-import { ReplyEvent } from "../envelope/reply-event.ts";
 import { EXIT } from "./exit.ts";
 import { createOutput } from "./output.ts";
+import { schemaFiles } from "./schema-files.ts";
 
 const DEFAULT_FOLDER = path.resolve(import.meta.dirname, "../../deploy/schemas");
-
-/** The published JSON Schema files (draft 2020-12) by file name: what may be handed in, so defaults may be left out. */
-export function schemaFiles(): ReadonlyMap<string, string> {
-  const file = (schema: z.ZodType, title: string, description: string) =>
-    `${JSON.stringify({ title, description, ...z.toJSONSchema(schema, { io: "input", unrepresentable: "any", reused: "ref" }) }, null, 2)}\n`;
-  return new Map([
-    [
-      `envelope.v${ENVELOPE_VERSION}.schema.json`,
-      file(Envelope, "Parley envelope", "The normalised inbound event of any platform"),
-    ],
-    [
-      `reply.v${REPLY_VERSION}.schema.json`,
-      file(Reply, "Parley reply", "What an agent answers: an ordered list of typed parts"),
-    ],
-    [
-      `reply-event.v${REPLY_VERSION}.schema.json`,
-      file(ReplyEvent, "Parley reply event", "One line of a streamed answer (NDJSON or SSE)"),
-    ],
-  ]);
-}
 
 /** `parley schemas` */
 export function addSchemaCommand(program: Command): void {
   program
     .command("schemas [folder]")
-    .description("write the JSON Schema files of envelope and reply; default into deploy/schemas")
+    .description(
+      "write the JSON Schema files of envelope, turn and reply, and the AsyncAPI document of the dial-in socket; default into deploy/schemas",
+    )
     .option("--check", "write nothing; fail when a file is missing or not current")
     .option("--json", "write JSON")
     .action((folder: string | undefined, options: { check?: boolean; json?: boolean }) => {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { schemaFiles } from "../../../src/cli/schema-command.ts";
+import { schemaFiles } from "../../../src/cli/schema-files.ts";
 
 const FOLDER = path.resolve(import.meta.dirname, "../../../deploy/schemas");
 

@@ -4,7 +4,7 @@ import { DEFAULT_IDLE_TIMEOUT_MS } from "../src/contracts/agent-definition.ts";
 import type { AgentConnector } from "../src/contracts/connector.ts";
 import { ParleyError } from "../src/errors/parley-error.ts";
 import { createFunctionConnector, FunctionConfig } from "./function/index.ts";
-import { createModelConnector, ModelConfig } from "./model/index.ts";
+import { createModelConnector, findPrograms, ModelConfig } from "./model/index.ts";
 import { CLOSED_NETWORK, type NetworkPolicy } from "./shared/address-policy.ts";
 import { withBreaker } from "./shared/breaker.ts";
 import type { ResolveAddresses } from "./shared/guarded-connect.ts";
@@ -37,6 +37,8 @@ interface Kind<Config> {
   /** Names of fields that hold secrets: to be encrypted at rest and never shown. */
   readonly secretFields: readonly string[];
   readonly sources: readonly AgentSource[];
+  /** Parts of a valid configuration that not everybody may give. Default: none. */
+  readonly refuse?: (config: Config, source: AgentSource) => readonly ConnectorFault[];
   create(
     config: Config,
     services: Required<Omit<ConnectorServices, "resolve">> & Pick<ConnectorServices, "resolve">,
@@ -48,9 +50,10 @@ function kind<Config>(entry: Kind<Config>) {
   return {
     secretFields: entry.secretFields,
     sources: entry.sources,
-    faults: (config: ConnectorConfig): readonly ConnectorFault[] => {
+    faults: (config: ConnectorConfig, source: AgentSource): readonly ConnectorFault[] => {
       const parsed = entry.schema.safeParse(config);
-      return parsed.success ? [] : parsed.error.issues.flatMap(issueToFaults);
+      if (!parsed.success) return parsed.error.issues.flatMap(issueToFaults);
+      return entry.refuse?.(parsed.data, source) ?? [];
     },
     create: (config: ConnectorConfig, services: Parameters<Kind<Config>["create"]>[1]) =>
       entry.create(entry.schema.parse(config), services),
@@ -82,10 +85,11 @@ const KINDS = new Map([
     "model",
     kind({
       schema: ModelConfig,
-      secretFields: ["apiKey"],
+      secretFields: ["apiKey", "mcpServers"],
       sources: ["config", "api", "builtin"],
-      create: (config, { network, idleTimeoutMs, resolve }) =>
-        withBreaker(createModelConnector(config, { network, idleTimeoutMs, ...(resolve && { resolve }) })),
+      refuse: (config, source) => (source === "api" ? findPrograms(config) : []),
+      create: (config, { network, idleTimeoutMs, folder, resolve }) =>
+        withBreaker(createModelConnector(config, { network, idleTimeoutMs, folder, ...(resolve && { resolve }) })),
     }),
   ],
 ]);
@@ -103,7 +107,7 @@ export function findConnectorFaults(config: ConnectorConfig, source: AgentSource
     path: "kind",
     problem: `an agent of this kind can only be declared in parley.config.ts, since it runs code of this machine`,
   };
-  return [...(isAllowed ? [] : [refusal]), ...entry.faults(config)];
+  return [...(isAllowed ? [] : [refusal]), ...entry.faults(config, source)];
 }
 
 /** Guarantees a connector for a valid configuration, without I/O; throws CONFIG_INVALID with every fault and its path. */

@@ -7,6 +7,7 @@ import type {
 } from "../../src/contracts/connector.ts";
 import { toParleyError } from "../../src/errors/parley-error.ts";
 import { CLOSED_NETWORK, type NetworkPolicy } from "../shared/address-policy.ts";
+import { watchQuestions } from "../shared/asking.ts";
 import type { ResolveAddresses } from "../shared/guarded-connect.ts";
 import { DEFAULT_FIRST_BYTE_TIMEOUT_MS, GuardedHttp } from "../shared/guarded-http.ts";
 import { guardedReply } from "../shared/guarded-reply.ts";
@@ -22,6 +23,8 @@ export interface ModelConnectorOptions {
   readonly resolve?: ResolveAddresses;
   /** Longest silence within an answer, in ms. Default: 30 s. */
   readonly idleTimeoutMs?: number;
+  /** Folder in which MCP servers that are programs are started. Default: the working folder. */
+  readonly folder?: string;
 }
 
 /**
@@ -35,16 +38,18 @@ export function createModelConnector(config: ModelConfig, options: ModelConnecto
 
 class ModelConnector implements AgentConnector {
   readonly kind = "model";
-  readonly features = { steer: true };
+  readonly features = { steer: true, tools: true };
   readonly #closed = new AbortController();
   readonly #config: ModelConfig;
   readonly #idleTimeoutMs: number;
+  readonly #folder: string;
   readonly #http: GuardedHttp;
   #chosenModel: string | undefined;
 
   constructor(config: ModelConfig, options: ModelConnectorOptions) {
     this.#config = config;
     this.#idleTimeoutMs = options.idleTimeoutMs ?? DEFAULT_FIRST_BYTE_TIMEOUT_MS;
+    this.#folder = options.folder ?? process.cwd();
     this.#http = new GuardedHttp({
       network: options.network ?? CLOSED_NETWORK,
       ...(options.resolve && { resolve: options.resolve }),
@@ -52,9 +57,10 @@ class ModelConnector implements AgentConnector {
   }
 
   invoke(request: TurnRequest, io: TurnIo): AsyncIterable<ConnectorEvent> {
+    const { requests, isWaiting } = watchQuestions(io.requests);
     return guardedReply(
-      { signal: io.signal, closed: this.#closed.signal, idleTimeoutMs: this.#idleTimeoutMs },
-      (signal) => this.#run(request, withSignal(io, signal)),
+      { signal: io.signal, closed: this.#closed.signal, idleTimeoutMs: this.#idleTimeoutMs, isWaiting },
+      (signal) => this.#run(request, { ...withSignal(io, signal), ...(requests !== undefined && { requests }) }),
     );
   }
 
@@ -70,6 +76,7 @@ class ModelConnector implements AgentConnector {
         request,
         io,
         firstByteTimeoutMs: this.#idleTimeoutMs,
+        folder: this.#folder,
       });
     } catch (thrown) {
       throw modelFailureToError(thrown);

@@ -97,7 +97,8 @@ export function modelFailureToError(thrown: unknown): ParleyError {
 
 const MAX_CAUSES = 8;
 
-function findParleyError(thrown: unknown): ParleyError | undefined {
+/** Gives the ParleyError that a failure was caused by, if one did. */
+export function findParleyError(thrown: unknown): ParleyError | undefined {
   let current = thrown;
   for (let depth = 0; depth < MAX_CAUSES && current instanceof Error; depth += 1) {
     if (current instanceof ParleyError) return current;

@@ -2,14 +2,16 @@ import { experimental_createSteering, isStepCount, streamText } from "ai";
 import type { TurnIo, TurnRequest } from "../../src/contracts/connector.ts";
 import { abandon } from "../shared/abort.ts";
 import type { GuardedHttp } from "../shared/guarded-http.ts";
+import { createToolApprovals } from "./approvals.ts";
 import type { ModelConfig } from "./config.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { modelFailureToError } from "./errors.ts";
 import { type LoadedImage, loadImages, withImages } from "./images.ts";
 import { createLanguageModel } from "./language-model.ts";
+import { type McpTools, openMcpTools } from "./mcp/servers.ts";
 import { type Prompt, toPrompt } from "./prompt.ts";
 import { StreamTranslator } from "./stream-translator.ts";
-import { toToolSet } from "./tools.ts";
+import { fromTurnTools, toToolSet } from "./tools.ts";
 
 export interface ModelRun {
   readonly config: ModelConfig;
@@ -19,25 +21,44 @@ export interface ModelRun {
   readonly request: TurnRequest;
   readonly io: TurnIo;
   readonly firstByteTimeoutMs: number;
+  /** Folder in which servers that are programs are started. */
+  readonly folder: string;
 }
 
 /** Guarantees the raw events of one turn of a model: its loop of steps and tools, within the budgets of steps, tokens and time. */
 export async function* runModel(run: ModelRun): AsyncGenerator<unknown> {
-  const images = run.config.images ? await loadImages(run.request, run.io) : [];
+  const [images, mcp] = await Promise.all([
+    run.config.images ? loadImages(run.request, run.io) : [],
+    openMcpTools(run.config.mcpServers, { ...run, signal: run.io.signal, logger: run.io.logger }),
+  ]);
+  try {
+    if (mcp.away.length > 0) yield { type: "part", part: { type: "status", text: awayLine(mcp.away) } };
+    yield* runWith(run, mcp, images);
+  } finally {
+    // Not waited for: a server that is slow to say goodbye must not hold the turn.
+    void mcp.close();
+  }
+}
+
+function awayLine(away: readonly string[]): string {
+  return `The tools of ${away.join(", ")} are away now`.slice(0, 256);
+}
+
+async function* runWith(run: ModelRun, mcp: McpTools, images: readonly LoadedImage[]): AsyncGenerator<unknown> {
   if (images.length === 0) {
-    yield* runOnce(run, []);
+    yield* runOnce(run, mcp, []);
     return;
   }
   let said = false;
   try {
-    for await (const event of runOnce(run, images)) {
+    for await (const event of runOnce(run, mcp, images)) {
       said = true;
       yield event;
     }
   } catch (thrown) {
     if (said || !refusesImages(thrown)) throw thrown;
     run.io.logger.info({ images: images.length }, "the model's endpoint takes no pictures; it is asked without them");
-    yield* runOnce(run, []);
+    yield* runOnce(run, mcp, []);
   }
 }
 
@@ -49,19 +70,23 @@ function refusesImages(thrown: unknown): boolean {
   return REFUSALS.has(error.facts["httpStatus"]);
 }
 
-async function* runOnce(run: ModelRun, images: readonly LoadedImage[]): AsyncGenerator<unknown> {
-  const { config, io, request } = run;
+async function* runOnce(run: ModelRun, mcp: McpTools, images: readonly LoadedImage[]): AsyncGenerator<unknown> {
+  const { config, io, request, modelName } = run;
   const prompt = toPrompt(request, config.instructions);
+  const tools = [...fromTurnTools(io.tools, config.approve), ...mcp.tools];
   let step = 0;
   const steering = experimental_createSteering();
   const stopFollowing = followSteering(io, prompt, (text) => void steering.steer(text));
-  const translator = new StreamTranslator(run.modelName);
+  const translator = new StreamTranslator({ modelName, reasoning: config.reasoning, prices: config.prices });
   try {
     const result = streamText({
       model: createLanguageModel({ ...run, signal: io.signal, idempotencyKey: () => `${request.turnId}-step-${step}` }),
-      instructions: prompt.instructions,
+      instructions: [
+        prompt.instructions,
+        ...mcp.away.map((name) => `The tools of ${name} cannot be reached now.`),
+      ].join("\n\n"),
       messages: withImages(prompt.messages, images),
-      tools: toToolSet(io.tools, io.signal),
+      tools: toToolSet(tools, createToolApprovals(request, io), io.signal),
       abortSignal: io.signal,
       maxOutputTokens: config.maxOutputTokens,
       // A repeated call belongs to the turn's own retry, which knows the deadline.

@@ -2,7 +2,11 @@ import { createHash } from "node:crypto";
 import type { LanguageModelUsage, TextStreamPart, ToolSet } from "ai";
 import type { ReplyEventInput } from "../../src/envelope/reply-event.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
+import { redactArguments } from "../shared/redact-arguments.ts";
+import type { ModelConfig } from "./config.ts";
 import { modelFailureToError } from "./errors.ts";
+import { ToolFailure } from "./tool-call.ts";
+import { toUsage } from "./usage.ts";
 
 /** Most tool calls that are shown one by one; a reply has 50 parts, and the answer needs room. */
 const MAX_SHOWN_TOOL_CALLS = 20;
@@ -11,10 +15,19 @@ export const MAX_TOOL_CALLS = 100;
 const MAX_SHOWN_CHARS = 2_000;
 /** Least time between two signs of life while a model reasons, in ms. */
 const SIGN_OF_LIFE_MS = 10_000;
+/** Least time between two lines of what a model thinks, in ms, and the length of one. */
+const THOUGHT_MS = 1_000;
+const MAX_THOUGHT_CHARS = 200;
+
+export interface TranslatorOptions {
+  readonly modelName: string;
+  readonly reasoning?: ModelConfig["reasoning"];
+  readonly prices?: ModelConfig["prices"];
+}
 
 /** Guarantees reply events for the parts of the AI SDK's stream: text, tool calls and results, signs of life, and an end that is earned. */
 export class StreamTranslator {
-  readonly #modelName: string;
+  readonly #options: TranslatorOptions;
   #finish: { reason: string; raw: string | undefined; usage: LanguageModelUsage } | undefined;
   #shownCalls = new Set<string>();
   #toolCalls = 0;
@@ -22,22 +35,23 @@ export class StreamTranslator {
   #hasOpenText = false;
   #needsBreak = false;
   #hasText = false;
+  #thought = "";
 
-  constructor(modelName: string) {
-    this.#modelName = modelName;
+  constructor(options: TranslatorOptions) {
+    this.#options = options;
   }
 
   /** Parts that say nothing to a reader (step ends, sources, raw chunks) give no event. */
   *translate(part: TextStreamPart<ToolSet>): Generator<ReplyEventInput> {
     if (part.type === "text-delta") yield* this.#text(part.text);
     else if (part.type === "start-step") this.#needsBreak = this.#hasOpenText;
-    else if (part.type === "reasoning-start" || part.type === "reasoning-delta")
-      yield* this.#signOfLife("Thinking", part.type === "reasoning-start");
+    else if (part.type === "reasoning-start") yield* this.#signOfLife("Thinking", true);
+    else if (part.type === "reasoning-delta") yield* this.#think(part.text);
     else if (part.type === "tool-input-start") this.#countToolCall();
     else if (part.type === "tool-input-delta") yield* this.#signOfLife("Preparing a tool call", false);
     else if (part.type === "tool-call") yield* this.#toolCall(part.toolCallId, part.toolName, part.input);
     else if (part.type === "tool-result") yield* this.#toolResult(part.toolCallId, part.toolName, "ok", part.output);
-    else if (part.type === "tool-error") yield* this.#toolResult(part.toolCallId, part.toolName, "error", undefined);
+    else if (part.type === "tool-error") yield* this.#toolFailed(part.toolCallId, part.toolName, part.error);
     else if (part.type === "tool-output-denied")
       yield* this.#toolResult(part.toolCallId, part.toolName, "denied", undefined);
     else if (part.type === "finish")
@@ -60,7 +74,7 @@ export class StreamTranslator {
     const stopReason = toStopReason(finish.reason);
     if (stopReason === "limit" && !this.#hasText)
       yield* this.#text("I reached the limit of steps for one turn before I had an answer.");
-    yield { type: "done", stopReason, usage: toUsage(finish.usage, this.#modelName) };
+    yield { type: "done", stopReason, usage: toUsage(finish.usage, this.#options.modelName, this.#options.prices) };
   }
 
   *#text(text: string): Generator<ReplyEventInput> {
@@ -77,6 +91,24 @@ export class StreamTranslator {
     if (this.#hasOpenText || (!isNews && Date.now() - this.#lastSignMs < SIGN_OF_LIFE_MS)) return;
     this.#lastSignMs = Date.now();
     yield { type: "part", part: { type: "status", text } };
+  }
+
+  /** What a model thinks is shown as a line that the next one replaces, or as nothing but the sign that it does. */
+  *#think(text: string): Generator<ReplyEventInput> {
+    if (this.#options.reasoning !== "status") return yield* this.#signOfLife("Thinking", false);
+    this.#thought = `${this.#thought}${text}`.slice(-4_000);
+    if (this.#hasOpenText || Date.now() - this.#lastSignMs < THOUGHT_MS) return;
+    const line = this.#thought.split("\n").findLast((one) => one.trim() !== "");
+    if (line === undefined) return;
+    this.#lastSignMs = Date.now();
+    const words = line.replace(/[*_`#>\s]+/g, " ").trim();
+    const cut = words.length > MAX_THOUGHT_CHARS ? `… ${words.slice(-MAX_THOUGHT_CHARS).toWellFormed()}` : words;
+    yield { type: "part", part: { type: "status", text: cut || "Thinking" } };
+  }
+
+  *#toolFailed(id: string, name: string, error: unknown): Generator<ReplyEventInput> {
+    const isDenied = error instanceof ToolFailure && error.outcome === "denied";
+    yield* this.#toolResult(id, name, isDenied ? "denied" : "error", isDenied ? error.message : undefined);
   }
 
   #countToolCall(): void {
@@ -97,7 +129,7 @@ export class StreamTranslator {
     this.#shownCalls.add(id);
     yield {
       type: "part",
-      part: { type: "tool_call", toolCallId: shortId(id), name: shown(name), input: shown(input) },
+      part: { type: "tool_call", toolCallId: shortId(id), name: shown(name), input: shown(redactArguments(input)) },
     };
   }
 
@@ -109,7 +141,7 @@ export class StreamTranslator {
   ): Generator<ReplyEventInput> {
     if (!this.#shownCalls.has(id)) return;
     this.#closeText();
-    const text = output === undefined ? {} : { output: shown(output) };
+    const text = output === undefined ? {} : { output: shown(redactArguments(output)) };
     yield { type: "part", part: { type: "tool_result", toolCallId: shortId(id), name: shown(name), outcome, ...text } };
   }
 
@@ -122,21 +154,6 @@ export class StreamTranslator {
 function toStopReason(reason: string): "end" | "limit" | "refused" {
   if (reason === "length" || reason === "tool-calls") return "limit";
   return reason === "content-filter" ? "refused" : "end";
-}
-
-function toUsage(
-  usage: LanguageModelUsage,
-  model: string,
-): { inputTokens?: number; outputTokens?: number; model: string } {
-  return {
-    model: model.slice(0, 128),
-    ...(isCount(usage.inputTokens) && { inputTokens: usage.inputTokens }),
-    ...(isCount(usage.outputTokens) && { outputTokens: usage.outputTokens }),
-  };
-}
-
-function isCount(value: number | undefined): value is number {
-  return value !== undefined && Number.isInteger(value) && value >= 0;
 }
 
 function shortId(id: string): string {

@@ -1,42 +1,58 @@
-import { type Tool, type ToolSet, tool } from "ai";
-import type { JsonValue } from "../../src/contracts/json.ts";
+import { asSchema, type Tool, type ToolSet, tool } from "ai";
 import type { TurnTool } from "../../src/contracts/turn-tool.ts";
-import { ParleyError } from "../../src/errors/parley-error.ts";
 import { describeThrown } from "../shared/describe-fault.ts";
+import type { ToolApprovals } from "./approvals.ts";
+import type { Approve } from "./config.ts";
+import { findParleyError } from "./errors.ts";
+import { type ModelTool, ToolFailure } from "./tool-call.ts";
 
 const MAX_TOOL_OUTPUT_CHARS = 60_000;
 
-/** Guarantees the turn's tools in the form of the AI SDK, under names every provider takes; results are cut to a size a model can read. */
-export function toToolSet(tools: readonly TurnTool[], signal: AbortSignal): ToolSet {
+/** Guarantees Parley's own tools as the model may call them, under names every provider takes. */
+export function fromTurnTools(tools: readonly TurnTool[], approve: Approve): readonly ModelTool[] {
+  return tools.map((entry) => ({
+    name: entry.name.replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, 64),
+    description: entry.description,
+    input: asSchema(entry.input),
+    needsApproval: approve === "always" || (approve === "writes" && entry.effect === "write"),
+    execute: (input, signal) => entry.execute(input, signal),
+  }));
+}
+
+/** Guarantees tools in the form of the AI SDK: the first of a name stands, consent is asked for first, and results are cut to a size a model can read. */
+export function toToolSet(tools: readonly ModelTool[], approvals: ToolApprovals, signal: AbortSignal): ToolSet {
   const set: Record<string, Tool> = {};
-  for (const entry of tools) {
-    const name = entry.name.replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, 64);
-    if (name !== "" && set[name] === undefined) set[name] = toTool(entry, signal);
-  }
+  for (const entry of tools)
+    if (entry.name !== "" && set[entry.name] === undefined) set[entry.name] = toTool(entry, approvals, signal);
   return set;
 }
 
-function toTool(entry: TurnTool, signal: AbortSignal): Tool {
+function toTool(entry: ModelTool, approvals: ToolApprovals, signal: AbortSignal): Tool {
   return tool({
     description: entry.description,
     inputSchema: entry.input,
     execute: async (input: unknown) => {
       try {
+        if (entry.needsApproval) await approvals.demand(entry.name, input, signal);
         return bounded(await entry.execute(input, signal));
       } catch (thrown) {
-        // The model reads why; only what is known to hold no text of others is told.
-        throw new Error(
-          thrown instanceof ParleyError
-            ? `${thrown.code}: ${thrown.row.userText}`
-            : `the tool failed (${describeThrown(thrown)})`,
-        );
+        throw toToolFailure(thrown);
       }
     },
   });
 }
 
-function bounded(value: JsonValue): JsonValue {
-  const text = JSON.stringify(value) ?? "null";
+/** The model reads why; only what is known to hold no text of others is told. */
+function toToolFailure(thrown: unknown): ToolFailure {
+  if (thrown instanceof ToolFailure)
+    return new ToolFailure(thrown.outcome, thrown.message.slice(0, MAX_TOOL_OUTPUT_CHARS).toWellFormed());
+  const own = findParleyError(thrown);
+  const words = own !== undefined ? `${own.code}: ${own.row.userText}` : `the tool failed (${describeThrown(thrown)})`;
+  return new ToolFailure("error", words);
+}
+
+function bounded(value: unknown): unknown {
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "null");
   if (text.length <= MAX_TOOL_OUTPUT_CHARS) return value;
   return { truncated: true, beginning: text.slice(0, MAX_TOOL_OUTPUT_CHARS).toWellFormed() };
 }

@@ -31,7 +31,7 @@ export function createModelWriter(
       const modelName = config.model ?? chooseModel(endpoint.provider, await listModels(endpoint, http, signal));
       const key = randomUUID();
       const firstByteTimeoutMs = options.idleTimeoutMs ?? DEFAULT_FIRST_BYTE_TIMEOUT_MS;
-      const translator = new StreamTranslator(modelName);
+      const translator = new StreamTranslator({ modelName });
       const result = streamText({
         model: createLanguageModel({
           endpoint,

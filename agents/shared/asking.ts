@@ -4,7 +4,7 @@ import type { TurnRequests } from "../../src/contracts/turn-requests.ts";
 export interface Asking {
   /** The same questions, counted while they are open; undefined where nobody can be asked. */
   readonly requests: TurnRequests | undefined;
-  isWaiting(): boolean;
+  readonly isWaiting: () => boolean;
 }
 
 /** Guarantees to know whether a question of this turn is open. */

@@ -6,6 +6,8 @@ import type {
   TurnRequest,
 } from "../../../src/contracts/connector.ts";
 import type { LogFields, Logger } from "../../../src/contracts/logger.ts";
+import type { TurnRequests } from "../../../src/contracts/turn-requests.ts";
+import type { TurnSession } from "../../../src/contracts/turn-session.ts";
 import type { TurnTool } from "../../../src/contracts/turn-tool.ts";
 
 /** A message as it stands in a transcript; everything can be said otherwise. */
@@ -81,7 +83,15 @@ export interface TestIo extends TurnIo {
 }
 
 /** The surroundings of one turn, with a signal that a test can abort. */
-export function turnIo(options: { tools?: readonly TurnTool[]; replyUrl?: string; files?: TurnFiles } = {}): TestIo {
+export function turnIo(
+  options: {
+    tools?: readonly TurnTool[];
+    replyUrl?: string;
+    files?: TurnFiles;
+    requests?: TurnRequests;
+    session?: TurnSession;
+  } = {},
+): TestIo {
   const controller = new AbortController();
   const waiting: TranscriptMessage[] = [];
   let wake: (() => void) | undefined;
@@ -103,6 +113,8 @@ export function turnIo(options: { tools?: readonly TurnTool[]; replyUrl?: string
     replyUrl: () => options.replyUrl ?? "http://127.0.0.1:9/reply/token",
     tools: options.tools ?? [],
     ...(options.files === undefined ? {} : { files: options.files }),
+    ...(options.requests === undefined ? {} : { requests: options.requests }),
+    ...(options.session === undefined ? {} : { session: options.session }),
     logger: new RecordingLogger(),
     steer(text) {
       waiting.push(message({ messageId: `steer-${waiting.length}`, text }));

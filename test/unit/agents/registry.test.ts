@@ -66,7 +66,7 @@ describe("the registry of connectors", () => {
 
   it("names the fields that hold secrets", () => {
     expect(secretFieldsOf("webhook")).toEqual(["secret", "secrets"]);
-    expect(secretFieldsOf("model")).toEqual(["apiKey"]);
+    expect(secretFieldsOf("model")).toEqual(["apiKey", "mcpServers"]);
     expect(secretFieldsOf("unknown")).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import type { ConnectorConfig } from "../src/contracts/agent-definition.ts";
 import { DEFAULT_IDLE_TIMEOUT_MS } from "../src/contracts/agent-definition.ts";
 import type { AgentConnector } from "../src/contracts/connector.ts";
 import { ParleyError } from "../src/errors/parley-error.ts";
+import { AguiConfig, createAguiConnector } from "./agui/index.ts";
 import { createFunctionConnector, FunctionConfig } from "./function/index.ts";
 import { createModelConnector, findPrograms, ModelConfig } from "./model/index.ts";
 import { CLOSED_NETWORK, type NetworkPolicy } from "./shared/address-policy.ts";
@@ -79,6 +80,16 @@ const KINDS = new Map([
       sources: ["config", "api", "builtin"],
       create: (config, { network, idleTimeoutMs, resolve }) =>
         withBreaker(createWebhookConnector(config, { network, idleTimeoutMs, ...(resolve && { resolve }) })),
+    }),
+  ],
+  [
+    "agui",
+    kind({
+      schema: AguiConfig,
+      secretFields: ["token"],
+      sources: ["config", "api", "builtin"],
+      create: (config, { network, idleTimeoutMs, resolve }) =>
+        withBreaker(createAguiConnector(config, { network, idleTimeoutMs, ...(resolve && { resolve }) })),
     }),
   ],
   [

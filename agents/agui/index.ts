@@ -1,0 +1,2 @@
+export { AguiConfig } from "./config.ts";
+export { createAguiConnector } from "./connector.ts";

@@ -62,6 +62,7 @@ export function createAdapters(
       .map((agent) => ({
         ...agent.identity,
         description: agent.definition.description,
+        ...(agent.definition.owner === undefined ? {} : { owner: agent.definition.owner }),
         status:
           agent.status === "active" && lacksModel(agent)
             ? "not_set_up"

@@ -11,6 +11,7 @@ import type { SocketHub } from "./socket-hub.ts";
 /** An agent as the room shows it. */
 export interface WebRoomAgent extends AgentIdentity {
   readonly description: string;
+  readonly owner?: string;
   /** `not_set_up`: it would say so instead of answering. */
   readonly status: "active" | "paused" | "not_set_up";
 }

@@ -125,6 +125,8 @@ export const WebAgent = z.object({
   description: z.string(),
   color: z.string(),
   avatarUrl: z.string().optional(),
+  /** Who answers for it. */
+  owner: z.string().optional(),
   /** `not_set_up`: there is the agent, and it lacks what it needs to answer (a model). */
   status: z.enum(["active", "paused", "not_set_up"]),
 });

@@ -15,6 +15,7 @@ export const AgentViewSchema = z
     status: z.enum(["active", "paused", "stopped"]),
     turnMode: TurnMode,
     channels: z.array(z.string()).readonly(),
+    owner: z.string().optional(),
     shadow: z.string().optional(),
   })
   .describe("An agent without its secrets");

@@ -84,6 +84,8 @@ export interface AgentView {
   readonly status: "active" | "paused" | "stopped";
   readonly turnMode: AgentDefinition["turnMode"];
   readonly channels: readonly string[];
+  /** Who answers for it, as its definition says. */
+  readonly owner?: string;
   /** The review room of an agent in shadow, `platform:channel`. */
   readonly shadow?: string;
 }

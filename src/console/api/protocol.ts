@@ -23,6 +23,8 @@ export interface WebAgent {
   readonly description: string;
   readonly color: string;
   readonly avatarUrl?: string | undefined;
+  /** Who answers for it. */
+  readonly owner?: string | undefined;
   readonly status: "active" | "paused" | "not_set_up";
 }
 

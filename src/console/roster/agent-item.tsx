@@ -15,7 +15,12 @@ export function AgentItem({ agent, roomId }: { agent: WebAgent; roomId: string }
       title={
         agent.status === "not_set_up"
           ? `${agent.name} is not set up yet: it needs a model, which whoever runs Parley names in its settings`
-          : agent.description || `Write to ${agent.name} directly`
+          : [
+              agent.description || `Write to ${agent.name} directly`,
+              agent.owner === undefined ? "" : `Owner: ${agent.owner}`,
+            ]
+              .filter(Boolean)
+              .join("\n")
       }
       onClick={() => void rooms.openDirect({ agent: agent.handle })}
     >

@@ -168,6 +168,7 @@ export function toView(agent: DirectoryAgent): AgentView {
     status: row.status,
     turnMode: definition.turnMode,
     channels: definition.channels,
+    ...(definition.owner === undefined ? {} : { owner: definition.owner }),
     ...(definition.shadow === undefined ? {} : { shadow: definition.shadow.reviewRoom }),
   };
 }

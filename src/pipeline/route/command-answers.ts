@@ -19,8 +19,8 @@ export function answerCommand(
       if (active.length === 0) return "There are no agents yet.";
       return active
         .map(
-          (agent) =>
-            `• @${agent.handle} (${agent.definition.name})${agent.definition.description ? `: ${agent.definition.description}` : ""}`,
+          ({ handle, definition }) =>
+            `• @${handle} (${definition.name}${definition.owner === undefined ? "" : `, of ${definition.owner}`})${definition.description ? `: ${definition.description}` : ""}`,
         )
         .join("\n");
     }

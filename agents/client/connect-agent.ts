@@ -58,7 +58,6 @@ export function connectAgent(options: ConnectOptions, handler: TurnHandler): Pro
       welcomed.resolve(handleOf(agent));
     },
     onFrame: (frame: ParleyFrame) => desk.take(frame),
-    onDown: () => desk.down(),
     onEnd: (error) => {
       desk.end(error);
       welcomed.reject(error);

@@ -22,8 +22,6 @@ export interface DialInSocketOptions {
   readonly hello: () => Omit<Hello, "type" | "protocol">;
   readonly onWelcome: (welcome: Welcome) => void;
   readonly onFrame: (frame: ParleyFrame) => void;
-  /** The connection is gone; another is being opened. */
-  readonly onDown: () => void;
   /** It will not be opened again. */
   readonly onEnd: (error: AgentClientError) => void;
   readonly log: (line: string) => void;
@@ -120,7 +118,6 @@ export class DialInSocket {
     this.#socket = undefined;
     const wasWelcome = this.#isWelcome;
     this.#isWelcome = false;
-    if (wasWelcome) this.#options.onDown();
     const end = endOf(code, reason || this.#lastRefusal);
     if (end !== undefined) return this.#finish(end);
     const pauseMs = code === CLOSE_CODES.draining && wasWelcome ? drainPauseMs() : backOffMs(this.#attempts + 1);

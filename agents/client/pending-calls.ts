@@ -14,10 +14,11 @@ interface Waiting {
 }
 
 /**
- * Calls of one turn that wait for an answer of Parley.
+ * Calls of one turn that wait for an answer of Parley; they outlive a drop, after which they are sent again under the same id and
+ * carried out once.
  *
- * Questions to people outlive a drop: they are asked again and answered once. A tool may have acted before the drop, so its call ends
- * with `outcome_unknown` and is never repeated by itself.
+ * A Parley that has lost the turn asks people again for nothing, as their decision is durable. It cannot say whether a tool has acted: such
+ * a call ends with `outcome_unknown` and is never repeated by itself.
  */
 export class PendingCalls {
   readonly #waiting = new Map<string, Waiting>();
@@ -44,17 +45,20 @@ export class PendingCalls {
     this.#take(callId)?.reject(new AgentClientError("refused", message));
   }
 
-  down(): void {
+  /** Parley has the turn still. */
+  sendAgain(): void {
+    for (const { frame } of this.#waiting.values()) this.#send(frame);
+  }
+
+  /** Parley has lost the turn, and gives it again. */
+  startAgain(): void {
     for (const [callId, { frame, reject }] of this.#waiting) {
       if (frame.type === "request") continue;
       this.#waiting.delete(callId);
-      const message = `the connection broke before ${frame.name} had answered; whether it has acted is not known`;
+      const message = `Parley was gone before ${frame.name} had answered; whether it has acted is not known`;
       reject(new AgentClientError("outcome_unknown", message));
     }
-  }
-
-  askAgain(): void {
-    for (const { frame } of this.#waiting.values()) this.#send(frame);
+    this.sendAgain();
   }
 
   end(error: AgentClientError): void {
@@ -65,10 +69,7 @@ export class PendingCalls {
   #call<Answer>(frame: RequestFrame | ToolFrame): Promise<Answer> {
     return new Promise<Answer>((resolve, reject) => {
       this.#waiting.set(frame.callId, { frame, resolve, reject });
-      if (!this.#send(frame) && frame.type === "tool_call") {
-        this.#waiting.delete(frame.callId);
-        reject(new AgentClientError("refused", `${frame.name} was not called: there is no connection to Parley now`));
-      }
+      this.#send(frame);
     });
   }
 

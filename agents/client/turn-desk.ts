@@ -77,13 +77,9 @@ export class TurnDesk {
         continue;
       }
       live.log.rewind(turn.received);
-      live.calls.askAgain();
+      live.calls.sendAgain();
       this.#pump(live);
     }
-  }
-
-  down(): void {
-    for (const { calls } of this.#live.values()) calls.down();
   }
 
   take(frame: ParleyFrame): void {
@@ -138,7 +134,7 @@ export class TurnDesk {
     if (known !== undefined) {
       // Given again after a crash of Parley: it is the same work, and its reply is said again from the beginning.
       known.log.restart(attempt);
-      known.calls.askAgain();
+      known.calls.startAgain();
       this.#pump(known);
       return;
     }
@@ -248,7 +244,7 @@ function createLive(log: TurnLog, send: (frame: AgentFrameInput) => boolean): Li
 
 function wordsOf(result: unknown): string {
   if (typeof result === "string") return result;
-  if (typeof result === "object" && result !== null && "message" in result && typeof result.message === "string")
-    return result.message;
+  if (typeof result === "object" && result !== null && "error" in result && typeof result.error === "string")
+    return result.error;
   return JSON.stringify(result);
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AgentClientError, type ConnectedAgent, connectAgent, type TurnHandler } from "../../../agents/client/index.ts";
-import { CLOSE_CODES } from "../../../src/contracts/dial-in-protocol.ts";
+import { CLOSE_CODES, REFUSALS } from "../../../src/contracts/dial-in-protocol.ts";
 import { ScriptedGate, textOfEvents, turnStart } from "../../support/agents/scripted-gate.ts";
 import { message, turnRequest } from "../../support/agents/turn-fixtures.ts";
 
@@ -311,18 +311,45 @@ describe("a connection that breaks", () => {
     expect(await reason.promise).toMatchObject({ code: "turn_over" });
   });
 
-  it("tells the caller of a tool that it is not known whether it has acted", async () => {
+  it("sends a call of a tool again under the same id, to a Parley that has the turn still", async () => {
+    const { connection } = await dialIn(async (_turn, reply) => JSON.stringify(await reply.tools.call("roster")));
+    connection.send(turnStart(turnRequest({ turnId: "t1" })));
+    const call = await connection.next("tool_call");
+    connection.drop();
+    const { connection: second } = await gate.welcomed([{ turnId: "t1", state: "continue", received: 0 }]);
+    expect(await second.next("tool_call")).toEqual(call);
+    second.send({ type: "tool_result", turnId: "t1", callId: call.callId, ok: true, result: 1 });
+    expect(textOfEvents(await second.reply("t1"))).toBe("1");
+  });
+
+  it("tells the caller of a tool, when Parley has lost the turn, that it is not known whether it has acted", async () => {
+    const turn = turnRequest({ turnId: "t1" });
     const { connection } = await dialIn(async (_turn, reply) =>
       reply.tools.call("post", { text: "x" }).then(
         () => "posted",
         (error: AgentClientError) => error.code,
       ),
     );
-    connection.send(turnStart(turnRequest({ turnId: "t1" })));
+    connection.send(turnStart(turn));
     await connection.next("tool_call");
-    connection.drop();
-    const { connection: second } = await gate.welcomed([{ turnId: "t1", state: "continue", received: 0 }]);
-    expect(textOfEvents(await second.reply("t1"))).toBe("outcome_unknown");
+    connection.send(turnStart({ ...turn, attempt: 2 }));
+    const events = await connection.reply("t1");
+    expect(textOfEvents(events)).toBe("outcome_unknown");
+    expect(events.every(({ attempt }) => attempt === 2)).toBe(true);
+  });
+
+  it("goes on after the newest acknowledgement when Parley has missed something", async () => {
+    const { connection } = await dialIn((_turn, reply) => {
+      reply.status("one");
+      reply.text("two");
+    });
+    connection.send(turnStart(turnRequest({ turnId: "t1" })));
+    await connection.next("event");
+    connection.send({ type: "event_ack", turnId: "t1", n: 1 });
+    connection.send({ type: "error", code: REFUSALS.eventGap, message: "2 is missing", turnId: "t1" });
+    await connection.next("event");
+    await connection.next("event");
+    expect((await connection.reply("t1")).map(({ n }) => n)).toEqual([2, 3]);
   });
 
   it("comes again at once when the process behind it is about to end", async () => {

@@ -41,6 +41,11 @@ export class RoomSocket {
         this.close(SOCKET_CLOSE.tooFast, "too many messages");
         return;
       }
+      // The server reads larger ones for others.
+      if (lengthOf(data) > MAX_CLIENT_FRAME_BYTES) {
+        this.close(1009, "the message is too large");
+        return;
+      }
       const frame = isBinary ? undefined : parseFrame(textOf(data));
       if (frame === undefined)
         this.send({ type: "error", code: "PAYLOAD_MALFORMED", message: "The message is no frame of this protocol." });
@@ -91,6 +96,10 @@ export class RoomSocket {
     this.#allowance -= 1;
     return this.#allowance >= 0;
   }
+}
+
+function lengthOf(data: RawData): number {
+  return Array.isArray(data) ? data.reduce((sum, piece) => sum + piece.byteLength, 0) : data.byteLength;
 }
 
 /** The bytes of a message, in whichever of its forms `ws` hands them over. */

@@ -10,9 +10,9 @@ import type { OperatorAccess } from "./operator-access.ts";
  * `public`: anyone. `operator`: the operator's token, a signed-in owner, or a token of the API that has the route's scope, which such
  * a route must declare. `local_or_operator`: as `operator`, and anyone on this machine as long as Parley serves this machine alone.
  * `capability`: whoever knows the address, which holds a single-use secret. `adapter`: the adapter that mounts it verifies each request
- * itself (AD-AUTH-01).
+ * itself (AD-AUTH-01). `agent`: an agent with its token, which the route verifies and limits itself.
  */
-export const AUTH_POLICIES = ["public", "operator", "local_or_operator", "capability", "adapter"] as const;
+export const AUTH_POLICIES = ["public", "operator", "local_or_operator", "capability", "adapter", "agent"] as const;
 export type AuthPolicy = (typeof AUTH_POLICIES)[number];
 
 /** Open to strangers and costly enough to be worth limiting. */

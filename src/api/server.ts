@@ -1,11 +1,14 @@
 import cookie from "@fastify/cookie";
 import rateLimit from "@fastify/rate-limit";
+import websocket from "@fastify/websocket";
 import { type FastifyInstance, fastify } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Config } from "../config/config.ts";
 import type { AccessOperations } from "../contracts/access-operations.ts";
 import type { ApiTokenOperations } from "../contracts/api-token.ts";
 import type { AuditOperations } from "../contracts/audit.ts";
+import type { DialInPort } from "../contracts/dial-in.ts";
+import { MAX_FRAME_BYTES } from "../contracts/dial-in-protocol.ts";
 import type { Logger } from "../contracts/logger.ts";
 import type { Operations } from "../contracts/operations.ts";
 import { ParleyError } from "../errors/parley-error.ts";
@@ -22,6 +25,7 @@ import { watchRefusals } from "./refusals.ts";
 import { accessRoutes } from "./routes/access-routes.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
 import { auditRoutes } from "./routes/audit-routes.ts";
+import { connectRoute } from "./routes/connect-route.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
 import { type FileRouteContext, fileRoutes } from "./routes/file-routes.ts";
 import { healthRoutes } from "./routes/health-routes.ts";
@@ -55,6 +59,8 @@ export interface ServerOptions {
   };
   /** The adapters' `mount` functions; each gets a scope of its own; cookies are parsed. */
   readonly mounts?: readonly ((server: FastifyInstance) => Promise<void>)[];
+  /** Takes agents that dial in. Default: this process takes none, and says so. */
+  readonly dialIn?: DialInPort;
   /** Fetches the file that a signed address stands for. Default: there are no such addresses. */
   readonly readFile?: FileRouteContext["readFile"];
   /** Folder of the built page. */
@@ -70,6 +76,8 @@ const MAX_PARAM_CHARS = 1_536;
 const MAX_HEADER_BYTES = 16_384;
 const CHECK_TIMEOUTS_EVERY_MS = 1_000;
 const MINUTE_MS = 60_000;
+/** What a socket is told of why it is closed gets this long to leave. */
+const SOCKET_ERROR_GRACE_MS = 500;
 
 /**
  * Guarantees a server whose every route declares who may call it, whose every answer carries the security headers and
@@ -117,6 +125,12 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     keyGenerator: (request) => buckets.keyOf(bearerToken(request), request.ip),
     errorResponseBuilder: (_request, { ttl }) => new ParleyError("RATE_EXCEEDED", { retryAfterMs: ttl }),
   });
+  // One for all sockets: each registration of its own would answer every upgrade. Routes with smaller frames see to that themselves.
+  await server.register(websocket, {
+    options: { maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false },
+    // A client that broke the protocol or its line: nothing that an operator has to know.
+    errorHandler: (_error, socket) => setTimeout(() => socket.terminate(), SOCKET_ERROR_GRACE_MS).unref(),
+  });
   await describeApi(server);
   await registerMounts(server, options.mounts ?? []);
   await server.register(async (scope) => {
@@ -157,6 +171,11 @@ async function registerApi(server: FastifyInstance, options: ServerOptions): Pro
         void reply.header("cache-control", "no-store");
       });
       await scope.register(agentRoutes, { ...context, allowPrivateAgentAddresses });
+      await scope.register(connectRoute, {
+        dialIn: options.dialIn,
+        publicUrl: options.config.web.publicUrl,
+        isDraining: options.isDraining ?? (() => false),
+      });
       await scope.register(deadLetterRoutes, context);
       await scope.register(messageRoutes, context);
       if (options.audit !== undefined) await scope.register(auditRoutes, { audit: options.audit });

@@ -2,6 +2,7 @@ import type { ContentBlock } from "../envelope/content.ts";
 import type { ConversationPath } from "../envelope/conversation.ts";
 import type { ReplyEventInput } from "../envelope/reply-event.ts";
 import type { AgentIdentity } from "./adapter.ts";
+import type { DeferredReply } from "./deferred-reply.ts";
 import type { JsonValue } from "./json.ts";
 import type { Logger } from "./logger.ts";
 import type { TurnRequests } from "./turn-requests.ts";
@@ -28,8 +29,21 @@ export interface AgentConnector {
   invoke(request: TurnRequest, io: TurnIo): AsyncIterable<ConnectorEvent>;
   /** Says whether a turn would reach the agent now, and if not what to do. Never throws. */
   check(signal: AbortSignal): Promise<ConnectorCheck>;
+  /** Whether a turn can be begun from this process; one that cannot stays queued. Cheap: asked for every turn. Default: always `now`. */
+  reach?(): AgentReach;
   close(): Promise<void>;
+  /**
+   * Fetches the reply of a deferred turn, once the agent has said that its task came on; undefined while it still works.
+   * Absent where agents post their replies themselves. Errors: as `invoke`.
+   */
+  collect?(taskId: string, signal: AbortSignal): Promise<DeferredReply | undefined>;
 }
+
+/**
+ * `now`: it takes a turn. `busy`: it has as many as it takes. `elsewhere`: another process reaches it, and gets the turn. `away`: nobody does,
+ * and whoever does again asks for what is queued.
+ */
+export type AgentReach = "now" | "busy" | "elsewhere" | "away";
 
 export interface ConnectorFeatures {
   /** Messages that arrive during a turn can be handed to it by `io.steering`. */

@@ -1,3 +1,4 @@
+import { IS_AWAY, KEPT_FOR } from "./agent-connections.ts";
 import type { SqlRunner } from "./connection/database.ts";
 import { SENDING_COLUMNS, type SendingDelivery } from "./replies.ts";
 
@@ -74,7 +75,7 @@ export function takeOrphans(
         left join deferred_replies r on r.turn_id = t.id and t.state in ('waiting', 'queued')
         where t.finished_at is null and t.reply_conversation_id is not null and ((t.state = 'running' and (t.id = any($2::text[]) or ($4::boolean and t.owner <> $1 and ${DEAD_OWNER("t.owner")})))
           or (t.state = 'waiting' and (t.deadline_at < now() or t.cancel_requested is not null or r.turn_id is not null))
-          or (t.state = 'queued' and (t.cancel_requested is not null or (t.created_at < now() - interval '30 minutes' and r.turn_id is null))))
+          or (t.state = 'queued' and (t.cancel_requested is not null or (t.created_at < now() - ${KEPT_FOR("t.agent_id")} and r.turn_id is null))))
         order by t.id limit 200 for update of t skip locked
       ), taken as (
         update turns t set epoch = t.epoch + 1, attempt = t.attempt + case when o.state = 'running' then 1 else 0 end,
@@ -204,6 +205,7 @@ export async function findForgotten(sql: SqlRunner): Promise<string[]> {
         union all select t.reply_conversation_id, true, false from turns t
           where t.state = 'queued' and t.finished_at is null and t.not_before < now() - interval '2 seconds'
             and not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id and x.is_active)
+            and not ${IS_AWAY("t.agent_id")}
         union all select d.conversation_id, false, true from deliveries d
           where d.state = 'pending' and d.not_before < now() - interval '2 seconds'
         limit 1000

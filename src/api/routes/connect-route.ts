@@ -1,0 +1,128 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { RawData, WebSocket } from "ws";
+import type { DialInPort, DialInPrincipal, DialInSocket } from "../../contracts/dial-in.ts";
+import { CLOSE_CODES } from "../../contracts/dial-in-protocol.ts";
+import { ParleyError } from "../../errors/parley-error.ts";
+import { createAttemptLimit } from "../attempt-limit.ts";
+import { bearerToken } from "../auth-policy.ts";
+
+export interface ConnectRouteContext {
+  /** Takes agents that dial in; undefined in a process without the worker role, which cannot run their turns. */
+  readonly dialIn: DialInPort | undefined;
+  readonly publicUrl: string | undefined;
+  readonly isDraining: () => boolean;
+}
+
+/** Tokens that were not good, from one address and within a minute, after which nothing of it is looked at. */
+const FAILURES_PER_MINUTE = 30;
+/** Connections of one token within a minute: one that dials in again and again does nothing else. */
+const CONNECTIONS_PER_MINUTE = 60;
+/** Sockets that have not said who they are. */
+const MAX_STRANGERS = 256;
+/** The code with which a frame over the server's limit is closed by the standard. */
+const MESSAGE_TOO_BIG = 1009;
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** The agent whose token an upgrade to the dial-in socket carries. */
+    dialInAgent?: DialInPrincipal | undefined;
+  }
+}
+
+/** The WebSocket by which agents dial in: `GET /agents/connect`, with the agent's token in the header or in its hello. */
+export async function connectRoute(server: FastifyInstance, context: ConnectRouteContext): Promise<void> {
+  const failures = createAttemptLimit(FAILURES_PER_MINUTE);
+  const connections = createAttemptLimit(CONNECTIONS_PER_MINUTE);
+
+  async function admit(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+    const { dialIn } = context;
+    if (request.headers.upgrade === undefined) {
+      throw new ParleyError("REQUEST_INVALID", { detail: "open a WebSocket at this address" });
+    }
+    if (dialIn === undefined || context.isDraining()) return notHere(reply, dialIn !== undefined);
+    refuseForeignPages(request, context.publicUrl);
+    const waitMs = failures.waitMs(request.ip);
+    if (waitMs !== undefined) throw new ParleyError("RATE_EXCEEDED", { retryAfterMs: waitMs });
+    const token = bearerToken(request);
+    if (token === undefined) {
+      if (dialIn.strangers() >= MAX_STRANGERS) throw new ParleyError("RATE_EXCEEDED", { retryAfterMs: 5_000 });
+      return undefined;
+    }
+    const agent = await dialIn.verify(token);
+    if (agent === undefined) {
+      failures.count(request.ip);
+      throw new ParleyError("UNAUTHENTICATED", {
+        detail: "the agent's token is not valid, or the agent was removed or stopped",
+      });
+    }
+    const againMs = connections.waitMs(agent.tokenId);
+    if (againMs !== undefined) throw new ParleyError("RATE_EXCEEDED", { retryAfterMs: againMs });
+    connections.count(agent.tokenId);
+    request.dialInAgent = agent;
+    return undefined;
+  }
+
+  server.get(
+    "/agents/connect",
+    { config: { auth: "agent" }, websocket: true, preHandler: admit, schema: { hide: true } },
+    (webSocket, request) => {
+      const { dialIn } = context;
+      if (dialIn === undefined) return webSocket.close(1013);
+      const receiver = dialIn.accept(toSocket(webSocket), request.dialInAgent);
+      webSocket.on("message", (data, isBinary) => {
+        if (isBinary) webSocket.close(CLOSE_CODES.protocolError, "frames are text");
+        else receiver.message(bytesOf(data));
+      });
+      webSocket.once("close", (code) => {
+        // Whoever says who they are in the hello is counted by how that ended.
+        if (code === CLOSE_CODES.unauthenticated) failures.count(request.ip);
+        receiver.closed();
+      });
+    },
+  );
+}
+
+function notHere(reply: FastifyReply, isDraining: boolean): FastifyReply {
+  const detail = isDraining
+    ? "this process is about to end; dial in again"
+    : "this process does not run agents' turns; send agents to one with the worker role (PARLEY_ROLES)";
+  return reply
+    .code(503)
+    .header("retry-after", isDraining ? 1 : 60)
+    .send({ error: { code: "FEATURE_UNSUPPORTED", message: "Agents cannot dial in here.", detail } });
+}
+
+/** Pages send along what their browser has stored, so that only Parley's own may open a socket (security rule R33). */
+function refuseForeignPages(request: FastifyRequest, publicUrl: string | undefined): void {
+  const { origin, host } = request.headers;
+  if (origin === undefined) return;
+  const from = URL.canParse(origin) ? new URL(origin).host : undefined;
+  const own = publicUrl === undefined ? host : new URL(publicUrl).host;
+  if (from === undefined || from !== own)
+    throw new ParleyError("PERMISSION_DENIED", { detail: "the request comes from another page" });
+}
+
+function toSocket(webSocket: WebSocket): DialInSocket {
+  const close = webSocket.close.bind(webSocket);
+  // The protocol has a code of its own for a frame that is larger than the server reads.
+  webSocket.close = (code, reason) =>
+    code === MESSAGE_TOO_BIG ? close(CLOSE_CODES.frameTooLarge, "the frame is too large") : close(code, reason);
+  return {
+    get bufferedBytes() {
+      return webSocket.bufferedAmount;
+    },
+    send(text) {
+      if (webSocket.readyState === webSocket.OPEN) webSocket.send(text);
+    },
+    close: (code, reason) => webSocket.close(code, reason),
+    terminate: () => webSocket.terminate(),
+    pause: () => webSocket.pause(),
+    resume: () => webSocket.resume(),
+  };
+}
+
+/** The bytes of a message, in whichever of its forms `ws` hands them over. */
+function bytesOf(data: RawData): Uint8Array {
+  if (Array.isArray(data)) return Buffer.concat(data);
+  return Buffer.isBuffer(data) ? data : Buffer.from(data);
+}

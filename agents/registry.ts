@@ -4,6 +4,7 @@ import { DEFAULT_IDLE_TIMEOUT_MS } from "../src/contracts/agent-definition.ts";
 import type { AgentConnector } from "../src/contracts/connector.ts";
 import { ParleyError } from "../src/errors/parley-error.ts";
 import { AguiConfig, createAguiConnector } from "./agui/index.ts";
+import { A2aConfig, createA2aConnector } from "./a2a/index.ts";
 import { createFunctionConnector, FunctionConfig } from "./function/index.ts";
 import { createModelConnector, findPrograms, ModelConfig } from "./model/index.ts";
 import { CLOSED_NETWORK, type NetworkPolicy } from "./shared/address-policy.ts";
@@ -90,6 +91,16 @@ const KINDS = new Map([
       sources: ["config", "api", "builtin"],
       create: (config, { network, idleTimeoutMs, resolve }) =>
         withBreaker(createAguiConnector(config, { network, idleTimeoutMs, ...(resolve && { resolve }) })),
+    }),
+  ],
+  [
+    "a2a",
+    kind({
+      schema: A2aConfig,
+      secretFields: ["bearer", "apiKey", "headers"],
+      sources: ["config", "api", "builtin"],
+      create: (config, { network, idleTimeoutMs, resolve }) =>
+        withBreaker(createA2aConnector(config, { network, idleTimeoutMs, ...(resolve && { resolve }) })),
     }),
   ],
   [

@@ -28,6 +28,7 @@ export function withBreaker(connector: AgentConnector, now: () => number = Date.
 class Breaker implements AgentConnector {
   readonly kind: string;
   readonly features: AgentConnector["features"];
+  readonly collect?: NonNullable<AgentConnector["collect"]>;
   readonly #connector: AgentConnector;
   readonly #now: () => number;
   #failedAtMs: number[] = [];
@@ -39,6 +40,7 @@ class Breaker implements AgentConnector {
     this.#now = now;
     this.kind = connector.kind;
     this.features = connector.features;
+    if (connector.collect !== undefined) this.collect = connector.collect.bind(connector);
   }
 
   async *invoke(request: TurnRequest, io: TurnIo): AsyncGenerator<ConnectorEvent> {

@@ -44,6 +44,9 @@ export const agents = pgTable(
     revision: integer("revision").notNull().default(1),
     /** Since when no call of it has succeeded; null while it can be reached. */
     failingSince: instant("failing_since"),
+    /** Why it was paused, where Parley did that itself. */
+    statusReason: text("status_reason"),
+    statusSince: instant("status_since"),
     createdAt: createdAt(),
     removedAt: instant("removed_at"),
   },

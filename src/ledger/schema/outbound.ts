@@ -26,6 +26,8 @@ export const turns = pgTable(
     epoch: integer("epoch").notNull().default(1),
     owner: text("owner"),
     attempt: integer("attempt").notNull().default(1),
+    /** Of the attempts, how many did not reach the agent. */
+    retries: integer("retries").notNull().default(0),
     restarts: integer("restarts").notNull().default(0),
     notBefore: instant("not_before").notNull().defaultNow(),
     deadlineAt: instant("deadline_at"),

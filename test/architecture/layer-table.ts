@@ -38,6 +38,7 @@ export const LAYERS: readonly Layer[] = [
     packages: "any",
     nodeModules: true,
   },
+  { name: "agent-checks", path: "src/agent-checks/", mayImport: CONTRACTS, packages: [], nodeModules: true },
   { name: "console", path: "src/console/", mayImport: [], packages: "any", nodeModules: false },
   { name: "adapters/shared", path: "adapters/shared/", mayImport: CONTRACTS, packages: "any", nodeModules: true },
   { name: "agents/shared", path: "agents/shared/", mayImport: CONTRACTS, packages: "any", nodeModules: true },
@@ -65,7 +66,7 @@ export const LAYERS: readonly Layer[] = [
   {
     name: "cli",
     path: "src/cli/",
-    mayImport: ["app", "doctor", "log", "config", ...CONTRACTS],
+    mayImport: ["app", "agent-checks", "doctor", "log", "config", ...CONTRACTS],
     packages: "any",
     nodeModules: true,
   },

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { findEndFault } from "../../src/agent-checks/turn-outcome.ts";
 import type { ConnectorEvent } from "../../src/contracts/connector.ts";
 import { codeOf, summarize, textOf } from "../support/agents/collect.ts";
 import { turnIo } from "../support/agents/turn-fixtures.ts";
@@ -133,7 +134,5 @@ function failureCheck(behaviour: Behaviour, code: string): ConnectorCheckCase {
 }
 
 function assertOneEnd(events: readonly ConnectorEvent[]): void {
-  const ends = events.filter((event) => event.type === "done" || event.type === "deferred");
-  assert.equal(ends.length, 1, `the turn has ${ends.length} ends`);
-  assert.equal(events.at(-1), ends[0], "something follows the end");
+  assert.equal(findEndFault(events), undefined);
 }

@@ -1,28 +1,8 @@
+import type { Outcome } from "../../../src/agent-checks/turn-outcome.ts";
 import type { ConnectorEvent } from "../../../src/contracts/connector.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 
-export interface Outcome {
-  readonly events: readonly ConnectorEvent[];
-  /** What the turn threw, if it did. */
-  readonly error: unknown;
-}
-
-/** Reads a turn to its end, however it ends. */
-export async function collect(
-  events: AsyncIterable<ConnectorEvent>,
-  onEvent: (event: ConnectorEvent) => void = () => undefined,
-): Promise<Outcome> {
-  const seen: ConnectorEvent[] = [];
-  try {
-    for await (const event of events) {
-      seen.push(event);
-      onEvent(event);
-    }
-    return { events: seen, error: undefined };
-  } catch (error) {
-    return { events: seen, error };
-  }
-}
+export { collect, type Outcome, textOf } from "../../../src/agent-checks/turn-outcome.ts";
 
 /** The code a turn failed with; undefined when it did not, `not a ParleyError but …` when it threw something else. */
 export function codeOf(outcome: Outcome): string | undefined {
@@ -51,17 +31,4 @@ export function summarize(events: readonly ConnectorEvent[]): string[] {
   }
   flush();
   return lines;
-}
-
-/** All text of a reply. */
-export function textOf(events: readonly ConnectorEvent[]): string {
-  return events
-    .map((event) =>
-      event.type === "text_delta"
-        ? event.markdown
-        : event.type === "part" && event.part.type === "text"
-          ? event.part.markdown
-          : "",
-    )
-    .join("");
 }

@@ -1,0 +1,24 @@
+import { AGENT_CHECKS, type AgentProbe, type Verdict } from "./checks.ts";
+import { explainError } from "./mending.ts";
+
+export type CheckResult = { readonly id: string; readonly title: string } & (
+  | Verdict
+  | { readonly state: "skipped"; readonly detail: string }
+);
+
+/** Runs every check against an agent, one after the other; what makes no sense with an agent that does not answer is left out. Never throws. */
+export async function* runAgentChecks(probe: AgentProbe): AsyncGenerator<CheckResult> {
+  let isAnswering = true;
+  for (const check of AGENT_CHECKS) {
+    const { id, title } = check;
+    if (!isAnswering) {
+      yield { id, title, state: "skipped", detail: "it does not answer" };
+      continue;
+    }
+    const verdict = await check
+      .run(probe)
+      .catch((error: unknown): Verdict => ({ state: "failed", ...explainError(error) }));
+    yield { id, title, ...verdict };
+    if (verdict.state === "failed" && (id === "CO-ERR-01" || title.startsWith("it answers, "))) isAnswering = false;
+  }
+}

@@ -1,0 +1,65 @@
+import { randomUUID } from "node:crypto";
+import type { TranscriptMessage, TurnIo, TurnRequest } from "../contracts/connector.ts";
+import type { Logger } from "../contracts/logger.ts";
+
+const AUTHOR = { id: "author", kind: "human", name: "Author" } as const;
+const CONVERSATION_ID = "conversation_check";
+const CHANNEL = { id: "agent-check", name: "agent-check", kind: "public", external: false } as const;
+
+const SILENT: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => SILENT,
+};
+
+/** A turn as Parley gives it, in a web room that does not exist; a turn of its own each time unless `turnId` says otherwise. */
+export function sampleTurn(options: {
+  readonly text: string;
+  readonly timeoutMs: number;
+  readonly turnId?: string;
+  readonly attempt?: number;
+  readonly transcript?: readonly TranscriptMessage[];
+}): TurnRequest {
+  return {
+    turnId: options.turnId ?? `turn_${randomUUID()}`,
+    attempt: options.attempt ?? 1,
+    organizationId: "agent-check",
+    agent: { agentId: "agent_check", handle: "agent", name: "Agent", color: "#336699" },
+    sessionKey: `session_${randomUUID()}`,
+    reason: "mention",
+    conversation: {
+      conversationId: CONVERSATION_ID,
+      platform: "web",
+      path: { space: { id: "web" }, channel: CHANNEL },
+    },
+    trigger: sampleMessage(options.text),
+    transcript: options.transcript ?? [],
+    roster: [{ ...AUTHOR }],
+    deadlineAt: new Date(Date.now() + options.timeoutMs).toISOString(),
+  };
+}
+
+export function sampleMessage(text: string): TranscriptMessage {
+  return {
+    messageId: `message_${randomUUID()}`,
+    conversationId: CONVERSATION_ID,
+    sender: AUTHOR,
+    content: [{ type: "text", markdown: text }],
+    text,
+    occurredAt: new Date().toISOString(),
+    edited: false,
+  };
+}
+
+/** The surroundings of a turn without tools, people or memory; `replyUrl` leads nowhere. */
+export function sampleIo(signal: AbortSignal): TurnIo {
+  return {
+    signal,
+    steering: { async *[Symbol.asyncIterator]() {} },
+    replyUrl: () => "http://127.0.0.1:9/api/replies/none",
+    tools: [],
+    logger: SILENT,
+  };
+}

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { AgentsDialog } from "../agents/agents-dialog.tsx";
 import { useController, useMe } from "../state/context.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import { MenuButton, type MenuItem } from "../ui/menu-button.tsx";
@@ -10,13 +11,15 @@ import { SwitchesDialog } from "./switches-dialog.tsx";
 export function RosterFooter() {
   const controller = useController();
   const { person } = useMe();
-  const [dialog, setDialog] = useState<"profile" | "invite" | "switches" | null>(null);
+  const [dialog, setDialog] = useState<"profile" | "invite" | "agents" | "switches" | null>(null);
   const items: MenuItem[] = [{ label: "Name and sessions", icon: "pencil", onSelect: () => setDialog("profile") }];
   if (person.role !== "member") {
     items.push({ label: "Invite a person", icon: "link", onSelect: () => setDialog("invite") });
   }
-  if (person.role === "owner")
+  if (person.role === "owner") {
+    items.push({ label: "Agents", icon: "people", onSelect: () => setDialog("agents") });
     items.push({ label: "Stop and resume agents", icon: "stop", onSelect: () => setDialog("switches") });
+  }
   items.push({ label: "Sign out", icon: "leave", onSelect: () => void controller.signOut() });
   return (
     <div className="roster-footer">
@@ -28,6 +31,7 @@ export function RosterFooter() {
       <MenuButton label="Your account" icon="more" items={items} above />
       {dialog === "profile" && <ProfileDialog onClose={() => setDialog(null)} />}
       {dialog === "invite" && <InviteDialog onClose={() => setDialog(null)} />}
+      {dialog === "agents" && <AgentsDialog onClose={() => setDialog(null)} />}
       {dialog === "switches" && <SwitchesDialog onClose={() => setDialog(null)} />}
     </div>
   );

@@ -166,8 +166,10 @@ export const apiTokens = pgTable(
     organizationId: organizationId(),
     name: text("name").notNull(),
     tokenHash: text("token_hash").notNull(),
-    /** Of: read, agents, access, audit, operate. */
+    /** Of: read, agents, access, audit, operate, talk. */
     scopes: jsonb("scopes").notNull(),
+    /** The person of the web rooms whom a token that talks stands for. */
+    personId: text("person_id"),
     createdBy: text("created_by").notNull(),
     createdAt: createdAt(),
     expiresAt: instant("expires_at"),

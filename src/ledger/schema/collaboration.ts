@@ -168,7 +168,7 @@ export const sharedDocuments = pgTable(
   (table) => [primaryKey({ columns: [table.conversationId, table.name] })],
 );
 
-/** A task that an outside client of A2A gave to an agent or room; the post that carries it is in the web room. */
+/** A task that an outside client of A2A gave to an agent or room; the posts that carry it are in the web room, and its state is theirs. */
 export const a2aTasks = pgTable(
   "a2a_tasks",
   {
@@ -177,13 +177,18 @@ export const a2aTasks = pgTable(
     /** The API token it came with; nobody else sees it. */
     tokenId: text("token_id").notNull(),
     contextId: text("context_id").notNull(),
-    /** The client's own id of the message, for repeats. */
+    /** The client's own id of its first message. */
     messageId: text("message_id").notNull(),
     roomId: text("room_id").notNull(),
     postId: text("post_id"),
     agentId: text("agent_id"),
+    /** The state that its notifications have told; the state itself is that of its posts and turns. */
     state: text("state").notNull(),
+    /** Where notifications go, sealed; null where nobody asked for any. */
     push: jsonb("push"),
+    /** When it is next looked at for a notification; null once there is none to come. */
+    pushDueAt: instant("push_due_at"),
+    pushAttempts: integer("push_attempts").notNull().default(0),
     createdAt: createdAt(),
     updatedAt: instant("updated_at").notNull().defaultNow(),
   },
@@ -191,5 +196,25 @@ export const a2aTasks = pgTable(
     uniqueIndex("a2a_tasks_message").on(table.tokenId, table.messageId),
     index("a2a_tasks_context").on(table.tokenId, table.contextId),
     index("a2a_tasks_post").on(table.postId),
+    index("a2a_tasks_push_due").on(table.pushDueAt).where(sql`push_due_at is not null`),
+  ],
+);
+
+/** Each message of such a task, under the client's own id, so that a repeat is known; `seq` is its place in the room's log. */
+export const a2aMessages = pgTable(
+  "a2a_messages",
+  {
+    tokenId: text("token_id").notNull(),
+    messageId: text("message_id").notNull(),
+    organizationId: organizationId(),
+    taskId: text("task_id").notNull(),
+    /** Null for an answer to a question, which is no post. */
+    postId: text("post_id"),
+    seq: bigint("seq", { mode: "number" }),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tokenId, table.messageId] }),
+    index("a2a_messages_task").on(table.taskId),
   ],
 );

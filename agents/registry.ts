@@ -3,13 +3,14 @@ import type { ConnectorConfig } from "../src/contracts/agent-definition.ts";
 import { DEFAULT_IDLE_TIMEOUT_MS } from "../src/contracts/agent-definition.ts";
 import type { AgentConnector } from "../src/contracts/connector.ts";
 import { ParleyError } from "../src/errors/parley-error.ts";
-import { AguiConfig, createAguiConnector } from "./agui/index.ts";
 import { A2aConfig, createA2aConnector } from "./a2a/index.ts";
+import { AguiConfig, createAguiConnector } from "./agui/index.ts";
 import { createFunctionConnector, FunctionConfig } from "./function/index.ts";
 import { createModelConnector, findPrograms, ModelConfig } from "./model/index.ts";
 import { CLOSED_NETWORK, type NetworkPolicy } from "./shared/address-policy.ts";
 import { withBreaker } from "./shared/breaker.ts";
 import type { ResolveAddresses } from "./shared/guarded-connect.ts";
+import { createSocketConnector, type DialInHub, SocketConfig } from "./socket/index.ts";
 import { createWebhookConnector, WebhookConfig } from "./webhook/index.ts";
 
 export type { NetworkPolicy } from "./shared/address-policy.ts";
@@ -26,6 +27,9 @@ export interface ConnectorServices {
   /** Folder that module paths begin at: the one of `parley.config.ts`. Default: the working folder. */
   readonly folder?: string;
   readonly resolve?: ResolveAddresses;
+  /** The agent's id, and the hub that it dials in to; without them it can be declared and is never reached. */
+  readonly agentId?: string;
+  readonly dialIn?: DialInHub;
 }
 
 /** One thing that is wrong with a connector's configuration. `path` begins at the connector: `url`, `secrets.0`. */
@@ -41,11 +45,11 @@ interface Kind<Config> {
   readonly sources: readonly AgentSource[];
   /** Parts of a valid configuration that not everybody may give. Default: none. */
   readonly refuse?: (config: Config, source: AgentSource) => readonly ConnectorFault[];
-  create(
-    config: Config,
-    services: Required<Omit<ConnectorServices, "resolve">> & Pick<ConnectorServices, "resolve">,
-  ): AgentConnector;
+  create(config: Config, services: GivenServices): AgentConnector;
 }
+
+type Optional = "resolve" | "agentId" | "dialIn";
+type GivenServices = Required<Omit<ConnectorServices, Optional>> & Pick<ConnectorServices, Optional>;
 
 /** Ties a kind's schema to its factory, so that the table below can hold kinds of different configurations. */
 function kind<Config>(entry: Kind<Config>) {
@@ -57,8 +61,7 @@ function kind<Config>(entry: Kind<Config>) {
       if (!parsed.success) return parsed.error.issues.flatMap(issueToFaults);
       return entry.refuse?.(parsed.data, source) ?? [];
     },
-    create: (config: ConnectorConfig, services: Parameters<Kind<Config>["create"]>[1]) =>
-      entry.create(entry.schema.parse(config), services),
+    create: (config: ConnectorConfig, services: GivenServices) => entry.create(entry.schema.parse(config), services),
   };
 }
 
@@ -84,16 +87,6 @@ const KINDS = new Map([
     }),
   ],
   [
-    "agui",
-    kind({
-      schema: AguiConfig,
-      secretFields: ["token"],
-      sources: ["config", "api", "builtin"],
-      create: (config, { network, idleTimeoutMs, resolve }) =>
-        withBreaker(createAguiConnector(config, { network, idleTimeoutMs, ...(resolve && { resolve }) })),
-    }),
-  ],
-  [
     "a2a",
     kind({
       schema: A2aConfig,
@@ -101,6 +94,16 @@ const KINDS = new Map([
       sources: ["config", "api", "builtin"],
       create: (config, { network, idleTimeoutMs, resolve }) =>
         withBreaker(createA2aConnector(config, { network, idleTimeoutMs, ...(resolve && { resolve }) })),
+    }),
+  ],
+  [
+    "agui",
+    kind({
+      schema: AguiConfig,
+      secretFields: ["token"],
+      sources: ["config", "api", "builtin"],
+      create: (config, { network, idleTimeoutMs, resolve }) =>
+        withBreaker(createAguiConnector(config, { network, idleTimeoutMs, ...(resolve && { resolve }) })),
     }),
   ],
   [
@@ -112,6 +115,21 @@ const KINDS = new Map([
       refuse: (config, source) => (source === "api" ? findPrograms(config) : []),
       create: (config, { network, idleTimeoutMs, folder, resolve }) =>
         withBreaker(createModelConnector(config, { network, idleTimeoutMs, folder, ...(resolve && { resolve }) })),
+    }),
+  ],
+  [
+    "socket",
+    kind({
+      schema: SocketConfig,
+      secretFields: [],
+      sources: ["config", "api", "builtin"],
+      create(config, { agentId, dialIn, idleTimeoutMs }) {
+        if (agentId === undefined || dialIn === undefined)
+          throw new ParleyError("INVARIANT_BROKEN", {
+            detail: "agents cannot dial in to where this one is to be reached",
+          });
+        return createSocketConnector(config, { hub: dialIn, agentId, idleTimeoutMs });
+      },
     }),
   ],
 ]);
@@ -147,6 +165,8 @@ export function createConnector(config: ConnectorConfig, services: ConnectorServ
     idleTimeoutMs: services.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
     folder: services.folder ?? process.cwd(),
     ...(services.resolve && { resolve: services.resolve }),
+    ...(services.agentId !== undefined && { agentId: services.agentId }),
+    ...(services.dialIn && { dialIn: services.dialIn }),
   });
 }
 

@@ -4,6 +4,7 @@ import { createGuideAgent } from "../agents/guide/index.ts";
 import { createModelWriter, ModelConfig } from "../agents/model/index.ts";
 import { createConnector, findConnectorFaults, secretFieldsOf } from "../agents/registry.ts";
 import { generateWebhookSecret } from "../agents/webhook/index.ts";
+import type { DialIn } from "./app-dial-in.ts";
 import type { Config, organizationsOf } from "./config/config.ts";
 import { AgentDefinition, type ConnectorConfig } from "./contracts/agent-definition.ts";
 import type { Operations } from "./contracts/operations.ts";
@@ -13,6 +14,7 @@ import type { SecretBox } from "./ledger/secret-box.ts";
 import { type Connectors, createConnectors, localKey } from "./pipeline/connectors.ts";
 import type { Directory } from "./pipeline/directory.ts";
 import { type AgentRegistry, createAgentRegistry } from "./pipeline/operations/agent-operations.ts";
+import { createAgentTokens } from "./pipeline/operations/agent-tokens.ts";
 
 interface AgentParts {
   readonly config: Config;
@@ -22,6 +24,8 @@ interface AgentParts {
   readonly box: SecretBox;
   readonly newId: NewId;
   readonly operations: () => Operations;
+  readonly dialIn: Pick<DialIn, "hub" | "presenceOf">;
+  readonly agentTokenKeys: readonly [Buffer, ...Buffer[]];
 }
 
 /** The agents of a process: their connectors by kind, the registry over any database, and those that the configuration and Parley itself bring. */
@@ -36,8 +40,10 @@ export async function createAgents(parts: AgentParts): Promise<{
     directory,
     box,
     local,
-    factory: (connector, { source, idleTimeoutMs }) =>
+    factory: (connector, { agentId, source, idleTimeoutMs }) =>
       createConnector(connector, {
+        agentId,
+        dialIn: parts.dialIn.hub,
         ...(config.configFile === undefined ? {} : { folder: dirname(config.configFile) }),
         source,
         idleTimeoutMs,
@@ -52,6 +58,8 @@ export async function createAgents(parts: AgentParts): Promise<{
       box,
       newId,
       kinds: { faults: findConnectorFaults, secretFields: secretFieldsOf, issueSecrets },
+      tokens: createAgentTokens({ newId, keys: parts.agentTokenKeys }),
+      presenceOf: parts.dialIn.presenceOf,
     });
   const agents = agentsOn(database);
   const assistant = { openai: reveal(config.models.openai), anthropic: reveal(config.models.anthropic) };

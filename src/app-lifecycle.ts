@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { listen } from "./api/listen.ts";
 import type { createOperatorAccess } from "./api/operator-access.ts";
+import type { DialIn } from "./app-dial-in.ts";
 import type { Config } from "./config/config.ts";
 import type { ChatAdapter } from "./contracts/adapter.ts";
 import type { Logger } from "./contracts/logger.ts";
@@ -34,6 +35,7 @@ export interface Composition {
   readonly pipeline: Awaited<ReturnType<typeof createPipeline>>;
   readonly operator: ReturnType<typeof createOperatorAccess>;
   readonly signInLink: () => Promise<string>;
+  readonly dialIn: DialIn;
   readonly state: { url: string; started: boolean; draining: boolean };
   readonly closers: readonly (() => Promise<void>)[];
   readonly directory: Directory;
@@ -53,6 +55,7 @@ export function compose(parts: Composition): App {
     state.draining = true;
     stopping.abort();
     parts.operator.retract();
+    parts.dialIn.drain();
     await Promise.allSettled([...adapters.values()].map((adapter) => adapter.stop()));
     await pipeline.stop(config.limits.drainTimeoutMs * GRACE_SHARE);
     await server
@@ -68,6 +71,7 @@ export function compose(parts: Composition): App {
       const listening = await listen(server, config.web);
       state.url = (config.web.publicUrl ?? listening.url).replace(/\/$/, "");
       await pipeline.start();
+      await parts.dialIn.start({ wake: pipeline.wake, adapters });
       await Promise.all([...adapters.values()].map((adapter) => adapter.start(pipeline.sink, stopping.signal)));
       pipeline.wake();
       parts.operator.publish(listening.url);

@@ -10,6 +10,7 @@ import { createOperatorAccess } from "./api/operator-access.ts";
 import { createPrometheusMetrics } from "./api/prometheus-metrics.ts";
 import { createServer } from "./api/server.ts";
 import { createAgents } from "./app-agents.ts";
+import { createDialIn } from "./app-dial-in.ts";
 import { type App, compose, reseal } from "./app-lifecycle.ts";
 import { createAdapters } from "./app-platforms.ts";
 import type { AgentCheck } from "./config/agent-faults.ts";
@@ -47,6 +48,7 @@ import { createTenantOperations } from "./pipeline/operations/tenant-operations.
 import { createTokenOperations } from "./pipeline/operations/token-operations.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
 import { DEFAULT_LOOP_LIMITS } from "./pipeline/route/loop-guard.ts";
+import { createToolTokens } from "./pipeline/tools/tool-tokens.ts";
 import { createAuditTrail } from "./pipeline/upkeep/audit-trail.ts";
 import { createDoorbell } from "./queue/create-doorbell.ts";
 import type { Doorbell } from "./queue/queue-port.ts";
@@ -133,6 +135,9 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     );
     closers.push(() => policies.close());
 
+    const agentTokenKeys = keysFor("agent tokens");
+    const dialIn = createDialIn({ database, directory, newId, keys: agentTokenKeys, logger, roles });
+    closers.push(() => dialIn.stop());
     const operationsHolder: { operations?: Operations } = {};
     const { connectors, agentsOn, isAssistantReady } = await createAgents({
       config,
@@ -142,6 +147,8 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       box,
       newId,
       operations: () => held(operationsHolder),
+      dialIn,
+      agentTokenKeys,
     });
     closers.push(() => connectors.close());
 
@@ -198,6 +205,11 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       sessions: createAgentSessionStore(database, box),
       replyUrl: (turnId) => `${state.url}/api/replies/${replyTokens.mint(turnId)}`,
       files: { addresses: fileAddresses, baseUrl: () => state.url },
+      tools: {
+        tokens: createToolTokens(deriveKey(config.secretKey, "tool tokens")),
+        baseUrl: () => state.url,
+        box,
+      },
       loopLimits: {
         ...DEFAULT_LOOP_LIMITS,
         maxHops: config.pipeline.maxHops,
@@ -281,6 +293,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       organizations: organizations.map(({ id }) => id),
       operations,
       audit: audit.operations,
+      tools: pipeline.tools,
       access,
       logger,
       metrics,
@@ -299,6 +312,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
             adapter.mount === undefined ? [] : [adapter.mount.bind(adapter)],
           )
         : [],
+      ...(roles.worker && { dialIn: dialIn.hub }),
       readFile: createFileReader({
         addresses: fileAddresses,
         media: (platform) => adapters.get(platform)?.features.media,
@@ -320,6 +334,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       operator,
       signInLink,
       state,
+      dialIn,
       closers,
       directory,
     });

@@ -12,6 +12,7 @@ import { TurnStarts } from "./turn-start.ts";
 export const HEARTBEAT_MS = 15_000;
 /** How long a socket may take to say who it is, in ms. */
 const HELLO_WITHIN_MS = 5_000;
+const LEAVE = "this process is about to end; dial in again";
 
 /** What a connection was, for whoever keeps who is there. */
 export interface AttachedAgent {
@@ -37,6 +38,8 @@ export interface DialInHubOptions {
   readonly book: ConnectionBook;
   readonly newId: (prefix: string) => string;
   readonly logger: Logger;
+  /** Told of each agent that can be given turns from now on. */
+  readonly onAttached?: (agentId: string) => void;
   /** Default: HEARTBEAT_MS. */
   readonly heartbeatMs?: number;
 }
@@ -105,8 +108,7 @@ export class DialInHub implements DialInPort {
       () => refuse(CLOSE_CODES.protocolError, REFUSALS.frameInvalid, "No hello came in time."),
       HELLO_WITHIN_MS,
     ).unref();
-    if (this.#isClosed)
-      refuse(CLOSE_CODES.draining, REFUSALS.frameInvalid, "This process is about to end; dial in again.");
+    if (this.#isClosed) refuse(CLOSE_CODES.draining, REFUSALS.frameInvalid, LEAVE);
 
     const greet = async (hello: HelloFrame): Promise<void> => {
       socket.pause();
@@ -129,6 +131,7 @@ export class DialInHub implements DialInPort {
         connection = made;
         this.#seat(principal.agentId).attach(made, this.#heartbeatMs);
         socket.resume();
+        this.#options.onAttached?.(principal.agentId);
       });
     };
 
@@ -162,21 +165,24 @@ export class DialInHub implements DialInPort {
     const { agentId } = turn.request.agent;
     const seat = this.#seats.get(agentId);
     seat?.end(turn);
+    if (this.#isClosed) this.#sendAway(seat);
     this.#tidy(agentId);
   }
 
-  /** Another connection has these agents now: those here are told and closed, and what waits for them here is given up. */
-  yieldTo(newest: ReadonlyMap<string, string>): void {
-    for (const [agentId, connectionId] of newest) {
-      const seat = this.#seats.get(agentId);
-      if (seat === undefined || seat.connection?.id === connectionId) continue;
-      seat.connection?.refuse(
-        REFUSALS.replaced,
-        "The same token has dialled in elsewhere; the newer connection has the agent.",
-      );
-      seat.connection?.close(CLOSE_CODES.replaced, "the same token has dialled in elsewhere");
-      seat.releaseWaiting();
-    }
+  /**
+   * The agent is with another process now: the connection that it had here is told and closed, and what waits for it here is given up.
+   *
+   * `connectionId` is the one it had here when that was found out, undefined for none; one that came later stays.
+   */
+  yieldAgent(agentId: string, connectionId: string | undefined): void {
+    const seat = this.#seats.get(agentId);
+    if (seat === undefined || seat.connection?.id !== connectionId) return;
+    seat.connection?.refuse(
+      REFUSALS.replaced,
+      "The same token has dialled in elsewhere; the newer connection has the agent.",
+    );
+    seat.connection?.close(CLOSE_CODES.replaced, "the same token has dialled in elsewhere");
+    seat.releaseWaiting();
   }
 
   /** The agent was removed or stopped, or its token is no longer good. */
@@ -190,19 +196,23 @@ export class DialInHub implements DialInPort {
     this.#timer ??= setInterval(() => void this.#beat(), this.#heartbeatMs).unref();
   }
 
-  /** Tells every agent to dial in again, elsewhere; those that come meanwhile are told the same. */
+  /** Takes nobody more, and tells each agent to dial in again elsewhere as soon as it has no turn here. */
   drain(): void {
     this.#isClosed = true;
-    for (const { connection } of this.#seats.values())
-      connection?.close(CLOSE_CODES.draining, "this process is about to end; dial in again");
+    for (const seat of this.#seats.values()) this.#sendAway(seat);
   }
 
-  /** Ends what is left. */
+  /** Ends what is left, turns or not. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.drain();
+    this.#isClosed = true;
+    for (const { connection } of this.#seats.values()) connection?.close(CLOSE_CODES.draining, LEAVE);
     await Promise.allSettled(this.#attaching.values());
+  }
+
+  #sendAway(seat: Seat | undefined): void {
+    if (seat?.turns === 0) seat.connection?.close(CLOSE_CODES.draining, LEAVE);
   }
 
   #hear(connection: DialInConnection, bytes: Uint8Array): void {
@@ -238,8 +248,7 @@ export class DialInHub implements DialInPort {
     try {
       const ours = await this.#options.book.beat(here.map(({ connectionId }) => connectionId));
       for (const { connectionId, principal } of here)
-        if (!ours.has(connectionId) && this.connectionOf(principal.agentId)?.id === connectionId)
-          this.yieldTo(new Map([[principal.agentId, "another"]]));
+        if (!ours.has(connectionId)) this.yieldAgent(principal.agentId, connectionId);
     } catch (error) {
       this.#options.logger.warn({ err: error }, "the heartbeat of dial-in agents could not be recorded");
     }

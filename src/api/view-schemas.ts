@@ -17,6 +17,9 @@ export const AgentViewSchema = z
     channels: z.array(z.string()).readonly(),
     owner: z.string().optional(),
     shadow: z.string().optional(),
+    connection: z
+      .object({ state: z.enum(["connected", "away"]), since: z.string().optional(), client: z.string().optional() })
+      .optional(),
   })
   .describe("An agent without its secrets");
 

@@ -1,6 +1,7 @@
 import type { InstallationHealth } from "./adapter.ts";
 import type { AgentDefinition, AgentDefinitionInput } from "./agent-definition.ts";
 import type { ConnectorCheck } from "./connector.ts";
+import type { AgentPresence } from "./dial-in.ts";
 import type { JsonValue } from "./json.ts";
 
 /** What operators and agent authors can ask of a running Parley; the API and the guide agent speak to it and to nothing below. */
@@ -35,6 +36,17 @@ export interface AgentOperations {
   /** It takes no new turns until it is resumed; what runs goes on. Throws NOT_FOUND, CONFLICT when it is stopped. */
   pause(organizationId: string, handle: string): Promise<AgentView>;
   check(organizationId: string, handle: string): Promise<ConnectorCheck>;
+  /**
+   * A new token for an agent that dials in, shown here once; the one before is refused from now on, and whoever is connected with it is
+   * disconnected. Throws NOT_FOUND, CONFLICT for an agent of another kind.
+   */
+  rotateToken(
+    organizationId: string,
+    handle: string,
+    by: { readonly by: string },
+  ): Promise<{ readonly agent: AgentView; readonly secret: string }>;
+  /** Lets an agent's token be good for nothing any more. Throws NOT_FOUND, also when it has none. */
+  revokeToken(organizationId: string, handle: string, by: { readonly by: string }): Promise<void>;
 }
 
 /** The kill switches. What is stopped runs nothing and sends nothing from the commit on, in every process. */
@@ -88,6 +100,8 @@ export interface AgentView {
   readonly owner?: string;
   /** The review room of an agent in shadow, `platform:channel`. */
   readonly shadow?: string;
+  /** Whether it is there, of an agent that dials in. */
+  readonly connection?: AgentPresence;
 }
 
 export interface DeadLetterOperations {

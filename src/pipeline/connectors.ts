@@ -8,7 +8,7 @@ import type { Directory, DirectoryAgent } from "./directory.ts";
 /** Makes a connector of its kind; given by the composition root, which alone knows the kinds. */
 export type ConnectorFactory = (
   config: ConnectorConfig,
-  agent: { handle: string; source: AgentView["source"]; idleTimeoutMs: number },
+  agent: { agentId: string; handle: string; source: AgentView["source"]; idleTimeoutMs: number },
 ) => AgentConnector;
 
 export interface Connectors {
@@ -56,6 +56,7 @@ export function createConnectors(options: ConnectorsOptions): Connectors {
       void known?.connector.close().catch(() => undefined);
       const { handle, definition, row } = agent;
       const connector = options.factory(configOf(agent), {
+        agentId,
         handle,
         source: row.source,
         idleTimeoutMs: definition.idleTimeoutMs,

@@ -110,6 +110,47 @@ export const agentRoutes: FastifyPluginAsyncZod<AgentRouteContext> = async (
   );
 
   server.post(
+    "/agents/:handle/token",
+    {
+      ...needs("agents"),
+      schema: {
+        ...base,
+        summary: "A new token for an agent that dials in; the one before is refused from now on",
+        params: Params,
+        response: {
+          201: z.object({ agent: AgentViewSchema, secret: z.string() }),
+          404: ErrorSchema,
+          409: ErrorSchema,
+        },
+      },
+    },
+    async (request, reply) => {
+      const { organizationId, id } = callerOf(request);
+      return reply
+        .code(201)
+        .send(await operations.agents.rotateToken(organizationId, request.params.handle, { by: id }));
+    },
+  );
+
+  server.delete(
+    "/agents/:handle/token",
+    {
+      ...needs("agents"),
+      schema: {
+        ...base,
+        summary: "Let an agent's token be good for nothing any more; it is disconnected",
+        params: Params,
+        response: { 204: z.null(), 404: ErrorSchema },
+      },
+    },
+    async (request, reply) => {
+      const { organizationId, id } = callerOf(request);
+      await operations.agents.revokeToken(organizationId, request.params.handle, { by: id });
+      return reply.code(204).send(null);
+    },
+  );
+
+  server.post(
     "/agents/:handle/check",
     {
       ...needs("agents"),

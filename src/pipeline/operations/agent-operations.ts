@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { AgentDefinition, type ConnectorConfig } from "../../contracts/agent-definition.ts";
+import type { AgentPresence } from "../../contracts/dial-in.ts";
 import type { AgentOperations, AgentView } from "../../contracts/operations.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
 import { pauseAgent, removeAgent, saveAgent } from "../../ledger/agents.ts";
@@ -10,6 +11,7 @@ import type { NewId } from "../../ledger/row-ids.ts";
 import { agentSecrets, type SecretBox } from "../../ledger/secret-box.ts";
 import type { Connectors } from "../connectors.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
+import type { AgentTokens } from "./agent-tokens.ts";
 import { findPatternFaults } from "./pattern-faults.ts";
 
 /** What the composition root knows of connector kinds. */
@@ -30,7 +32,13 @@ export interface AgentOperationsOptions {
   readonly box: SecretBox;
   readonly newId: NewId;
   readonly kinds: ConnectorKinds;
+  readonly tokens: AgentTokens;
+  /** Whether an agent that dials in is there; undefined for one of another kind. */
+  readonly presenceOf: (agentId: string) => AgentPresence | undefined;
 }
+
+/** The kind of agents that dial in, with a token of Parley's. */
+const DIALS_IN = "socket";
 
 export interface AgentRegistry extends AgentOperations {
   /** Makes the agents of one source in the ledger exactly these; handles of another source are a CONFLICT. */
@@ -69,13 +77,20 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
   async function withdraw(organizationId: string, agent: DirectoryAgent, by: string): Promise<void> {
     await database.transaction(async (tx) => {
       await removeAgent(tx, organizationId, agent.handle);
+      await options.tokens.revoke(tx, agent, by);
       await endInvitationsOfAgent(tx, agent.agentId, by);
     });
   }
 
+  const viewOf = (agent: DirectoryAgent): AgentView => toView(agent, options.presenceOf(agent.agentId));
+
+  async function issue(agent: DirectoryAgent, by: string): Promise<string> {
+    return await database.transaction((tx) => options.tokens.issue(tx, agent, by));
+  }
+
   return {
     async list(organizationId) {
-      return directory.list(organizationId).map(toView);
+      return directory.list(organizationId).map(viewOf);
     },
     async add(organizationId, input) {
       const parsed = AgentDefinition.safeParse(input);
@@ -96,10 +111,9 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
       }
       await store(organizationId, definition, "api");
       await directory.refresh();
-      return {
-        agent: toView(existing(organizationId, definition.handle)),
-        ...(shown === undefined ? {} : { secret: shown }),
-      };
+      const added = existing(organizationId, definition.handle);
+      const secret = config.kind === DIALS_IN ? await issue(added, "operator") : shown;
+      return { agent: viewOf(added), ...(secret === undefined ? {} : { secret }) };
     },
     async remove(organizationId, handle) {
       const agent = existing(organizationId, handle);
@@ -121,7 +135,7 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
         ]);
       });
       await directory.refresh();
-      return toView(existing(organizationId, handle));
+      return viewOf(existing(organizationId, handle));
     },
     async check(organizationId, handle) {
       const agent = existing(organizationId, handle);
@@ -133,6 +147,17 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
           detail: error instanceof ParleyError ? (error.detail ?? error.row.userText) : "the agent cannot be checked",
         };
       }
+    },
+    async rotateToken(organizationId, handle, { by }) {
+      const agent = existing(organizationId, handle);
+      if (agent.definition.connector.kind !== DIALS_IN)
+        throw new ParleyError("CONFLICT", { detail: `@${handle} does not dial in, so it has no token` });
+      return { agent: viewOf(agent), secret: await issue(agent, by) };
+    },
+    async revokeToken(organizationId, handle, { by }) {
+      const agent = existing(organizationId, handle);
+      if (!(await database.transaction((tx) => options.tokens.revoke(tx, agent, by))))
+        throw new ParleyError("NOT_FOUND", { detail: `@${handle} has no token` });
     },
     async sync(organizationId, source, definitions) {
       for (const definition of definitions) {
@@ -154,7 +179,7 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
   };
 }
 
-export function toView(agent: DirectoryAgent): AgentView {
+export function toView(agent: DirectoryAgent, connection?: AgentPresence): AgentView {
   const { definition, row } = agent;
   return {
     agentId: agent.agentId,
@@ -170,6 +195,7 @@ export function toView(agent: DirectoryAgent): AgentView {
     channels: definition.channels,
     ...(definition.owner === undefined ? {} : { owner: definition.owner }),
     ...(definition.shadow === undefined ? {} : { shadow: definition.shadow.reviewRoom }),
+    ...(connection === undefined ? {} : { connection }),
   };
 }
 

@@ -118,6 +118,8 @@ export function recordingOperations(): RecordingOperations {
       remove: (...args) => record("agents.remove", args, undefined),
       pause: (...args) => record("agents.pause", args, { ...AGENT, status: "paused" as const }),
       check: (...args) => record("agents.check", args, { ok: false, detail: "connection refused" }),
+      rotateToken: (...args) => record("agents.rotateToken", args, { agent: AGENT, secret: "prl_agent_shown-once" }),
+      revokeToken: (...args) => record("agents.revokeToken", args, undefined),
     },
     deadLetters: {
       list: (...args) => record("deadLetters.list", args, [DEAD_LETTER]),

@@ -87,6 +87,8 @@ export function operationsOver(state: KnownState): Operations {
       add: refuse,
       remove: refuse,
       pause: refuse,
+      rotateToken: refuse,
+      revokeToken: refuse,
     },
     deadLetters: {
       list: (organizationId) => ask(`deadLetters.list ${organizationId}`, () => state.deadLetters),

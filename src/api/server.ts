@@ -34,6 +34,7 @@ import { replyRoutes } from "./routes/reply-routes.ts";
 import { switchRoutes } from "./routes/switch-routes.ts";
 import { systemRoutes } from "./routes/system-routes.ts";
 import { tokenRoutes } from "./routes/token-routes.ts";
+import { usageRoutes } from "./routes/usage-routes.ts";
 import { addBareHeaders, addPageHeaders, BARE_HEADERS } from "./security-headers.ts";
 import { createStatusReader } from "./status-reader.ts";
 
@@ -183,6 +184,7 @@ async function registerApi(server: FastifyInstance, options: ServerOptions): Pro
       await scope.register(replyRoutes, context);
       if (options.auth.tokens !== undefined) await scope.register(tokenRoutes, { tokens: options.auth.tokens });
       await scope.register(switchRoutes, context);
+      await scope.register(usageRoutes, context);
       if (options.readFile !== undefined) await scope.register(fileRoutes, { readFile: options.readFile });
       await scope.register(systemRoutes, { ...context, createSignInLink: options.auth.createSignInLink });
     },

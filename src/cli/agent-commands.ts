@@ -7,6 +7,7 @@ import { type CommonOptions, common, outputOf } from "./common-options.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { paint, plain } from "./output.ts";
 import { addAgentSwitches } from "./switch-commands.ts";
+import { addUsageCommand } from "./usage-command.ts";
 import { Agent, Check } from "./views.ts";
 
 const Agents = z.object({ agents: z.array(Agent) });
@@ -65,6 +66,7 @@ export function addAgentCommands(program: Command): void {
     },
   );
   addAgentSwitches(agents);
+  addUsageCommand(agents);
   common(
     agents
       .command("check [handle]")

@@ -1,5 +1,6 @@
 import type { InstallationHealth } from "./adapter.ts";
 import type { AgentDefinition, AgentDefinitionInput } from "./agent-definition.ts";
+import type { AgentUsage } from "./agent-usage.ts";
 import type { ConnectorCheck } from "./connector.ts";
 import type { AgentPresence } from "./dial-in.ts";
 import type { JsonValue } from "./json.ts";
@@ -36,6 +37,8 @@ export interface AgentOperations {
   /** It takes no new turns until it is resumed; what runs goes on. Throws NOT_FOUND, CONFLICT when it is stopped. */
   pause(organizationId: string, handle: string): Promise<AgentView>;
   check(organizationId: string, handle: string): Promise<ConnectorCheck>;
+  /** What one agent used, or what each of them did. Throws NOT_FOUND. */
+  usage(organizationId: string, handle?: string): Promise<readonly AgentUsage[]>;
   /**
    * A new token for an agent that dials in, shown here once; the one before is refused from now on, and whoever is connected with it is
    * disconnected. Throws NOT_FOUND, CONFLICT for an agent of another kind.

@@ -1,6 +1,7 @@
 import type { SqlRunner } from "./connection/database.ts";
 import { ONE_BY_ONE } from "./one-by-one.ts";
 import { BARRED_BY } from "./sendable.ts";
+import { ADD_SPENT, type SpentRow } from "./usage-totals.ts";
 
 /** The end of one turn: what it becomes, and the platform writes that carry its reply. */
 export interface TurnEndRow {
@@ -19,6 +20,8 @@ export interface TurnEndRow {
   readonly context: readonly string[];
   /** Keyed digest of its text, for the audit log; null when it says nothing. */
   readonly digest: string | null;
+  /** What it adds to the totals of the day; null for nothing. */
+  readonly spent: readonly SpentRow[] | null;
 }
 
 export interface NewDeliveryRow {
@@ -69,9 +72,9 @@ with ended as materialized (
   update turns t set
     state = case when i.posts > 0 then 'delivering' else i.outcome end, outcome = i.outcome, state_reason = i.reason,
     reply = i.reply, usage = i.usage, follow_up = i.follow_up, replied_at = now(), finished_at = case when i.posts > 0 then null else now() end
-  from jsonb_to_recordset($2::jsonb) as i(id text, epoch int, outcome text, reason text, reply jsonb, usage jsonb, follow_up jsonb, posts int, consumed jsonb, context jsonb, digest text)
+  from jsonb_to_recordset($2::jsonb) as i(id text, epoch int, outcome text, reason text, reply jsonb, usage jsonb, follow_up jsonb, posts int, consumed jsonb, context jsonb, digest text, spent jsonb)
   where ${ONE_BY_ONE("i.id")} and t.id = i.id and t.epoch = i.epoch and t.owner = $1 and t.state = 'running' and (t.cancel_requested is null or i.outcome <> 'answered')
-  returning t.id, t.organization_id, t.agent_id, t.reply_conversation_id, t.event_id, t.asker_id, t.state, t.state_reason, t.access_epoch, t.outcome, i.consumed, i.context, i.digest
+  returning t.id, t.organization_id, t.agent_id, t.reply_conversation_id, t.event_id, t.asker_id, t.state, t.state_reason, t.access_epoch, t.outcome, i.consumed, i.context, i.digest, i.spent
 ), post as materialized (
   select d.*, e.organization_id, e.agent_id, e.reply_conversation_id, e.asker_id, e.access_epoch
   from jsonb_to_recordset($3::jsonb) as d(id text, turn text, ord int, body jsonb, fallback text, key text) join ended e on e.id = d.turn
@@ -135,6 +138,8 @@ with ended as materialized (
         and (select true from turns q where q.reply_conversation_id = e.reply_conversation_id and q.finished_at is null and q.state = 'queued' limit 1)
     ) u group by id) r
   where c.id = r.id
+), spent as (
+  ${ADD_SPENT}
 ), told as (
   insert into audit_log (organization_id, entries)
   select organization_id, jsonb_agg(jsonb_strip_nulls(jsonb_build_object('what', 'output', 'turn', id, 'by', agent_id, 'event', event_id, 'asker', asker_id, 'conversation', reply_conversation_id,

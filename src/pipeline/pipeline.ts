@@ -17,6 +17,7 @@ import { createDeliverer } from "./deliver/deliverer.ts";
 import { createOutboxLoop } from "./deliver/outbox-loop.ts";
 import type { DirectoryAgent } from "./directory.ts";
 import { createIngest } from "./ingest/ingest.ts";
+import { createBudgets } from "./invoke/budgets.ts";
 import { fromLoaded, fromPlanned } from "./invoke/runnable-turn.ts";
 import { createTurnRunner } from "./invoke/turn-runner.ts";
 import type { Pipeline, PipelineOptions } from "./pipeline-options.ts";
@@ -104,6 +105,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     rosters,
     transcripts,
     ends,
+    budgets: createBudgets(database, ends),
     adapter,
     connector: (agentId) => connectors.of(agentId),
     tools: (turn, given) => createTurnTools(audience.reader, rosters, turn, given),

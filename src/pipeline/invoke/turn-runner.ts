@@ -18,6 +18,7 @@ import type { Directory } from "../directory.ts";
 import { endedAccess } from "../ended-access.ts";
 import { questionLine, withQuestionLine } from "../render/link-to-question.ts";
 import type { TurnEnds } from "../render/turn-ends.ts";
+import type { Budgets } from "./budgets.ts";
 import { deferredParts, type Invocation, invokeAgent } from "./invoke-agent.ts";
 import { createPreviewDriver, type PreviewDriver } from "./preview-driver.ts";
 import { retryDelayMs } from "./retry-policy.ts";
@@ -55,6 +56,7 @@ export interface TurnRunnerOptions {
   readonly rosters: Rosters;
   readonly transcripts: Transcripts;
   readonly ends: TurnEnds;
+  readonly budgets: Budgets;
   readonly adapter: (platform: string) => ChatAdapter;
   readonly connector: (agentId: string) => AgentConnector;
   readonly tools: (
@@ -102,6 +104,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     const { turn } = active;
     const startedAtMs = performance.now();
     try {
+      if (await options.budgets.stop(turn)) return;
       const invocation =
         turn.deferredReply === undefined ? await invoke(active, startedAtMs) : deferredInvocation(turn.deferredReply);
       if (abandoned || active.abandoned) return;

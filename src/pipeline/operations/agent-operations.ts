@@ -12,6 +12,7 @@ import { agentSecrets, type SecretBox } from "../../ledger/secret-box.ts";
 import type { Connectors } from "../connectors.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
 import type { AgentTokens } from "./agent-tokens.ts";
+import { readAgentUsage } from "./agent-usage.ts";
 import { findPatternFaults } from "./pattern-faults.ts";
 
 /** What the composition root knows of connector kinds. */
@@ -159,6 +160,7 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
       if (!(await database.transaction((tx) => options.tokens.revoke(tx, agent, by))))
         throw new ParleyError("NOT_FOUND", { detail: `@${handle} has no token` });
     },
+    usage: (organizationId, handle) => readAgentUsage(database, directory, organizationId, handle),
     async sync(organizationId, source, definitions) {
       for (const definition of definitions) {
         checkPatterns(definition);

@@ -140,8 +140,9 @@ function turnSteps(turn: ExplainedTurn, audited: AuditedSteps): ExplanationStep[
             ...base,
             at: turn.started_at.toISOString(),
             verb: "invoke" as const,
-            outcome: "started",
-            rule: turn.reason,
+            ...(turn.state_reason?.startsWith("budget_") === true
+              ? { outcome: "refused", rule: turn.state_reason }
+              : { outcome: "started", rule: turn.reason }),
           },
         ]),
     ...(turn.replied_at === null

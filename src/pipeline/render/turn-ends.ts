@@ -22,6 +22,7 @@ import { followUpOf } from "./follow-up.ts";
 import { plainText } from "./plain-text.ts";
 import type { ShadowGuard } from "./shadow-guard.ts";
 import type { SourceGuard } from "./source-guard.ts";
+import { type BudgetStop, spentBy, usageOfFailure } from "./spent.ts";
 
 export interface TurnEnd {
   readonly outcome: TurnEndRow["outcome"];
@@ -31,6 +32,8 @@ export interface TurnEnd {
   readonly consumed: readonly string[];
   /** Ids of the messages that the agent was given; default none. */
   readonly context?: readonly string[];
+  /** The limit that kept its agent from beginning. Default: none did. */
+  readonly stopped?: BudgetStop;
 }
 
 /** Renders how turns end and commits them with their outbox rows, many turns to a commit. */
@@ -137,6 +140,7 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
         consumed: end.consumed,
         context: end.context ?? [],
         digest: posts.length === 0 ? null : options.digest(posts.map((post) => post.fallbackText).join("\n")),
+        spent: spentBy(turn, end),
       },
       deliveries: posts.map((post, ord) => ({
         id: options.newId("d"),
@@ -176,7 +180,8 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
       const error = turn.sources.isEmpty ? thrown : new ParleyError(thrown.code);
       const message = noticeOf(turn, error);
       const part: ReplyPart = { type: "error", code: error.code, message, retryable: error.row.retry !== "never" };
-      const end = { outcome: "dead_lettered" as const, reason: error.code, parts: [part], usage: undefined, consumed };
+      const usage = usageOfFailure(thrown);
+      const end = { outcome: "dead_lettered" as const, reason: error.code, parts: [part], usage, consumed };
       const item = rowsOf(turn, await shown(turn, end));
       const reason = plainText(error.detail ?? error.row.userText);
       return await add({
@@ -197,6 +202,7 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
         consumed: [],
         context: [],
         digest: null,
+        spent: null,
       };
       return add({ turn, deliveries: [], deadLetter: undefined });
     },

@@ -99,6 +99,9 @@ export interface RecordingOperations extends Operations {
   readonly next: Map<string, () => unknown>;
 }
 
+const NO_USE = { turns: 0, inputTokens: 0, outputTokens: 0, costMicroUsd: 0 };
+export const USAGE = { handle: "helper", budgets: {}, today: NO_USE, days: [], people: [], channels: [] };
+
 /** Stands where the pipeline's operations stand; it writes down what the API asks of them. */
 export function recordingOperations(): RecordingOperations {
   const calls: RecordingOperations["calls"] = [];
@@ -117,6 +120,7 @@ export function recordingOperations(): RecordingOperations {
       add: (...args) => record("agents.add", args, { agent: AGENT, secret: "whsec_shown-once" }),
       remove: (...args) => record("agents.remove", args, undefined),
       pause: (...args) => record("agents.pause", args, { ...AGENT, status: "paused" as const }),
+      usage: (...args) => record("agents.usage", args, [USAGE]),
       check: (...args) => record("agents.check", args, { ok: false, detail: "connection refused" }),
       rotateToken: (...args) => record("agents.rotateToken", args, { agent: AGENT, secret: "prl_agent_shown-once" }),
       revokeToken: (...args) => record("agents.revokeToken", args, undefined),

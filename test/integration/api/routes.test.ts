@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import { type ApiServer, startApiServer, TOKEN } from "./api-server.ts";
-import { AGENT, DEAD_LETTER, EXPLANATION, STATUS, VERDICT } from "./recording-operations.ts";
+import { AGENT, DEAD_LETTER, EXPLANATION, STATUS, USAGE, VERDICT } from "./recording-operations.ts";
 
 let api: ApiServer;
 beforeAll(async () => {
@@ -79,6 +79,8 @@ describe("what operators can ask", () => {
       { ok: false, detail: "connection refused" },
       ["agents.check", "main", "helper"],
     ],
+    ["GET", "/api/agents/helper/usage", undefined, 200, { usage: USAGE }, ["agents.usage", "main", "helper"]],
+    ["GET", "/api/usage", undefined, 200, { usage: [USAGE] }, ["agents.usage", "main"]],
     [
       "GET",
       "/api/dead-letters?state=open&limit=5",

@@ -87,6 +87,7 @@ export function operationsOver(state: KnownState): Operations {
       add: refuse,
       remove: refuse,
       pause: refuse,
+      usage: refuse,
       rotateToken: refuse,
       revokeToken: refuse,
     },

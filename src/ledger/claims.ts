@@ -40,8 +40,18 @@ export interface ClaimedEvent {
   readonly target_agent: string | null;
   /** A click on a message that is not known (yet), while a write of this conversation is still without its receipt. */
   readonly target_pending: boolean | null;
-  /** A click that answers a request for approval. */
-  readonly target_approval: boolean | null;
+  /** The question that a click answers, where it stands on a message that shows one. */
+  readonly request: ClaimedRequest | null;
+}
+
+/** A question to people, as far as routing looks at it. */
+export interface ClaimedRequest {
+  readonly id: string;
+  /** The turn that asked waits for it. */
+  readonly live: boolean;
+  readonly open: boolean;
+  /** The event that decided it. */
+  readonly decided_event: string | null;
 }
 
 export interface OpenTurn {
@@ -95,10 +105,11 @@ select l.*, (select s.rings from conversations s where s.id = l.id) as rings, ch
       case when e.kind = 'action_submitted' then exists (
         select 1 from deliveries d join conversations c on c.id = d.conversation_id
         where c.installation_id = l.installation_id and c.channel_id = l.channel_id and d.state in ('pending', 'sending', 'open', 'unknown')) end as target_pending,
-      case when e.kind = 'action_submitted' then exists (
-        select 1 from messages t join turns u on u.id = t.turn_id cross join lateral jsonb_array_elements(u.reply->'parts') p
+      case when e.kind = 'action_submitted' then (
+        select jsonb_build_object('id', r.id, 'live', r.live, 'open', r.state = 'open', 'decided_event', r.decided_event)
+        from messages t join deliveries d on d.turn_id = t.turn_id and d.message_id = t.message_id join requests r on r.id = d.request_id
         where t.installation_id = l.installation_id and t.channel_id = l.channel_id and t.message_id = e.envelope->'body'->>'messageId'
-          and p->>'type' = 'approval_request' and p->>'approvalId' = e.envelope->'body'->>'actionId') end as target_approval
+          and r.action_id = e.envelope->'body'->>'actionId' limit 1) end as request
     from events e
     left join lateral (select n.* from messages n where e.kind = 'message_created' and n.installation_id = l.installation_id and n.channel_id = l.channel_id
       and n.message_id = e.envelope->'body'->>'messageId' limit 1) m on true

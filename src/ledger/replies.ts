@@ -31,6 +31,20 @@ export interface NewDeliveryRow {
   readonly body: unknown;
   readonly fallback: string;
   readonly key: string;
+  /** The question to people that it shows. */
+  readonly request: string | null;
+}
+
+/** A question to people at the end of a turn. */
+export interface NewRequestRow {
+  readonly id: string;
+  readonly turn: string;
+  readonly action: string;
+  readonly kind: "approval" | "input";
+  readonly part: unknown;
+  /** Keyed digest of what it is about. */
+  readonly binding: string;
+  readonly expires_ms: number;
 }
 
 export interface NewDeadLetterRow {
@@ -77,16 +91,17 @@ with ended as materialized (
   returning t.id, t.organization_id, t.agent_id, t.reply_conversation_id, t.event_id, t.asker_id, t.state, t.state_reason, t.access_epoch, t.outcome, i.consumed, i.context, i.digest, i.spent
 ), post as materialized (
   select d.*, e.organization_id, e.agent_id, e.reply_conversation_id, e.asker_id, e.access_epoch
-  from jsonb_to_recordset($3::jsonb) as d(id text, turn text, ord int, body jsonb, fallback text, key text) join ended e on e.id = d.turn
+  from jsonb_to_recordset($3::jsonb) as d(id text, turn text, ord int, body jsonb, fallback text, key text, request text) join ended e on e.id = d.turn
 ), blocked as materialized (
   select distinct p.reply_conversation_id as id from post p where exists (
     select 1 from deliveries o where o.conversation_id = p.reply_conversation_id and o.state in ('pending', 'sending', 'unknown') and (o.state = 'pending' or (o.state in ('sending', 'unknown') and o.message_id is null))
-      and o.turn_id is distinct from p.turn)
+      -- A question of the turn itself that is still on its way comes before what the turn says at its end.
+      and (o.turn_id is distinct from p.turn or o.ordinal < 0))
 ), barred as materialized (
   select distinct p.turn as id, p.reply_conversation_id from post p join conversations c on c.id = p.reply_conversation_id
   where ${BARRED_BY("p", "c", "p.access_epoch")} is not null
 ), preview as (
-  update deliveries d set body = p.body, fallback_text = p.fallback, final = true,
+  update deliveries d set body = p.body, fallback_text = p.fallback, request_id = p.request, final = true,
     state = case d.state when 'open' then case when $5::boolean and p.turn not in (select id from barred) then 'sending' else 'pending' end when 'sending' then 'unknown' else d.state end,
     owner = case when d.state = 'open' and $5::boolean and p.turn not in (select id from barred) then $1 end, not_before = now(), epoch = d.epoch + 1, attempt = d.attempt + 1
   from post p where d.turn_id = p.turn and d.ordinal = p.ord and d.preview and not d.final and d.state in ('open', 'unknown', 'sending', 'pending')
@@ -95,8 +110,8 @@ with ended as materialized (
   update deliveries d set state = 'cancelled', reason = 'the turn ended without a text' from ended e
   where d.turn_id = e.id and d.preview and not d.final and not exists (select 1 from post p where p.turn = d.turn_id and p.ord = d.ordinal)
 ), inserted as (
-  insert into deliveries (id, organization_id, turn_id, agent_id, conversation_id, ordinal, body, fallback_text, idempotency_key, asker_id, state, owner, attempt, first_attempt_at)
-  select p.id, p.organization_id, p.turn, p.agent_id, p.reply_conversation_id, p.ord, p.body, p.fallback, p.key, p.asker_id,
+  insert into deliveries (id, organization_id, turn_id, agent_id, conversation_id, ordinal, body, fallback_text, idempotency_key, asker_id, request_id, state, owner, attempt, first_attempt_at)
+  select p.id, p.organization_id, p.turn, p.agent_id, p.reply_conversation_id, p.ord, p.body, p.fallback, p.key, p.asker_id, p.request,
     s.state, case s.state when 'sending' then $1 end, case s.state when 'sending' then 1 else 0 end, case s.state when 'sending' then now() end
   from post p cross join lateral (
     select case when $5::boolean and p.ord = 0 and not exists (select 1 from blocked b where b.id = p.reply_conversation_id)
@@ -105,6 +120,11 @@ with ended as materialized (
     and o.state in ('open', 'unknown', 'sending', 'pending'))
   order by p.turn, p.ord
   on conflict (idempotency_key) do nothing
+  returning *
+), asked as (
+  insert into requests (id, organization_id, agent_id, turn_id, conversation_id, action_id, kind, part, binding, live, asker_id, expires_at)
+  select q.id, e.organization_id, e.agent_id, e.id, e.reply_conversation_id, q.action, q.kind, q.part, q.binding, false, e.asker_id, now() + q.expires_ms * interval '1 millisecond'
+  from jsonb_to_recordset($6::jsonb) as q(id text, turn text, action text, kind text, part jsonb, binding text, expires_ms bigint) join ended e on e.id = q.turn
   returning *
 ), dead as (
   insert into dead_letters (id, organization_id, stage, code, reason, dedupe_key, event_id, turn_id, conversation_id)
@@ -145,6 +165,10 @@ with ended as materialized (
   select organization_id, jsonb_agg(jsonb_strip_nulls(jsonb_build_object('what', 'output', 'turn', id, 'by', agent_id, 'event', event_id, 'asker', asker_id, 'conversation', reply_conversation_id,
     'outcome', outcome, 'rule', state_reason, 'context', context, 'digest', digest)))::text
   from ended group by organization_id
+  union all
+  select organization_id, jsonb_agg(jsonb_build_object('what', 'approval', 'by', agent_id, 'outcome', 'asked', 'rule', 'asked_in_reply', 'turn', turn_id, 'request', id,
+    'action', action_id, 'binding', binding, 'conversation', conversation_id))::text
+  from asked group by organization_id
 )
 select e.id as ended_turn, ${SENDING_COLUMNS}
 from ended e
@@ -166,6 +190,8 @@ export async function commitReplies(
     turns: readonly TurnEndRow[];
     deliveries: readonly NewDeliveryRow[];
     deadLetters: readonly NewDeadLetterRow[];
+    /** Questions that turns of these ask in their replies; stored with them. */
+    requests: readonly NewRequestRow[];
     deliver: boolean;
   },
 ): Promise<{ ended: Set<string>; sending: SendingDelivery[] }> {
@@ -175,6 +201,7 @@ export async function commitReplies(
     JSON.stringify(commit.deliveries),
     JSON.stringify(commit.deadLetters),
     commit.deliver,
+    JSON.stringify(commit.requests),
   ]);
   return { ended: new Set(rows.map((row) => row.ended_turn)), sending: rows.filter((row) => row.id !== null) };
 }

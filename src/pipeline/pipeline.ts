@@ -1,7 +1,9 @@
 import { createTurnFiles } from "../access/turn-files.ts";
 import type { ChatAdapter } from "../contracts/adapter.ts";
 import type { AdapterSink } from "../contracts/adapter-sink.ts";
+import type { AgentReach, ConnectorFeatures } from "../contracts/connector.ts";
 import { ParleyError, toParleyError } from "../errors/parley-error.ts";
+import { handOver } from "../ledger/agent-connections.ts";
 import { insertDeadLetterOfEvent } from "../ledger/dead-letters.ts";
 import type { StartedTurn } from "../ledger/routing.ts";
 import { endStopped, SWITCHED } from "../ledger/switches.ts";
@@ -12,7 +14,6 @@ import { rememberMentions } from "./agent-mentions.ts";
 import { createRosters } from "./assemble/roster.ts";
 import { toTrigger } from "./assemble/transcript.ts";
 import { createTranscripts } from "./assemble/transcripts.ts";
-import { createTurnTools } from "./assemble/turn-tools.ts";
 import { createDeliverer } from "./deliver/deliverer.ts";
 import { createOutboxLoop } from "./deliver/outbox-loop.ts";
 import type { DirectoryAgent } from "./directory.ts";
@@ -20,11 +21,13 @@ import { createIngest } from "./ingest/ingest.ts";
 import { createBudgets } from "./invoke/budgets.ts";
 import { fromLoaded, fromPlanned } from "./invoke/runnable-turn.ts";
 import { createTurnRunner } from "./invoke/turn-runner.ts";
+import { createUnreachableAgents } from "./invoke/unreachable-agents.ts";
 import type { Pipeline, PipelineOptions } from "./pipeline-options.ts";
 import { createAudienceRule } from "./render/audience-rule.ts";
 import { plainText } from "./render/plain-text.ts";
 import { createShadowGuard } from "./render/shadow-guard.ts";
 import { createTurnEnds } from "./render/turn-ends.ts";
+import { openRequestDesk } from "./requests/request-desk.ts";
 import { answerCommand } from "./route/command-answers.ts";
 import type { ConversationPlan } from "./route/conversation-plan.ts";
 import { createDrain } from "./route/drain.ts";
@@ -32,6 +35,7 @@ import { createExpress } from "./route/express.ts";
 import { createInvitationCommands } from "./route/invitation-commands.ts";
 import { createReviewRooms } from "./route/review-rooms.ts";
 import { showAnswers } from "./route/show-answers.ts";
+import { openTurnTools } from "./tools/open-tools.ts";
 import { openTurnSignals } from "./turn-signals.ts";
 import { createMembershipUpkeep } from "./upkeep/membership-upkeep.ts";
 import { createSweep } from "./upkeep/sweep.ts";
@@ -80,6 +84,16 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     logger,
     wakeOutbox: () => outbox.wakeSoon(),
   });
+  const shadowGuard = createShadowGuard({ database, facts: options.facts });
+  const requests = await openRequestDesk({
+    ...options,
+    owner,
+    adapter,
+    shadowGuard,
+    rights: audience.reader.rights,
+    wake: wakeRouting,
+    wakeOutbox: () => outbox.wake(),
+  });
   const ends = createTurnEnds({
     database,
     owner,
@@ -90,10 +104,24 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     deliver: roles.delivery,
     digest: options.digest,
     sourceGuard: audience.guard,
-    shadowGuard: createShadowGuard({ database, facts: options.facts }),
+    shadowGuard,
     onWithheld: (turnId) => void audience.withheld.tellAsker(turnId),
     dispatch: (deliveries, markedAtMs) => deliverer.dispatch(deliveries, markedAtMs),
     wake: wakeRouting,
+  });
+  const tools = await openTurnTools({
+    ...options,
+    ...options.tools,
+    owner,
+    reader: audience.reader,
+    rosters,
+    adapter,
+    ingest: (envelope) => ingest.ingest(envelope),
+    ringOutbox(conversationId) {
+      if (roles.delivery) outbox.wakeSoon();
+      options.doorbell.ringQuietly([conversationId]);
+    },
+    scheduleAdded: () => undefined,
   });
   const runner = createTurnRunner({
     database,
@@ -106,11 +134,23 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     transcripts,
     ends,
     budgets: createBudgets(database, ends),
+    unreachable: createUnreachableAgents({
+      database,
+      owner,
+      newId,
+      logger,
+      adapter,
+      schedule: (agentId) => featuresOf(agentId)?.retry,
+      isFailing: (agentId) => (directory.get(agentId)?.row.failingSince ?? null) !== null,
+      wakeOutbox: () => outbox.wakeSoon(),
+      wake: wakeRouting,
+    }),
     adapter,
     connector: (agentId) => connectors.of(agentId),
-    tools: (turn, given) => createTurnTools(audience.reader, rosters, turn, given),
+    kits: tools.kits,
     replyUrl: options.replyUrl,
     sessions: options.sessions,
+    requests: requests.turns,
     files(turn, request, signal) {
       const media = adapters.get(request.conversation.platform)?.features.media;
       if (media === undefined) return undefined;
@@ -139,7 +179,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     answerAgeMs: options.answerAgeMs,
     defaultAgent: options.defaultAgent,
     answersInThread: (platform: string) => adapters.get(platform)?.limits.answersInThread === true,
-    canSteer,
+    canSteer: (agentId: string) => featuresOf(agentId)?.steer === true,
+    reach,
     reviewRooms: createReviewRooms(database, directory),
   };
   const slots = {
@@ -259,12 +300,21 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     }
   }
 
-  /** A connector that cannot be made steers nothing; its turn will say why it cannot run. */
-  function canSteer(agentId: string): boolean {
+  /** A connector that cannot be made has none; its turn will say why it cannot run. */
+  function featuresOf(agentId: string): ConnectorFeatures | undefined {
     try {
-      return connectors.of(agentId).features.steer;
+      return connectors.of(agentId).features;
     } catch {
-      return false;
+      return undefined;
+    }
+  }
+
+  /** Of a connector that cannot be made, its turn says why. */
+  function reach(agentId: string): AgentReach {
+    try {
+      return connectors.of(agentId).reach?.() ?? "now";
+    } catch {
+      return "now";
     }
   }
 
@@ -286,7 +336,10 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
         toTrigger(claimed.envelope as Parameters<typeof toTrigger>[0], plan.claimed.id, undefined),
       ); // validated at ingest
     }
+    for (const agentId of plan.elsewhere) void handOver(database, agentId).catch(logError);
     for (const click of plan.withheldClicks) void audience.withheld.decide(click);
+    requests.takeClicks(plan.requestClicks);
+    if (plan.cancel.length > 0) requests.turnsEnded();
     showAnswers(plan.commands, {
       adapter: (platform) => adapters.get(platform),
       answer: (envelope, stopped) =>
@@ -313,6 +366,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   return {
     sink,
     wake,
+    tools: tools.desk,
     cancelRunning: (turnIds, request) => {
       for (const id of turnIds) signals.cancel(id, request);
     },
@@ -325,6 +379,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       reconciler.start();
       if (roles.ingest) membership.start();
       if (roles.delivery) audience.withheld.start();
+      if (roles.worker) requests.start();
       wake();
     },
     async stop(graceMs) {
@@ -335,6 +390,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       await runner.stop(graceMs);
       await ends.settle();
       await audience.withheld.stop();
+      await requests.stop();
       await outbox.stop();
       await Promise.race([
         deliverer.settle(),
@@ -343,6 +399,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       await ingest.settle();
       await sweep.stop();
       await stopWatching();
+      await tools.desk.close();
       await signals.close();
     },
   };

@@ -3,6 +3,7 @@ import { DeferredReply } from "../../contracts/deferred-reply.ts";
 import { MAX_REPLY_PARTS, type ReplyPart } from "../../envelope/reply.ts";
 import type { Usage } from "../../envelope/reply-event.ts";
 import { ParleyError, toParleyError } from "../../errors/parley-error.ts";
+import type { PausableClock } from "./pausable-clock.ts";
 import { createReplyCollector, type ReplyCollector } from "./reply-collector.ts";
 
 export type Invocation =
@@ -20,8 +21,8 @@ export interface InvokeOptions {
   readonly io: TurnIo;
   /** Aborts the invocation: the deadline, a stop, or the process ending. */
   readonly controller: AbortController;
-  readonly deadlineMs: number;
-  readonly idleTimeoutMs: number;
+  /** Its time; begins when the agent is called. */
+  readonly clock: PausableClock;
   /** Called whenever there is more to show. */
   readonly onProgress: (collector: ReplyCollector) => void;
 }
@@ -39,21 +40,14 @@ export async function invokeAgent(options: InvokeOptions): Promise<Invocation> {
   const onAbort = (): void => aborted.reject(controller.signal.reason);
   if (controller.signal.aborted) throw toParleyError(controller.signal.reason, "TURN_CANCELLED");
   controller.signal.addEventListener("abort", onAbort, { once: true });
-  const deadline = setTimeout(
-    () => controller.abort(new ParleyError("AGENT_TIMEOUT", { detail: `no reply within ${options.deadlineMs} ms` })),
-    options.deadlineMs,
-  );
-  const idle = setTimeout(
-    () => controller.abort(new ParleyError("AGENT_TIMEOUT", { detail: `silent for ${options.idleTimeoutMs} ms` })),
-    options.idleTimeoutMs,
-  );
+  options.clock.start();
   const events = connector.invoke(request, io)[Symbol.asyncIterator]();
   try {
     while (true) {
       const next = await Promise.race([events.next(), aborted.promise]);
       if (next.done === true)
         throw new ParleyError("AGENT_CRASHED", { detail: "the reply was cut off before its end" });
-      idle.refresh();
+      options.clock.touch();
       const event: ConnectorEvent = next.value;
       if (event.type === "deferred") return { kind: "deferred", deadlineMs: event.deadlineMs };
       const end = collector.take(event);
@@ -63,8 +57,7 @@ export async function invokeAgent(options: InvokeOptions): Promise<Invocation> {
   } catch (thrown) {
     throw toParleyError(thrown, "AGENT_CRASHED");
   } finally {
-    clearTimeout(deadline);
-    clearTimeout(idle);
+    options.clock.stop();
     controller.signal.removeEventListener("abort", onAbort);
     // Never waited for: an agent that ignores the signal must not hold the worker.
     void Promise.resolve(events.return?.()).catch(() => undefined);

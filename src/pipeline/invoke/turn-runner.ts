@@ -2,13 +2,11 @@ import type { ChatAdapter, Target } from "../../contracts/adapter.ts";
 import type { AgentConnector, TranscriptMessage, TurnFiles, TurnRequest } from "../../contracts/connector.ts";
 import type { Logger } from "../../contracts/logger.ts";
 import type { Metrics } from "../../contracts/metrics.ts";
-import type { TurnTool } from "../../contracts/turn-tool.ts";
 import { ParleyError, toParleyError } from "../../errors/parley-error.ts";
 import type { AgentSessionStore } from "../../ledger/agent-sessions.ts";
-import { pauseAgent } from "../../ledger/agents.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
-import { deferTurn, retryTurn } from "../../ledger/turns.ts";
+import { deferTurn } from "../../ledger/turns.ts";
 import { othersAsked } from "../assemble/others-asked.ts";
 import type { Rosters } from "../assemble/roster.ts";
 import { sessionKeyOf } from "../assemble/session-key.ts";
@@ -18,13 +16,17 @@ import type { Directory } from "../directory.ts";
 import { endedAccess } from "../ended-access.ts";
 import { questionLine, withQuestionLine } from "../render/link-to-question.ts";
 import type { TurnEnds } from "../render/turn-ends.ts";
+import type { TurnRequestSource, WaitingTurn } from "../requests/turn-requests.ts";
+import type { TurnKits } from "../tools/turn-kit.ts";
 import type { Budgets } from "./budgets.ts";
 import { deferredParts, type Invocation, invokeAgent } from "./invoke-agent.ts";
+import { createTurnClock, type PausableClock } from "./pausable-clock.ts";
 import { createPreviewDriver, type PreviewDriver } from "./preview-driver.ts";
-import { retryDelayMs } from "./retry-policy.ts";
 import type { RunnableTurn } from "./runnable-turn.ts";
 import { heardIn, isShadowed } from "./shadow.ts";
 import { createSteering, type Steering } from "./steering.ts";
+import { createTurnSlots } from "./turn-slots.ts";
+import type { UnreachableAgents } from "./unreachable-agents.ts";
 import { createWorkReactions, type WorkReaction } from "./work-reactions.ts";
 import { createWorkSign, type WorkSign } from "./work-sign.ts";
 
@@ -56,16 +58,16 @@ export interface TurnRunnerOptions {
   readonly rosters: Rosters;
   readonly transcripts: Transcripts;
   readonly ends: TurnEnds;
+  readonly unreachable: UnreachableAgents;
   readonly budgets: Budgets;
   readonly adapter: (platform: string) => ChatAdapter;
   readonly connector: (agentId: string) => AgentConnector;
-  readonly tools: (
-    turn: RunnableTurn,
-    given: { readonly request: TurnRequest; readonly files: TurnFiles | undefined },
-  ) => readonly TurnTool[];
+  /** What agents may call, and the commands in what they write. */
+  readonly kits: TurnKits;
   readonly replyUrl: (turnId: string) => string;
   /** What connectors remember of an agent in a conversation. */
   readonly sessions: AgentSessionStore;
+  readonly requests: TurnRequestSource;
   /** The files of a turn's messages; undefined where the platform's cannot be read. */
   readonly files: (turn: RunnableTurn, request: TurnRequest, signal: AbortSignal) => TurnFiles | undefined;
   readonly maxConcurrentTurns: number;
@@ -76,6 +78,7 @@ export interface TurnRunnerOptions {
 interface ActiveTurn {
   readonly turn: RunnableTurn;
   readonly controller: AbortController;
+  readonly clock: PausableClock;
   readonly steering: Steering;
   preview: PreviewDriver | undefined;
   sign: WorkSign | undefined;
@@ -96,7 +99,7 @@ const QUESTION_GONE: ReadonlySet<string> = new Set(["trigger_deleted", "trigger_
 export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
   const { logger, owner, database } = options;
   const running = new Map<string, ActiveTurn>();
-  const activeByAgent = new Map<string, number>();
+  const slots = createTurnSlots(options.maxConcurrentTurns, options.onEnd);
   const reactions = createWorkReactions();
   let abandoned = false;
 
@@ -106,9 +109,12 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     try {
       if (await options.budgets.stop(turn)) return;
       const invocation =
-        turn.deferredReply === undefined ? await invoke(active, startedAtMs) : deferredInvocation(turn.deferredReply);
+        turn.deferredReply === undefined
+          ? await invoke(active, startedAtMs)
+          : await answerLate(active, turn.deferredReply);
       if (abandoned || active.abandoned) return;
       await active.preview?.settle();
+      if (turn.deferredReply === undefined) await options.unreachable.reached(turn);
       if (invocation.kind === "deferred") {
         await deferTurn(database, { id: turn.turnId, epoch: turn.epoch, owner, deadlineMs: invocation.deadlineMs });
         return;
@@ -140,7 +146,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     const adapter = options.adapter(turn.platform);
     active.reaction = reactions.of(turn, adapter.features.react);
     const connector = options.connector(turn.agent.agentId);
-    const request = await assemble(turn);
+    const request = { ...(await assemble(turn)), ...(await options.kits.resultsFor(turn, connector)) };
     // Whoever stopped it while it was put together has stopped it before its agent heard of it.
     controller.signal.throwIfAborted();
     active.context = request.transcript.map((message) => message.messageId);
@@ -163,25 +169,29 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     active.preview = shadowed || turn.hasPreview || !turn.sources.isEmpty ? undefined : preview;
     turn.sources.onFirstRead(() => preview.settle());
     const files = options.files(turn, request, controller.signal);
+    const waiting = waitingTurn(active);
+    const requests = options.requests.of(turn, waiting);
+    const kit = options.kits.open(turn, connector, { request, files, requests, pause: () => waiting.pause() });
     try {
-      return await invokeAgent({
-        connector,
+      const invocation = await invokeAgent({
+        connector: kit.connector,
         request,
         controller,
         io: {
           signal: controller.signal,
           steering: active.steering.messages,
           replyUrl: () => options.replyUrl(turn.turnId),
-          tools: options.tools(turn, { request, files }),
+          tools: kit.tools,
+          ...kit.access,
           ...(files === undefined ? {} : { files }),
           session: options.sessions.of(
             { organizationId: turn.organizationId, agentId: turn.agent.agentId, sessionKey: request.sessionKey },
             { turnId: turn.turnId, epoch: turn.epoch, owner },
           ),
+          requests,
           logger,
         },
-        deadlineMs: Math.max(1, turn.deadlineAt.getTime() - Date.now()),
-        idleTimeoutMs: turn.agent.definition.idleTimeoutMs,
+        clock: active.clock,
         onProgress: (collector) => {
           active.text = () => withLine(active.questionLine, collector.text());
           // What was read elsewhere may not be meant for everybody here: the whole answer is weighed, and until then nothing of it is shown.
@@ -190,10 +200,17 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
           sign.say(collector.status());
         },
       });
+      return await kit.finish(invocation, controller.signal);
     } finally {
+      kit.close();
       if (endedAccess(active.cancelRequest) === undefined) sign.clear();
       else sign.abandon();
     }
+  }
+
+  async function answerLate({ turn, controller }: ActiveTurn, stored: unknown): Promise<Invocation> {
+    const late = { kind: "reply", parts: deferredParts(stored), stopReason: "end", usage: undefined } as const;
+    return await options.kits.finishDeferred(turn, options.connector(turn.agent.agentId), late, controller.signal);
   }
 
   async function assemble(turn: RunnableTurn): Promise<TurnRequest> {
@@ -242,11 +259,9 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     try {
       await active.preview?.settle();
       if (active.cancelRequest !== undefined) return await endRefused(active);
-      const waitMs = retryDelayMs(error, turn.attempt, turn.deadlineAt.getTime() - Date.now());
-      if (waitMs !== undefined && active.preview?.opened !== true) {
-        await retryTurn(database, { id: turn.turnId, epoch: turn.epoch, owner, waitMs, reason: error.code });
+      const wasShown = active.preview?.opened === true;
+      if (await options.unreachable.postpone(turn, { error, remainingMs: active.clock.remainingMs(), wasShown }))
         return;
-      }
       logger.warn(
         {
           turnId: turn.turnId,
@@ -258,8 +273,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       );
       await options.ends.commitFailure(turn, error, active.steering.consumed);
       active.reaction?.end("failed");
-      // An address that answered 410 wants no more calls (Standard Webhooks): its agent rests until an operator resumes it.
-      if (error.facts["disable"] === true) await pauseAgent(database, turn.organizationId, turn.agent.handle);
+      await options.unreachable.giveUp(turn, error);
       options.metrics.turnFinished(turn.agent.definition.connector.kind, error.code, performance.now() - startedAtMs);
     } catch (lost) {
       // The row stays ours until our heartbeat stops or the sweep finds it unattended; then it runs again under a new epoch.
@@ -292,14 +306,28 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     });
   }
 
-  function count(agentId: string, change: 1 | -1): void {
-    activeByAgent.set(agentId, (activeByAgent.get(agentId) ?? 0) + change);
+  /** While people are asked the turn's time stands still, and its slot is others'. */
+  function waitingTurn({ turn, clock }: ActiveTurn): WaitingTurn {
+    return {
+      pause() {
+        const ends = [clock.pause(), slots.rest(turn.agent.agentId)];
+        return () => {
+          for (const end of ends) end();
+        };
+      },
+      remainingMs: () => clock.remainingMs(),
+    };
   }
 
   function launch(turn: RunnableTurn, work: (active: ActiveTurn) => Promise<void>): void {
+    const controller = new AbortController();
     const active: ActiveTurn = {
       turn,
-      controller: new AbortController(),
+      controller,
+      clock: createTurnClock(controller, {
+        deadlineMs: Math.max(1, turn.deadlineAt.getTime() - Date.now()),
+        idleTimeoutMs: turn.agent.definition.idleTimeoutMs,
+      }),
       steering: createSteering(),
       preview: undefined,
       sign: undefined,
@@ -312,12 +340,12 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       done: Promise.resolve(),
     };
     running.set(turn.turnId, active);
-    count(turn.agent.agentId, 1);
+    slots.take(turn.agent.agentId);
     active.done = work(active).finally(() => {
       active.steering.end();
       active.reaction?.abandon();
       if (running.get(turn.turnId) === active) running.delete(turn.turnId);
-      count(turn.agent.agentId, -1);
+      slots.leave(turn.agent.agentId);
       options.onEnd();
     });
   }
@@ -347,12 +375,14 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       return active !== undefined;
     },
     active: () => new Set(running.keys()),
-    activeOf: (agentId) => activeByAgent.get(agentId) ?? 0,
+    activeOf: (agentId) => slots.of(agentId),
     get freeSlots() {
-      return options.maxConcurrentTurns - running.size;
+      return slots.free;
     },
     async stop(graceMs) {
-      const all = Promise.allSettled([...running.values()].map((active) => active.done));
+      // Those that wait for people go on waiting in the process that comes next.
+      const busy = [...running.values()].filter(({ clock }) => !clock.paused);
+      const all = Promise.allSettled(busy.map((active) => active.done));
       await Promise.race([all, new Promise((resolve) => setTimeout(resolve, graceMs).unref())]);
       abandoned = true;
       for (const active of running.values())
@@ -363,10 +393,6 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
 
 function withLine(line: string, text: string): string {
   return text === "" ? "" : `${line}${text}`;
-}
-
-function deferredInvocation(stored: unknown): Invocation {
-  return { kind: "reply", parts: deferredParts(stored), stopReason: "end", usage: undefined };
 }
 
 export function targetOf(turn: RunnableTurn): Target {

@@ -9,6 +9,7 @@ import {
   commitReplies,
   type NewDeadLetterRow,
   type NewDeliveryRow,
+  type NewRequestRow,
   type SendingDelivery,
   type TurnEndRow,
 } from "../../ledger/replies.ts";
@@ -18,6 +19,7 @@ import { createBatcher } from "../batcher.ts";
 import type { Directory } from "../directory.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
 import { isShadowed } from "../invoke/shadow.ts";
+import { renderReply } from "../requests/render-reply.ts";
 import { followUpOf } from "./follow-up.ts";
 import { plainText } from "./plain-text.ts";
 import type { ShadowGuard } from "./shadow-guard.ts";
@@ -73,6 +75,7 @@ export interface TurnEndsOptions {
 interface EndItem {
   readonly turn: TurnEndRow;
   readonly deliveries: readonly NewDeliveryRow[];
+  readonly requests: readonly NewRequestRow[];
   readonly deadLetter: NewDeadLetterRow | undefined;
 }
 
@@ -95,6 +98,7 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
           turns: items.map((item) => item.turn),
           deliveries: items.flatMap((item) => item.deliveries),
           deadLetters: items.flatMap((item) => (item.deadLetter === undefined ? [] : [item.deadLetter])),
+          requests: items.flatMap((item) => item.requests),
           deliver: options.deliver,
         }),
       );
@@ -119,10 +123,17 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
 
   function rowsOf(turn: RunnableTurn, given: TurnEnd): EndItem {
     const end = { ...given, parts: given.parts.map((part) => whereItCanGo(part, otherHandles(turn))) };
-    const posts = options.adapter(turn.platform).render(end.parts, {
-      identity: turn.agent.identity,
-      conversation: turn.replyPath,
-      mentionable: turn.envelope.sender.kind === "human" && !isShadowed(turn) ? [turn.envelope.sender.id] : [],
+    const { posts, requests } = renderReply(end.parts, {
+      adapter: options.adapter(turn.platform),
+      context: {
+        identity: turn.agent.identity,
+        conversation: turn.replyPath,
+        mentionable: turn.envelope.sender.kind === "human" && !isShadowed(turn) ? [turn.envelope.sender.id] : [],
+      },
+      asks: end.outcome === "answered",
+      epoch: turn.epoch,
+      newId: options.newId,
+      digest: options.digest,
     });
     return {
       turn: {
@@ -149,7 +160,9 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
         body: post.body,
         fallback: post.fallbackText,
         key: `${turn.turnId}:${ord}`,
+        request: post.request,
       })),
+      requests: requests.map((request) => ({ ...request, turn: turn.turnId })),
       deadLetter: undefined,
     };
   }
@@ -204,7 +217,7 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
         digest: null,
         spent: null,
       };
-      return add({ turn, deliveries: [], deadLetter: undefined });
+      return add({ turn, deliveries: [], requests: [], deadLetter: undefined });
     },
     async cancelRequest(turn) {
       const [row] = await database.query<{ cancel_requested: string | null }>(

@@ -1,10 +1,12 @@
 import type { PolicyBook } from "../../access/policy-book.ts";
+import type { AgentReach } from "../../contracts/connector.ts";
 import type { ConversationPath } from "../../envelope/conversation.ts";
 import type { Envelope } from "../../envelope/envelope.ts";
 import type { ClaimedConversation, OpenTurn } from "../../ledger/claims.ts";
 import type { CancelRow, DecisionRow, NewTurnRow, RoutedEventRow } from "../../ledger/routing.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
+import type { RequestClick } from "../requests/click-decider.ts";
 import type { RoutableEnvelope } from "./decide.ts";
 import type { LoopLimits } from "./loop-guard.ts";
 import type { LoopCounts } from "./loop-ledger.ts";
@@ -28,6 +30,8 @@ export interface ConversationPlan {
   readonly promote: { readonly turn: OpenTurn; readonly timeoutMs: number }[];
   /** A turn waits for its agent to have a slot again. */
   starved: boolean;
+  /** Agents whose turns wait here for the other process that reaches them. */
+  readonly elsewhere: Set<string>;
   readonly cancel: CancelRow[];
   /** The person who takes it over from here on; empty where its agents have it back. */
   takenOver: string | undefined;
@@ -35,6 +39,8 @@ export interface ConversationPlan {
   readonly commands: { readonly envelope: Envelope; readonly stopped: number }[];
   /** Choices on notices of withheld answers, which are Parley's own. */
   readonly withheldClicks: Envelope[];
+  /** Choices on questions that agents asked: to be decided, or too late. */
+  readonly requestClicks: { readonly click: RequestClick; readonly late: boolean }[];
   readonly suppressed: string[];
   /** Some event could not be decided yet and must be looked at again soon. */
   held: boolean;
@@ -55,6 +61,8 @@ export interface PlanContext {
   readonly answersInThread: (platform: string) => boolean;
   readonly canSteer: (agentId: string) => boolean;
   readonly reviewRooms: ReviewRooms;
+  /** Whether an agent can be given a turn by this process now. */
+  readonly reach: (agentId: string) => AgentReach;
   /** Takes a slot for one more turn of this agent; false when it has its share already and the turn must queue. */
   readonly takeSlot: (agentId: string) => boolean;
 }

@@ -16,8 +16,8 @@ export type RoutableEnvelope =
 /** What routing knows besides the envelope itself. */
 export interface RouteFacts {
   readonly text: string;
-  /** It answers a request for approval. */
-  readonly approval: boolean;
+  /** It is a decision that was made already, by facts of that moment. */
+  readonly decided: boolean;
   readonly policies: OrganizationPolicies;
   readonly archived: boolean;
   /** A person has the conversation to themselves. */
@@ -52,10 +52,10 @@ export function decide(envelope: RoutableEnvelope, agent: DirectoryAgent, facts:
   if (!post.allowed) return no(post.rule);
   const reason = addressedBy(envelope, agent, facts);
   if (reason === undefined) return no("not_addressed");
-  const action = facts.approval ? "approve" : EVENT_POLICIES[envelope.kind];
+  const action = EVENT_POLICIES[envelope.kind];
   if (action === "fact") return no("not_addressed");
   const start = senderMay(envelope.sender, action, where, facts.policies);
-  if (!start.allowed) return no(`sender_${start.rule}`);
+  if (!facts.decided && !start.allowed) return no(`sender_${start.rule}`);
   if (fromMachine(envelope) && !MACHINE_REASONS.has(reason)) return no("machines_only_by_mention");
   const broken = checkLoop(facts.loop(agent.agentId), facts.limits);
   if (broken !== undefined) return no(broken);

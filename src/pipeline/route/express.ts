@@ -142,7 +142,7 @@ function atRest(row: IntakeRow, envelope: Envelope): ClaimedConversation {
         newer: null,
         target_agent: null,
         target_pending: null,
-        target_approval: null,
+        request: null,
       },
     ],
     open_turns: null,

@@ -16,6 +16,8 @@ import { decide, type RoutableEnvelope } from "./decide.ts";
 import { endOpenTurns } from "./end-open-turns.ts";
 import { INVITATION_COMMANDS } from "./invitation-commands.ts";
 import { actorOf, rootOf } from "./loop-ledger.ts";
+import { mayStart } from "./may-start.ts";
+import { planChoice } from "./plan-choice.ts";
 import { decisionRow, eventRow, textOf } from "./plan-rows.ts";
 import { leaseQuestion } from "./question-lease.ts";
 import { inShadow, replyPathOf } from "./reply-place.ts";
@@ -49,10 +51,12 @@ export function planConversation(
     turns: [],
     promote: [],
     starved: false,
+    elsewhere: new Set(),
     cancel: [],
     takenOver: undefined,
     commands: [],
     withheldClicks: [],
+    requestClicks: [],
     suppressed: [],
     held: false,
     failed: [],
@@ -143,7 +147,7 @@ function planEvent(
         plan.withheldClicks.push(envelope);
         return end("answered", "decision_on_a_withheld_answer");
       }
-      return planTurns(plan, event, envelope, open, context, 0);
+      return planChoice(plan, event, envelope) ? undefined : planTurns(plan, event, envelope, open, context, 0);
     default:
       return end("dropped", "recorded");
   }
@@ -186,7 +190,7 @@ function planTurns(
   const text = textOf(envelope, event);
   const facts = {
     text,
-    approval: event.target_approval === true,
+    decided: event.request !== null,
     policies: context.policies.of(claimed.organization_id),
     archived: claimed.archived === true,
     takenOver: plan.takenOver === undefined ? claimed.taken_over : plan.takenOver !== "",
@@ -275,14 +279,13 @@ function openTurn(
     // Whoever asks an agent in shadow is not spoken to.
     asker: envelope.sender.kind === "agent" || isShadowed({ replyPath, envelope }) ? null : envelope.sender.id,
     reason,
-    start: free && context.takeSlot(agent.agentId),
+    start: free && mayStart(plan, agent.agentId, replyConv === claimed.id, context),
     timeout_ms: agent.definition.turnTimeoutMs,
     hop: envelope.cause?.hopCount ?? 0,
     root: rootOf(envelope, event.id),
     actor: actorOf(envelope) ?? null,
     restarts,
   };
-  if (free && !row.start && replyConv === claimed.id) plan.starved = true;
   open.set(row.id, {
     id: row.id,
     agent_id: row.agent,
@@ -316,7 +319,6 @@ function planPromotions(plan: ConversationPlan, open: ReadonlyMap<string, OpenTu
     busy.add(turn.agent_id);
     if (!turn.due) continue;
     const timeoutMs = context.directory.get(turn.agent_id)?.definition.turnTimeoutMs ?? DEFAULT_TURN_TIMEOUT_MS;
-    if (context.takeSlot(turn.agent_id)) plan.promote.push({ turn, timeoutMs });
-    else plan.starved = true;
+    if (mayStart(plan, turn.agent_id, true, context)) plan.promote.push({ turn, timeoutMs });
   }
 }

@@ -38,7 +38,9 @@ it("tells an agent which of its questions was answered, and shows it the questio
   const { slack, user, channel } = parley;
   const { ts: threadTs } = slack.people.postAs(user, channel, parley.ask("asker", "may I deploy?"));
   const question = await until(() =>
-    slack.log.posts({ channel, by: "app" }).find((post) => post.threadTs === threadTs),
+    slack.log
+      .posts({ channel, by: "app" })
+      .find((post) => post.threadTs === threadTs && post.text?.includes("production") === true),
   );
   await slack.gestures.clickButton(user, { channel, ts: question.ts ?? "" }, approvalActionId("production", 1));
   const request = await until(() => answered[0]);

@@ -61,7 +61,7 @@ function said(what: Said = {}): RoutableEnvelope {
 function facts(change: Partial<RouteFacts> = {}): RouteFacts {
   return {
     text: "hello",
-    approval: false,
+    decided: false,
     policies: NO_POLICIES,
     archived: false,
     takenOver: false,

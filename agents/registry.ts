@@ -4,6 +4,7 @@ import { DEFAULT_IDLE_TIMEOUT_MS } from "../src/contracts/agent-definition.ts";
 import type { AgentConnector } from "../src/contracts/connector.ts";
 import { ParleyError } from "../src/errors/parley-error.ts";
 import { A2aConfig, createA2aConnector } from "./a2a/index.ts";
+import { AcpConfig, createAcpConnector } from "./acp/index.ts";
 import { AguiConfig, createAguiConnector } from "./agui/index.ts";
 import { createFunctionConnector, FunctionConfig } from "./function/index.ts";
 import { createModelConnector, findPrograms, ModelConfig } from "./model/index.ts";
@@ -74,6 +75,16 @@ const KINDS = new Map([
       // A module runs with all of Parley's rights, so only who may change its files may name one.
       sources: ["config", "builtin"],
       create: (config, { folder, idleTimeoutMs }) => createFunctionConnector(config, { folder, idleTimeoutMs }),
+    }),
+  ],
+  [
+    "acp",
+    kind({
+      schema: AcpConfig,
+      secretFields: ["env", "mcpServers"],
+      // It starts a program with Parley's rights, as a module does.
+      sources: ["config", "builtin"],
+      create: (config, { idleTimeoutMs }) => withBreaker(createAcpConnector(config, { idleTimeoutMs })),
     }),
   ],
   [

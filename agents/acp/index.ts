@@ -1,0 +1,2 @@
+export { AcpConfig } from "./config.ts";
+export { type AcpConnectorOptions, createAcpConnector } from "./connector.ts";

@@ -1,0 +1,65 @@
+import type { ToolContent } from "./update-shapes.ts";
+
+/** What is shown of one tool's input or output, in UTF-16 code units. */
+export const MAX_TOOL_CHARS = 4_000;
+/** Lines of a change that are shown; the count of the others is. */
+const MAX_DIFF_LINES = 60;
+const CONTEXT_LINES = 2;
+
+/** The beginning of a text, well-formed, and a sign that there is more. */
+export function clip(text: string, maxChars: number): string {
+  return text.length <= maxChars ? text : `${text.slice(0, maxChars - 1).toWellFormed()}…`;
+}
+
+/** One short line of a text: for titles and names, which agents make of whole commands. */
+export function oneLine(text: string, maxChars = 200): string {
+  return clip(text.replace(/\s+/g, " ").trim(), maxChars);
+}
+
+/** Any JSON value as people can read it; text stays text. */
+export function valueText(value: unknown, maxChars: number = MAX_TOOL_CHARS): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  return clip(typeof value === "string" ? value : JSON.stringify(value, null, 2), maxChars);
+}
+
+/** What a tool call holds, as plain text: words, changes of files, and the names of what else there is. */
+export function contentText(content: readonly ToolContent[]): string {
+  return content
+    .flatMap((item): string[] => {
+      if (item.type === "diff") return [changeText(item.path, item.oldText ?? undefined, item.newText)];
+      if (item.type !== "content") return [];
+      const inner = item.content;
+      if (inner.type === "text") return [inner.text];
+      if (inner.type === "resource") return [inner.resource.text ?? `[${inner.resource.uri}]`];
+      return [`[${inner.type === "resource_link" ? inner.name : inner.mimeType}]`];
+    })
+    .join("\n");
+}
+
+/**
+ * A change of one file as lines with `-`, `+` and a blank: what differs with a little around it.
+ *
+ * Both texts are compared from both ends alone: edits far apart show as one change.
+ */
+export function changeText(path: string, oldText: string | undefined, newText: string): string {
+  const before = oldText === undefined || oldText === "" ? [] : oldText.split("\n");
+  const after = newText === "" ? [] : newText.split("\n");
+  let head = 0;
+  while (head < before.length && head < after.length && before[head] === after[head]) head += 1;
+  let tail = 0;
+  while (
+    tail < before.length - head &&
+    tail < after.length - head &&
+    before[before.length - 1 - tail] === after[after.length - 1 - tail]
+  )
+    tail += 1;
+  const lines = [
+    ...before.slice(Math.max(0, head - CONTEXT_LINES), head).map((line) => ` ${line}`),
+    ...before.slice(head, before.length - tail).map((line) => `-${line}`),
+    ...after.slice(head, after.length - tail).map((line) => `+${line}`),
+    ...after.slice(after.length - tail, after.length - tail + CONTEXT_LINES).map((line) => ` ${line}`),
+  ];
+  const more = lines.length - MAX_DIFF_LINES;
+  const shown = more > 0 ? [...lines.slice(0, MAX_DIFF_LINES), `… ${more} more lines`] : lines;
+  return [oldText === undefined ? `${path} (new file)` : path, ...shown].join("\n");
+}

@@ -1,0 +1,218 @@
+import { once } from "node:events";
+import {
+  type AgentContext,
+  methods,
+  type PromptResponse,
+  RequestError,
+  type RequestPermissionResponse,
+  type SessionUpdate,
+} from "@agentclientprotocol/sdk";
+import type { AgentReport } from "./control.ts";
+
+/** One prompt as a scripted agent sees it. */
+export interface Scene {
+  readonly behaviour: string;
+  readonly client: AgentContext;
+  readonly sessionId: string;
+  readonly text: string;
+  readonly cancelled: AbortSignal;
+  readonly history: readonly string[];
+  readonly update: (update: SessionUpdate) => Promise<void>;
+  readonly report: (line: AgentReport) => void;
+  /** Starts a shell command and gives its process. */
+  readonly fork: (command: string, detached: boolean) => number;
+}
+
+const END: PromptResponse = { stopReason: "end_turn" };
+const never = () => new Promise<never>(() => undefined);
+
+/** Does what the behaviour says: those of the connector suite by their names, and others of the protocol's own. */
+export async function perform(scene: Scene): Promise<PromptResponse> {
+  const { behaviour, update, cancelled } = scene;
+  const say = (text: string) => update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text } });
+  switch (behaviour) {
+    case "answer":
+      await say("Hello ");
+      await say("there.");
+      await update({
+        sessionUpdate: "tool_call",
+        toolCallId: "call_1",
+        title: "Look it up",
+        name: "lookup",
+        kind: "search",
+        status: "pending",
+        rawInput: {},
+      });
+      await update({
+        sessionUpdate: "tool_call_update",
+        toolCallId: "call_1",
+        status: "completed",
+        content: [{ type: "content", content: { type: "text", text: "found" } }],
+      });
+      await say("Done.");
+      return END;
+    case "echo":
+      for (const piece of messageOf(scene.text).match(/.{1,4}/gs) ?? []) {
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 4));
+        await say(piece);
+      }
+      return END;
+    case "hang":
+      return never();
+    case "hang_midway":
+      await say("Half of");
+      return never();
+    case "crash":
+      process.exit(3);
+    case "crash_midway":
+      await say("Half of");
+      await written();
+      process.kill(process.pid, "SIGKILL");
+      return never();
+    case "crash_quoting":
+      process.stderr.write(`cannot answer ${messageOf(scene.text)} with ${JSON.stringify(process.env)}\n`);
+      throw new RequestError(-32_603, `cannot answer: ${messageOf(scene.text)}`, { env: { ...process.env } });
+    case "nonsense":
+      process.stdout.write(`${messageOf(scene.text)} and no JSON\n`);
+      return never();
+    case "endless":
+      return flood(
+        scene,
+        { sessionUpdate: "agent_message_chunk", content: { type: "text", text: "x".repeat(1_000) } },
+        Infinity,
+      );
+    case "flood":
+      return flood(
+        scene,
+        {
+          sessionUpdate: "agent_message_chunk",
+          content: { type: "resource", resource: { uri: "file:///x.txt", text: "x" } },
+        },
+        100_000,
+      );
+    case "flood_of_tools":
+      return flood(scene, undefined, 100_000);
+    case "late":
+      await say("Half of");
+      if (!cancelled.aborted) await once(cancelled, "abort");
+      await say(" and what comes too late");
+      return { stopReason: "cancelled" };
+    case "fork": {
+      const pids = [
+        scene.fork("sleep 300", false),
+        scene.fork("sleep 300", true),
+        scene.fork("sleep 300 & wait", true),
+      ];
+      scene.report({ type: "forked", pids });
+      return never();
+    }
+    case "bomb":
+      process.stdout.write(`${"[".repeat(500_000)}\n`);
+      return never();
+    case "long_line":
+      process.stdout.write(`{"jsonrpc":"2.0","method":"session/update","params":"${"x".repeat(2_000_000)}"}\n`);
+      return never();
+    case "history":
+      await say(`turn ${scene.history.length - 1}; ${messageOf(scene.text)}`);
+      return END;
+    case "permission":
+    case "permission_twice":
+      return askPermission(scene, behaviour === "permission_twice" ? 2 : 1);
+    default:
+      return performExtra(scene);
+  }
+}
+
+/** Behaviours that are a list of updates or one question, given as JSON: `updates:[…]`, `elicit:{…}`, `stop:refusal`. */
+async function performExtra({ behaviour, update, client, sessionId, report }: Scene): Promise<PromptResponse> {
+  const colon = behaviour.indexOf(":");
+  const argument = behaviour.slice(colon + 1);
+  switch (behaviour.slice(0, colon)) {
+    case "updates":
+      for (const one of JSON.parse(argument) as SessionUpdate[]) await update(one); // a test's own list
+      return END;
+    case "elicit": {
+      const answer = await client.request(methods.client.elicitation.create, { sessionId, ...JSON.parse(argument) });
+      report({ type: "answer", to: "elicitation", answer });
+      await update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text: JSON.stringify(answer) } });
+      return END;
+    }
+    case "call": {
+      const answer = await client
+        .request(argument, { sessionId })
+        .catch((error: unknown) => ({ refused: (error as RequestError).code }));
+      report({ type: "answer", to: argument, answer });
+      return END;
+    }
+    case "stop":
+      return { stopReason: argument as PromptResponse["stopReason"] };
+    default:
+      throw new Error(`no scene ${behaviour}`);
+  }
+}
+
+async function askPermission({ client, sessionId, update, report }: Scene, times: number): Promise<PromptResponse> {
+  for (let time = 0; time < times; time += 1) {
+    const toolCall = {
+      toolCallId: `call-${Math.random()}`,
+      title: "rm -rf build",
+      kind: "execute" as const,
+      rawInput: { command: "rm -rf build" },
+    };
+    await update({ sessionUpdate: "tool_call", ...toolCall, status: "pending" });
+    const answer: RequestPermissionResponse = await client.request("session/request_permission", {
+      sessionId,
+      toolCall,
+      options: [
+        { optionId: "yes-once", name: "Allow", kind: "allow_once" },
+        { optionId: "yes-always", name: "Always allow", kind: "allow_always" },
+        { optionId: "no-once", name: "Reject", kind: "reject_once" },
+      ],
+    });
+    report({ type: "answer", to: "permission", answer });
+    const { outcome } = answer;
+    const chosen = outcome.outcome === "selected" ? outcome.optionId : "cancelled";
+    await update({
+      sessionUpdate: "tool_call_update",
+      toolCallId: toolCall.toolCallId,
+      status: chosen.startsWith("yes") ? "completed" : "failed",
+    });
+    await update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text: `permission: ${chosen}.` } });
+  }
+  return END;
+}
+
+/** As fast as the reader reads; what was got rid of is reported. */
+async function flood(
+  { sessionId, report }: Scene,
+  update: SessionUpdate | undefined,
+  count: number,
+): Promise<PromptResponse> {
+  let unreported = 0;
+  for (let index = 0; index < count; index += 1) {
+    const one = update ?? { sessionUpdate: "tool_call", toolCallId: `call-${index}`, title: `tool ${index}` };
+    const line = `${JSON.stringify({ jsonrpc: "2.0", method: "session/update", params: { sessionId, update: one } })}\n`;
+    if (!process.stdout.write(line)) await once(process.stdout, "drain");
+    unreported += line.length;
+    if (unreported > 200_000) {
+      report({ type: "sent", bytes: unreported });
+      unreported = 0;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  return END;
+}
+
+/** The words of the last message of a prompt, without what stands around it. */
+function messageOf(prompt: string): string {
+  return (
+    /<message-[0-9a-f]+ [^\n]*>\n([\s\S]*)\n<\/message-[0-9a-f]+>\s*$/
+      .exec(prompt)?.[1]
+      ?.split(/<message-[0-9a-f]+ [^\n]*>\n/)
+      .at(-1) ?? prompt
+  );
+}
+
+async function written(): Promise<void> {
+  await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+}

@@ -49,15 +49,20 @@ export const LAYERS: readonly Layer[] = [
     packages: ["zod"],
     nodeModules: true,
   },
-  ...["src/app.ts", "src/app-agents.ts", "src/app-development-agent.ts", "src/app-dial-in.ts", "src/app-lifecycle.ts", "src/app-platforms.ts"].map(
-    (path) => ({
-      name: "app",
-      path,
-      mayImport: ["api", "pipeline", "access", "queue", "ledger", "log", "config", "adapters", "agents", ...CONTRACTS],
-      packages: "any" as const,
-      nodeModules: true,
-    }),
-  ),
+  ...[
+    "src/app.ts",
+    "src/app-agents.ts",
+    "src/app-development-agent.ts",
+    "src/app-dial-in.ts",
+    "src/app-lifecycle.ts",
+    "src/app-platforms.ts",
+  ].map((path) => ({
+    name: "app",
+    path,
+    mayImport: ["api", "pipeline", "access", "queue", "ledger", "log", "config", "adapters", "agents", ...CONTRACTS],
+    packages: "any" as const,
+    nodeModules: true,
+  })),
   {
     name: "doctor",
     path: "src/doctor/",

@@ -1,0 +1,60 @@
+import type { Command } from "commander";
+import { type CheckResult, runAgentChecks } from "../agent-checks/run-checks.ts";
+import { addTargetOptions, type TargetOptions, targetOf } from "./agent-target.ts";
+import { EXIT } from "./exit.ts";
+import { createOutput, type Output, paint, plain } from "./output.ts";
+
+interface TestOptions extends TargetOptions {
+  readonly json?: boolean;
+}
+
+/** `parley agent test` */
+export function addAgentTestCommand(agent: Command): void {
+  addTargetOptions(
+    agent
+      .command("test <address-or-command...>")
+      .description(
+        "run the connector checks against an agent at an address, or started by a command (after --), and say what to mend",
+      ),
+  )
+    .option("--json", "write JSON")
+    .action(async (words: string[], options: TestOptions) => {
+      const { openDevelopmentAgent } = await import("../app-development-agent.ts");
+      const target = targetOf(words, options);
+      const agentUnderTest = await openDevelopmentAgent(target);
+      const output = createOutput(options.json === true);
+      const results: CheckResult[] = [];
+      try {
+        if (!output.json) output.line(`An agent of the kind ${agentUnderTest.kind}, by ${plain(words.join(" "))}`);
+        for await (const result of runAgentChecks({
+          connector: agentUnderTest.connector,
+          timeoutMs: target.timeoutMs,
+        })) {
+          results.push(result);
+          if (!output.json) show(result, output);
+        }
+      } finally {
+        await agentUnderTest.close();
+      }
+      const failed = results.filter(({ state }) => state === "failed").length;
+      const said = agentUnderTest.output();
+      output.result({ kind: agentUnderTest.kind, ok: failed === 0, checks: results, output: said }, () => {
+        if (failed > 0 && said.length > 0) output.line(`It wrote:\n${said.map(plain).join("\n")}`);
+        output.line(failed === 0 ? paint("green", "It keeps its part.") : paint("red", `${failed} to mend.`));
+      });
+      if (failed > 0) process.exitCode = EXIT.failed;
+    });
+}
+
+const STATES = {
+  ok: ["green", "ok     "],
+  advice: ["yellow", "advice "],
+  failed: ["red", "FAILED "],
+  skipped: ["dim", "skipped"],
+} as const;
+
+function show(result: CheckResult, output: Output): void {
+  const [style, word] = STATES[result.state];
+  output.line(`${paint(style, word)} ${result.id}  ${result.title}: ${plain(result.detail)}`);
+  if ("mend" in result) output.line(`        ${plain(result.mend)}`);
+}

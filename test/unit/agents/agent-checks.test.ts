@@ -1,0 +1,141 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { type AgentFunction, createFunctionConnector } from "../../../agents/function/index.ts";
+import { AGENT_CHECKS } from "../../../src/agent-checks/checks.ts";
+import { type CheckResult, runAgentChecks } from "../../../src/agent-checks/run-checks.ts";
+import type { AgentConnector } from "../../../src/contracts/connector.ts";
+
+const echo: AgentFunction = async function* ({ trigger }, io) {
+  for (const word of trigger.text.split(" ")) {
+    yield `${word} `;
+    await delay(5, undefined, { signal: io.signal });
+  }
+};
+
+/** The results of all checks by title, for an agent that is a function or a connector of its own. */
+async function resultsOf(
+  run: AgentFunction,
+  change: (connector: AgentConnector) => AgentConnector = (same) => same,
+): Promise<readonly CheckResult[]> {
+  const connector = createFunctionConnector({ kind: "function", run });
+  try {
+    const results: CheckResult[] = [];
+    for await (const result of runAgentChecks({ connector: change(connector), timeoutMs: 2_000 })) results.push(result);
+    return results;
+  } finally {
+    await connector.close();
+  }
+}
+
+function notOk(results: readonly CheckResult[]): string[] {
+  return results.filter(({ state }) => state !== "ok").map(({ id, state }) => `${id} ${state}`);
+}
+
+describe("the checks of any agent", () => {
+  it("find nothing to mend in one that keeps its part", async () => {
+    const results = await resultsOf(echo);
+    expect(notOk(results)).toEqual([]);
+    expect(results).toHaveLength(AGENT_CHECKS.length);
+  });
+
+  it("say how to mend what they find", async () => {
+    const results = await resultsOf(() => {
+      throw new Error("broken");
+    });
+    const failed = results.find(({ state }) => state === "failed");
+    expect(failed).toMatchObject({ id: "CO-INV-01", detail: expect.stringContaining("AGENT_CRASHED") });
+    expect(failed).toHaveProperty("mend", expect.stringContaining("error part"));
+    expect(results.at(-1)).toMatchObject({ state: "skipped" });
+  });
+
+  it("find an agent that is not there", async () => {
+    const away = (connector: AgentConnector): AgentConnector => ({
+      ...passOn(connector),
+      check: async () => ({ ok: false, detail: "nobody listens" }),
+    });
+    const [first, ...rest] = await resultsOf(echo, away);
+    expect(first).toMatchObject({ id: "CO-ERR-01", state: "failed", detail: "nobody listens" });
+    expect(rest.every(({ state }) => state === "skipped")).toBe(true);
+  });
+
+  it("find an empty reply", async () => {
+    expect(notOk(await resultsOf(() => undefined))).toContain("CO-INV-01 failed");
+  });
+
+  it("find an agent that shows nothing while it works, and only advise", async () => {
+    expect(notOk(await resultsOf(({ trigger }) => trigger.text))).toEqual(["CO-INV-01 advice"]);
+  });
+
+  it("find an agent that keeps a turn's words where all turns can see them", async () => {
+    let words = "";
+    const mixing: AgentFunction = async function* ({ trigger }, io) {
+      words = trigger.text;
+      await delay(20, undefined, { signal: io.signal });
+      yield* words.match(/.{1,8}/gs) ?? [];
+    };
+    expect(notOk(await resultsOf(mixing))).toEqual(["CO-INV-02 failed"]);
+  });
+
+  it("find an agent that does its work twice when a turn is given again", async () => {
+    let runs = 0;
+    const counting: AgentFunction = function* ({ trigger }) {
+      runs += 1;
+      yield `${runs}`;
+      yield trigger.text;
+    };
+    expect(notOk(await resultsOf(counting))).toEqual(["CO-INV-03 advice"]);
+  });
+
+  it("find an agent that does not stop", async () => {
+    const slow: AgentFunction = async function* ({ trigger }) {
+      yield "At ";
+      if (trigger.text.includes("story")) await delay(1_400);
+      yield "work";
+    };
+    const deaf = (connector: AgentConnector): AgentConnector => ({
+      ...passOn(connector),
+      invoke: (request, io) => connector.invoke(request, { ...io, signal: AbortSignal.any([]) }),
+    });
+    const late = (connector: AgentConnector): AgentConnector => ({
+      ...passOn(connector),
+      async *invoke(request, io) {
+        yield* deaf(connector).invoke(request, io);
+        io.signal.throwIfAborted();
+      },
+    });
+    expect(notOk(await resultsOf(slow, late))).toEqual(["CO-STOP-01 failed"]);
+  });
+
+  it("find an agent that is gone after a stop", async () => {
+    let stopped = false;
+    const fragile: AgentFunction = async function* ({ trigger }, io) {
+      if (stopped) throw new Error("gone");
+      io.signal.addEventListener("abort", () => {
+        stopped = trigger.text.includes("story");
+      });
+      yield "At ";
+      await delay(300, undefined, { signal: io.signal }).catch(() => undefined);
+      yield "work";
+    };
+    expect(notOk(await resultsOf(fragile))).toContain("CO-STOP-01 failed");
+  });
+
+  it("find an agent that cannot take a long conversation", async () => {
+    const small: AgentFunction = async function* (request, io) {
+      if (JSON.stringify(request).length > 100_000) throw new Error("too long");
+      yield* echo(request, io) as AsyncIterable<string>; // what echo is
+    };
+    expect(notOk(await resultsOf(small))).toEqual(["CO-SIZE-01 failed"]);
+  });
+});
+
+/** The members of a connector, which may be an object of a class. */
+function passOn(connector: AgentConnector): AgentConnector {
+  return {
+    kind: connector.kind,
+    features: connector.features,
+    invoke: (request, io) => connector.invoke(request, io),
+    check: (signal) => connector.check(signal),
+    close: () => connector.close(),
+  };
+}

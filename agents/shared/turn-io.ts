@@ -11,6 +11,7 @@ export function withSignal(io: TurnIo, signal: AbortSignal): TurnIo {
     ...(io.files === undefined ? {} : { files: io.files }),
     ...(io.requests === undefined ? {} : { requests: io.requests }),
     ...(io.session === undefined ? {} : { session: io.session }),
+    ...(io.notSilent === undefined ? {} : { notSilent: io.notSilent }),
     ...(io.toolAccess === undefined ? {} : { toolAccess: io.toolAccess }),
   };
 }

@@ -12,6 +12,8 @@ const UNACCEPTED_GRACE_MS = 3_000;
 /** Events read at once without an acknowledgement, and how long one may lag behind, in ms. */
 const ACK_EVERY_EVENTS = 64;
 const ACK_WITHIN_MS = 40;
+/** How often it is said that a turn whose connection is down is not silent, in ms; the shortest silence that can be set is twice that. */
+const EXCUSE_EVERY_MS = 250;
 /** Messages that came during the turn and are sent again after a drop. */
 const MAX_STEERED = 100;
 
@@ -42,6 +44,7 @@ export class DialInTurn {
   #wake: (() => void) | undefined;
   #failure: ParleyError | undefined;
   #grace: NodeJS.Timeout | undefined;
+  #excuse: NodeJS.Timeout | undefined;
   #ackTimer: NodeJS.Timeout | undefined;
   #received = 0;
   #taken = 0;
@@ -107,8 +110,10 @@ export class DialInTurn {
 
   waitForAgent(): void {
     const graceMs = this.#isAccepted ? this.#parts.resumeWithinMs : UNACCEPTED_GRACE_MS;
-    clearTimeout(this.#grace);
+    this.#endWait();
     this.#grace = setTimeout(() => this.fail(awayError(graceMs)), graceMs).unref();
+    this.#io.notSilent?.();
+    this.#excuse = setInterval(() => this.#io.notSilent?.(), EXCUSE_EVERY_MS).unref();
   }
 
   fail(error: ParleyError): void {
@@ -160,7 +165,7 @@ export class DialInTurn {
 
   /** Tells the agent that the turn is over; nothing of it is taken any more. */
   finish(end: ParleyError | "done" | "left"): void {
-    clearTimeout(this.#grace);
+    this.#endWait();
     clearTimeout(this.#ackTimer);
     this.#scope.abort(new ParleyError("TURN_CANCELLED", { detail: "the turn is over" }));
     const { turnId } = this.request;
@@ -213,8 +218,13 @@ export class DialInTurn {
     this.#takeEvent(n, { type: "part", part }, taken.bytes);
   }
 
-  #hold(connection: DialInConnection): void {
+  #endWait(): void {
     clearTimeout(this.#grace);
+    clearInterval(this.#excuse);
+  }
+
+  #hold(connection: DialInConnection): void {
+    this.#endWait();
     this.#connection = connection;
     if (connection.hello.capabilities.steer && !this.#isSteered) void this.#steer();
     connection.waiting(this.#queue.reduce((sum, { bytes }) => sum + bytes, 0));

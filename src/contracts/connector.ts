@@ -50,6 +50,18 @@ export interface ConnectorFeatures {
   readonly steer: boolean;
   /** The agent reaches its turn's tools by itself; others may use them by commands in what they write. Default false. */
   readonly tools?: boolean;
+  /** How its turns wait while it cannot be reached. Default: two more attempts within a few seconds. */
+  readonly retry?: RetrySchedule;
+}
+
+/** How turns wait, in the ledger, for an agent that cannot be reached (AGENT_UNAVAILABLE); a pause that the agent names is kept where it is longer. */
+export interface RetrySchedule {
+  /** Pauses before the second and each further attempt at a turn, in ms; the turn's deadline moves along. */
+  readonly pausesMs: readonly number[];
+  /** From a pause of this length on people are told, once for a turn, that the answer comes later, in ms. */
+  readonly tellFromMs: number;
+  /** An agent that no call has reached for this long is paused, and its owner told, in ms. */
+  readonly disableAfterMs: number;
 }
 
 /** `deferred` ends the invocation without a reply: it comes later to the reply address, until `deadlineMs` from now. */
@@ -179,5 +191,7 @@ export interface TurnIo {
   readonly requests?: TurnRequests;
   /** What the connector remembers of this agent in this conversation. Absent where nothing is kept. */
   readonly session?: TurnSession;
+  /** Says that the agent is silent for a reason that is not its own, such as a connection that has to come back: its silence counts anew from now. */
+  readonly notSilent?: () => void;
   readonly logger: Logger;
 }

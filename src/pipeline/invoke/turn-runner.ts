@@ -189,6 +189,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
             { turnId: turn.turnId, epoch: turn.epoch, owner },
           ),
           requests,
+          notSilent: () => active.clock.touch(),
           logger,
         },
         clock: active.clock,

@@ -91,7 +91,7 @@ const KINDS = new Map([
     "webhook",
     kind({
       schema: WebhookConfig,
-      secretFields: ["secret", "secrets"],
+      secretFields: ["secret", "secrets", "authorization"],
       sources: ["config", "api", "builtin"],
       create: (config, { network, idleTimeoutMs, resolve }) =>
         withBreaker(createWebhookConnector(config, { network, idleTimeoutMs, ...(resolve && { resolve }) })),

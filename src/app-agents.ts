@@ -88,6 +88,8 @@ export async function createAgents(parts: AgentParts): Promise<{
 }
 
 function issueSecrets(config: ConnectorConfig): { config: ConnectorConfig; shown?: string } {
+  // Workflow tools check no signature; whoever wants one gives the secret.
+  if (config["dialect"] !== undefined && config["dialect"] !== "standard") return { config };
   if (config.kind !== "webhook" || config["secret"] !== undefined || config["secrets"] !== undefined) return { config };
   const secret = generateWebhookSecret();
   return { config: { ...config, secret }, shown: secret };

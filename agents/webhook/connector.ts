@@ -11,9 +11,11 @@ import type { ResolveAddresses } from "../shared/guarded-connect.ts";
 import { DEFAULT_FIRST_BYTE_TIMEOUT_MS, GuardedHttp } from "../shared/guarded-http.ts";
 import { guardedReply } from "../shared/guarded-reply.ts";
 import { failedResponseToError } from "../shared/http-errors.ts";
-import { secretsOf, type WebhookConfig } from "./config.ts";
+import { WebhookConfig, type WebhookConfigInput } from "./config.ts";
+import { readChatAnswer } from "./n8n-response.ts";
 import { toSignedRequest } from "./request.ts";
-import { readAnswer } from "./response.ts";
+import { readAcknowledgement, readAnswer } from "./response.ts";
+import { toRetrySchedule } from "./retry-schedule.ts";
 
 export interface WebhookConnectorOptions {
   /** Which addresses may be called. Default: public ones by https alone. */
@@ -25,19 +27,23 @@ export interface WebhookConnectorOptions {
 }
 
 /** Guarantees a connector for an agent behind a URL: each turn is one signed POST that is answered inline, as a stream, or later. */
-export function createWebhookConnector(config: WebhookConfig, options: WebhookConnectorOptions = {}): AgentConnector {
-  return new WebhookConnector(config, options);
+export function createWebhookConnector(
+  config: WebhookConfigInput,
+  options: WebhookConnectorOptions = {},
+): AgentConnector {
+  return new WebhookConnector(WebhookConfig.parse(config), options);
 }
 
 class WebhookConnector implements AgentConnector {
   readonly kind = "webhook";
-  readonly features = { steer: false };
+  readonly features: AgentConnector["features"];
   readonly #closed = new AbortController();
   readonly #config: WebhookConfig;
   readonly #options: WebhookConnectorOptions;
   readonly #http: GuardedHttp;
 
   constructor(config: WebhookConfig, options: WebhookConnectorOptions) {
+    this.features = { steer: false, retry: toRetrySchedule(config.retry) };
     this.#config = config;
     this.#options = options;
     const network = options.network ?? CLOSED_NETWORK;
@@ -59,7 +65,8 @@ class WebhookConnector implements AgentConnector {
   }
 
   async *#call(request: TurnRequest, io: TurnIo, signal: AbortSignal): AsyncGenerator<unknown> {
-    const signed = toSignedRequest(request, io, secretsOf(this.#config), this.#now());
+    const { dialect, replyWithinMs } = this.#config;
+    const signed = await toSignedRequest(request, io, this.#config, this.#now());
     const answer = await this.#http.call(this.#config.url, {
       method: "POST",
       headers: signed.headers,
@@ -68,7 +75,11 @@ class WebhookConnector implements AgentConnector {
       firstByteTimeoutMs: this.#firstByteTimeoutMs(),
     });
     const nowMs = this.#now();
-    yield* readAnswer(answer, { nowMs, remainingMs: Math.max(0, Date.parse(request.deadlineAt) - nowMs) });
+    const remainingMs = Math.max(0, Date.parse(request.deadlineAt) - nowMs);
+    if (dialect === "n8n") yield* readChatAnswer(answer, nowMs);
+    else if (dialect === "callback")
+      yield* readAcknowledgement(answer, { nowMs, remainingMs: Math.min(remainingMs, replyWithinMs ?? remainingMs) });
+    else yield* readAnswer(answer, { nowMs, remainingMs });
   }
 
   /** Asks for the headers of the address, without a turn; an agent that takes POST alone may answer 404 or 405 and is there. */

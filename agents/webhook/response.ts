@@ -39,6 +39,15 @@ export async function* readAnswer(answer: HttpAnswer, context: ResponseContext):
   }
 }
 
+/** Guarantees one `deferred` for whatever a hook says at once, which is no reply: it comes to the reply address. Anything but a 2xx throws. */
+export function* readAcknowledgement(answer: HttpAnswer, context: ResponseContext): Generator<unknown> {
+  const { status } = answer;
+  answer.discard();
+  if (status < 200 || status > 299)
+    throw failedResponseToError({ status, retryAfter: answer.header("retry-after"), nowMs: context.nowMs });
+  yield { type: "deferred", deadlineMs: context.remainingMs };
+}
+
 async function* readBody(answer: HttpAnswer): AsyncGenerator<unknown> {
   const encoding = answer.header("content-encoding");
   if (encoding !== undefined && encoding !== "identity") {

@@ -12,6 +12,11 @@ export interface AgentRow {
   readonly source: AgentView["source"];
   readonly status: AgentView["status"];
   readonly revision: number;
+  /** ISO 8601: since when no call of it has succeeded; null while it can be reached. */
+  readonly failingSince: string | null;
+  /** Why Parley itself paused it, and when it was paused or stopped. */
+  readonly statusReason: string | null;
+  readonly statusSince: string | null;
 }
 
 interface AgentRecord {
@@ -23,6 +28,9 @@ interface AgentRecord {
   readonly source: AgentView["source"];
   readonly status: AgentView["status"];
   readonly revision: number;
+  readonly failing_since: Date | null;
+  readonly status_reason: string | null;
+  readonly status_since: Date | null;
 }
 
 /** Channel of the notification that some agent changed. */
@@ -31,13 +39,21 @@ export const AGENTS_CHANGED = "parley_agents";
 export async function listAgents(sql: SqlRunner): Promise<AgentRow[]> {
   const rows = await sql.query<AgentRecord>({
     name: "list_agents",
-    text: "select id, organization_id, definition, secrets, color, source, status, revision from agents where removed_at is null order by created_at, handle",
+    text: "select id, organization_id, definition, secrets, color, source, status, revision, failing_since, status_reason, status_since from agents where removed_at is null order by created_at, handle",
   });
-  return rows.map(({ organization_id, ...row }) => ({ ...row, organizationId: organization_id }));
+  return rows.map(({ organization_id, failing_since, status_reason, status_since, ...row }) => ({
+    ...row,
+    organizationId: organization_id,
+    failingSince: failing_since?.toISOString() ?? null,
+    statusReason: status_reason,
+    statusSince: status_since?.toISOString() ?? null,
+  }));
 }
 
+type NewAgentRow = Omit<AgentRow, "revision" | "status" | "failingSince" | "statusReason" | "statusSince">;
+
 /** Inserts or replaces an agent by handle and tells every process; a removed handle comes back under its old id. */
-export async function saveAgent(sql: SqlRunner, row: Omit<AgentRow, "revision" | "status">): Promise<void> {
+export async function saveAgent(sql: SqlRunner, row: NewAgentRow): Promise<void> {
   await sql.query(
     {
       text: `insert into agents as a (id, organization_id, handle, definition, secrets, color, source) values ($1, $2, $3, $4::jsonb, $5, $6, $7)
@@ -61,7 +77,7 @@ export async function saveAgent(sql: SqlRunner, row: Omit<AgentRow, "revision" |
 export async function pauseAgent(sql: SqlRunner, organizationId: string, handle: string): Promise<void> {
   await sql.query(
     {
-      text: "update agents set status = 'paused', revision = revision + 1 where organization_id = $1 and handle = $2 and removed_at is null and status <> 'stopped'",
+      text: "update agents set status = 'paused', status_reason = null, status_since = now(), revision = revision + 1 where organization_id = $1 and handle = $2 and removed_at is null and status <> 'stopped'",
     },
     [organizationId, handle],
   );

@@ -2,6 +2,7 @@ import { notifyPolicies } from "./access-policies.ts";
 import { notifyAgents } from "./agents.ts";
 import { appendAudit } from "./audit-log.ts";
 import type { Database, SqlRunner } from "./connection/database.ts";
+import { hurryPostponed } from "./postponed-turns.ts";
 import { retryDeadlocks } from "./sql-states.ts";
 
 /** Told to all processes whenever something is stopped. */
@@ -121,12 +122,15 @@ async function setStatus(tx: SqlRunner, what: Switched, status: "active" | "stop
     await notifyPolicies(tx);
     return rows.length > 0;
   }
-  const rows = await tx.query(
+  const rows = await tx.query<{ id: string }>(
     {
-      text: "update agents set status = $3, revision = revision + 1 where organization_id = $1 and handle = $2 and removed_at is null returning id",
+      text: `update agents set status = $3, status_since = now(), status_reason = null, failing_since = case when $3 = 'active' then null else failing_since end,
+        revision = revision + 1 where organization_id = $1 and handle = $2 and removed_at is null returning id`,
     },
     [what.organizationId, what.agentHandle, status],
   );
+  const [agent] = rows;
+  if (agent !== undefined && status === "active") await hurryPostponed(tx, agent.id);
   await notifyAgents(tx);
   return rows.length > 0;
 }

@@ -11,6 +11,8 @@ export interface LoadedTurn {
   readonly reason: string;
   readonly epoch: number;
   readonly attempt: number;
+  /** Of the attempts, how many did not reach the agent. */
+  readonly retries: number;
   readonly hop_count: number;
   readonly root_event_id: string;
   readonly event_id: string;
@@ -31,7 +33,7 @@ export interface LoadedTurn {
   readonly sources: readonly TurnSource[] | null;
 }
 
-const LOAD_COLUMNS = `t.id, t.agent_id, t.organization_id, t.conversation_id, t.reply_conversation_id, t.reason, t.epoch, t.attempt, t.hop_count, t.root_event_id, t.event_id,
+const LOAD_COLUMNS = `t.id, t.agent_id, t.organization_id, t.conversation_id, t.reply_conversation_id, t.reason, t.epoch, t.attempt, t.retries, t.hop_count, t.root_event_id, t.event_id,
   e.envelope, c.path as reply_path, c.installation_id, c.platform, (extract(epoch from t.deadline_at - now()) * 1000)::float8 as remaining_ms, t.state, t.owner, t.cancel_requested, r.reply as deferred_reply, p.id as preview_id, p.fallback_text as preview_text,
   m.content as current_content, ${SOURCES_COLUMN}`;
 
@@ -61,29 +63,6 @@ export async function listAnswered(sql: SqlRunner, eventId: string): Promise<rea
     [eventId],
   );
   return rows.map((row) => row.agent_id);
-}
-
-/** Puts a running turn back into its queue for another attempt; false when it was taken over or cancelled meanwhile. */
-export async function retryTurn(
-  sql: SqlRunner,
-  turn: { id: string; epoch: number; owner: string; waitMs: number; reason: string },
-): Promise<boolean> {
-  const rows = await sql.query(
-    {
-      name: "retry_turn",
-      text: `with back as (
-          update turns set state = 'queued', owner = null, attempt = attempt + 1, state_reason = $5, not_before = now() + $4 * interval '1 millisecond',
-            deadline_at = greatest(deadline_at, now() + $4 * interval '1 millisecond' + interval '10 seconds')
-          where id = $1 and epoch = $2 and owner = $3 and state = 'running' and cancel_requested is null returning reply_conversation_id, organization_id, event_id, not_before
-        ), note as (
-          insert into journal (organization_id, event_id, turn_id, verb, outcome, rule, detail)
-          select organization_id, event_id, $1, 'invoke', 'retry', $5, jsonb_build_object('waitMs', $4::int) from back
-        )
-        update conversations c set due_at = least(coalesce(c.due_at, b.not_before), b.not_before), rings = c.rings + 1 from back b where c.id = b.reply_conversation_id returning c.id`,
-    },
-    [turn.id, turn.epoch, turn.owner, turn.waitMs, turn.reason],
-  );
-  return rows.length > 0;
 }
 
 /** Lets a running turn wait for its deferred reply; false when it was taken over or cancelled. A reply that came already rings at once. */

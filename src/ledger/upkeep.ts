@@ -1,6 +1,8 @@
 import { IS_AWAY, KEPT_FOR } from "./agent-connections.ts";
 import type { SqlRunner } from "./connection/database.ts";
+import { IS_POSTPONED } from "./postponed-turns.ts";
 import { SENDING_COLUMNS, type SendingDelivery } from "./replies.ts";
+import { HAS_ASKED } from "./requests.ts";
 
 /** A worker whose heartbeat is older than this counts as dead, in ms. */
 export const WORKER_DEAD_AFTER_MS = 3_500;
@@ -49,6 +51,8 @@ export function listOwnTurns(sql: SqlRunner, owner: string): Promise<OwnTurn[]> 
 
 /** Poison guard: a turn whose workers died this often is not run again. */
 export const MAX_TURN_ATTEMPTS = 5;
+/** The same of a turn that waits for people, for days at most: it sees many processes come and go that it did not end. */
+const MAX_ASKING_TURN_ATTEMPTS = 50;
 
 export interface Orphan {
   readonly id: string;
@@ -70,12 +74,12 @@ export function takeOrphans(
     {
       name: "take_orphans",
       text: `with orphan as (
-        select t.id, t.state, t.cancel_requested is null and ((t.state = 'running' and t.attempt < ${MAX_TURN_ATTEMPTS}) or (t.state = 'waiting' and r.turn_id is not null)) as again
+        select t.id, t.state, t.cancel_requested is null and ((t.state = 'running' and t.attempt - t.retries < case when ${HAS_ASKED("t")} then ${MAX_ASKING_TURN_ATTEMPTS} else ${MAX_TURN_ATTEMPTS} end) or (t.state = 'waiting' and r.turn_id is not null)) as again
         from turns t join conversations c on c.id = t.reply_conversation_id and c.platform = any($3::text[])
         left join deferred_replies r on r.turn_id = t.id and t.state in ('waiting', 'queued')
         where t.finished_at is null and t.reply_conversation_id is not null and ((t.state = 'running' and (t.id = any($2::text[]) or ($4::boolean and t.owner <> $1 and ${DEAD_OWNER("t.owner")})))
           or (t.state = 'waiting' and (t.deadline_at < now() or t.cancel_requested is not null or r.turn_id is not null))
-          or (t.state = 'queued' and (t.cancel_requested is not null or (t.created_at < now() - ${KEPT_FOR("t.agent_id")} and r.turn_id is null))))
+          or (t.state = 'queued' and (t.cancel_requested is not null or (t.created_at < now() - ${KEPT_FOR("t.agent_id")} and r.turn_id is null and not ${IS_POSTPONED("t")} and not ${HAS_ASKED("t")}))))
         order by t.id limit 200 for update of t skip locked
       ), taken as (
         update turns t set epoch = t.epoch + 1, attempt = t.attempt + case when o.state = 'running' then 1 else 0 end,

@@ -50,7 +50,8 @@ export async function openDirectory(database: Database, onError: (error: unknown
     const known = byId;
     const agents = rows.map((row) => {
       const same = known.get(row.id);
-      return same !== undefined && same.row.revision === row.revision ? same : toDirectoryAgent(row);
+      const isSame = same?.row.revision === row.revision && same.row.failingSince === row.failingSince;
+      return same !== undefined && isSame ? same : toDirectoryAgent(row);
     });
     byId = new Map(agents.map((agent) => [agent.agentId, agent]));
     byOrganization = Map.groupBy(agents, (agent) => agent.organizationId);

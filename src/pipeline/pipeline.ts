@@ -81,6 +81,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     adapters,
     adapter,
     newId,
+    digest: options.digest,
     logger,
     wakeOutbox: () => outbox.wakeSoon(),
   });

@@ -22,6 +22,8 @@ export interface RunnableTurn {
   readonly reason: TurnReason;
   readonly epoch: number;
   readonly attempt: number;
+  /** Of the attempts, how many did not reach the agent. */
+  readonly retries: number;
   readonly hopCount: number;
   readonly rootEventId: string;
   readonly eventId: string;
@@ -60,6 +62,7 @@ export function fromPlanned(
     reason: row.reason as TurnReason, // written by planTurns
     epoch: started.epoch,
     attempt: started.attempt,
+    retries: 0,
     hopCount: row.hop,
     rootEventId: row.root,
     eventId: row.event,
@@ -89,6 +92,7 @@ export function fromLoaded(turn: LoadedTurn, directory: Directory): RunnableTurn
     reason: turn.reason as TurnReason, // written by planTurns
     epoch: turn.epoch,
     attempt: turn.attempt,
+    retries: turn.retries,
     hopCount: turn.hop_count,
     rootEventId: turn.root_event_id,
     eventId: turn.event_id,

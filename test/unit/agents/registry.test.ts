@@ -16,7 +16,7 @@ const paths = (config: { kind: string; [field: string]: unknown }, source: "conf
 
 describe("the registry of connectors", () => {
   it("knows its kinds", () => {
-    expect(CONNECTOR_KINDS).toEqual(["function", "webhook", "model"]);
+    expect(CONNECTOR_KINDS).toEqual(expect.arrayContaining(["function", "webhook", "model", "agui"]));
     expect(paths({ kind: "carrier-pigeon" })).toEqual(["kind"]);
   });
 
@@ -65,7 +65,7 @@ describe("the registry of connectors", () => {
   });
 
   it("names the fields that hold secrets", () => {
-    expect(secretFieldsOf("webhook")).toEqual(["secret", "secrets"]);
+    expect(secretFieldsOf("webhook")).toEqual(["secret", "secrets", "authorization"]);
     expect(secretFieldsOf("model")).toEqual(["apiKey", "mcpServers"]);
     expect(secretFieldsOf("unknown")).toEqual([]);
   });

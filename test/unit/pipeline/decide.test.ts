@@ -18,6 +18,9 @@ function agent(handle: string, change: Partial<AgentDefinition> = {}): Directory
     source: "config",
     status: "active",
     revision: 1,
+    failingSince: null,
+    statusReason: null,
+    statusSince: null,
   } as const;
   return {
     agentId: row.id,

@@ -20,6 +20,9 @@ function agent(handle: string, turnMode: AgentDefinition["turnMode"]): Directory
     source: "config",
     status: "active",
     revision: 1,
+    failingSince: null,
+    statusReason: null,
+    statusSince: null,
   } as const;
   const identity = { agentId: row.id, handle, name: handle, color: "#000000" };
   return {

@@ -42,6 +42,5 @@ export async function workspaceState(
 }
 
 function isOpen(post: WebPostRecord, approval: State["approvals"][number]["approval"]): boolean {
-  if (post.answers.some(({ actionId }) => actionId === approval.approvalId)) return false;
   return approval.expiresInMs === undefined || Date.parse(post.createdAt) + approval.expiresInMs > Date.now();
 }

@@ -1,6 +1,7 @@
 import { type ContentBlock, contentToText } from "../envelope/content.ts";
 import { appendAudit } from "./audit-log.ts";
 import type { Database, SqlRunner } from "./connection/database.ts";
+import { PURGE_REQUESTS } from "./requests.ts";
 import { retryDeadlocks } from "./sql-states.ts";
 
 /** A deletion that the platform told of, whose message's text may still be somewhere. */
@@ -63,6 +64,7 @@ async function purge(tx: SqlRunner, digest: DigestText, deletion: Deletion, last
     await emptyMessage(tx, deletion),
     await emptyDeliveries(tx, deletion, turnId),
     turnId === undefined ? 0 : await emptyTurn(tx, turnId),
+    (await tx.query(PURGE_REQUESTS, [turnId ?? null, versions.map(({ id }) => id)])).length,
     await emptyLeftovers(
       tx,
       deletion,

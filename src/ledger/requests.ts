@@ -54,6 +54,24 @@ export const REQUEST_COLUMNS = `r.id, r.organization_id, r.agent_id, r.turn_id, 
 
 export const REQUEST_FROM = "requests r join conversations c on c.id = r.conversation_id";
 
+/** SQL text that is true of a turn that asked people and waits, or has waited, for what they decide. */
+export const HAS_ASKED = (t: string): string =>
+  `exists (select 1 from requests asked where asked.turn_id = ${t}.id and asked.live)`;
+
+/** Whether a question of a deleted message, or of a turn whose question was deleted, is ended with it. */
+export const PURGE_REQUESTS = {
+  name: "purge_requests",
+  text: `update requests r set part = null, fields = null,
+      state = case when r.state = 'open' then 'cancelled' else r.state end,
+      state_reason = case when r.state = 'open' then 'message_deleted' else r.state_reason end,
+      decided_at = case when r.state = 'open' then now() else r.decided_at end
+    where (r.turn_id = $1 or r.turn_id in (select t.id from turns t where t.event_id = any($2::text[])))
+      and (r.part is not null or r.fields is not null)
+      -- The turn that waits has its answer before it is forgotten.
+      and not exists (select 1 from turns t where t.id = r.turn_id and t.finished_at is null and r.live and r.state = 'decided')
+    returning pg_notify('${REQUEST_ENDED}', r.id)`,
+} as const;
+
 export function readRequests(sql: SqlRunner, ids: readonly string[]): Promise<StoredRequest[]> {
   return sql.query<StoredRequest>(
     {

@@ -63,6 +63,7 @@ export async function removeOldEvents(
           where e.finished_at < ${CUTOFF} and e.open_turns = 0
             and not exists (select 1 from turns t where t.event_id = e.id and (t.finished_at is null or t.finished_at >= ${CUTOFF}))
             and not exists (select 1 from turns t join deliveries d on d.turn_id = t.id where t.event_id = e.id and d.state in ${OPEN_DELIVERY})
+            and not exists (select 1 from turns t join requests r on r.turn_id = t.id where t.event_id = e.id and r.state = 'open')
             and not exists (select 1 from dead_letters l where l.state = 'open' and l.event_id = e.id)
             and not exists (select 1 from turns t join dead_letters l on l.turn_id = t.id where t.event_id = e.id and l.state = 'open')
           for update of e skip locked
@@ -70,6 +71,8 @@ export async function removeOldEvents(
           delete from turns where event_id in (select id from old) returning id
         ), gone_deliveries as (
           delete from deliveries where turn_id in (select id from gone_turns) returning 1
+        ), gone_requests as (
+          delete from requests where turn_id in (select id from gone_turns)
         ), gone_replies as (
           delete from deferred_replies where turn_id in (select id from gone_turns)
         ), gone_journal as (

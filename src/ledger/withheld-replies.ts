@@ -1,6 +1,7 @@
 import type { NarrowerSourcePolicy } from "../contracts/access.ts";
 import { type AuditEntry, appendAudit } from "./audit-log.ts";
 import type { Database, SqlRunner } from "./connection/database.ts";
+import type { NewRequestRow } from "./replies.ts";
 import { holdTurn, type TurnFence, type TurnSource } from "./turn-sources.ts";
 
 /** Why a turn of which the reply was withheld ended as it did. */
@@ -131,6 +132,8 @@ export interface LaterDelivery {
   readonly key: string;
   /** The message that it replaces; null for a new one. */
   readonly edits: string | null;
+  /** The question to people that it shows. */
+  readonly request: string | null;
 }
 
 /** Puts writes of a turn that has ended into its conversation's outbox, behind what is there. */
@@ -138,13 +141,31 @@ export async function addLaterDeliveries(
   tx: SqlRunner,
   withheld: WithheldReply,
   deliveries: readonly LaterDelivery[],
+  requests: readonly Omit<NewRequestRow, "turn">[],
 ): Promise<void> {
+  if (requests.length > 0)
+    await tx.query(
+      {
+        name: "add_later_requests",
+        text: `insert into requests (id, organization_id, agent_id, turn_id, conversation_id, action_id, kind, part, binding, live, asker_id, expires_at)
+          select q.id, $2, $3, $4, $5, q.action, q.kind, q.part, q.binding, false, $6, now() + q.expires_ms * interval '1 millisecond'
+          from jsonb_to_recordset($1::jsonb) as q(id text, action text, kind text, part jsonb, binding text, expires_ms bigint)`,
+      },
+      [
+        JSON.stringify(requests),
+        withheld.organization_id,
+        withheld.agent_id,
+        withheld.turn_id,
+        withheld.conversation_id,
+        withheld.asker_id,
+      ],
+    );
   await tx.query(
     {
       name: "add_later_deliveries",
-      text: `insert into deliveries (id, organization_id, turn_id, agent_id, conversation_id, ordinal, body, fallback_text, idempotency_key, asker_id, state, message_id)
-        select x.id, $2, $3, $4, $5, x.ord, x.body, x.fallback, x.key, $6, 'pending', x.edits
-        from jsonb_to_recordset($1::jsonb) as x(id text, ord int, body jsonb, fallback text, key text, edits text) order by x.ord
+      text: `insert into deliveries (id, organization_id, turn_id, agent_id, conversation_id, ordinal, body, fallback_text, idempotency_key, asker_id, state, message_id, request_id)
+        select x.id, $2, $3, $4, $5, x.ord, x.body, x.fallback, x.key, $6, 'pending', x.edits, x.request
+        from jsonb_to_recordset($1::jsonb) as x(id text, ord int, body jsonb, fallback text, key text, edits text, request text) order by x.ord
         on conflict (idempotency_key) do nothing`,
     },
     [

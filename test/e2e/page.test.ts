@@ -136,14 +136,14 @@ describe("talking with an agent", () => {
     expect(download.suggestedFilename()).toBe("report.csv");
     await log(page).getByRole("button", { name: "Allow", exact: true }).click();
     await log(page)
-      .getByText(/Owner chose “Allow” at/)
+      .getByText(/Allow, decided by Owner, /)
       .waitFor();
     await log(page)
       .getByLabel(/^Version/)
       .fill("1.2.3");
     await log(page).getByRole("button", { name: "Send the answer" }).click();
     await log(page)
-      .getByText(/Owner answered at/)
+      .getByText(/Answered by Owner, /)
       .waitFor();
     expect(await page.title()).not.toContain("owned");
   });

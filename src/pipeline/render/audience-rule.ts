@@ -1,5 +1,6 @@
 import type { MemberFacts } from "../../access/member-facts.ts";
 import type { PolicyBook } from "../../access/policy-book.ts";
+import type { TextDigest } from "../../access/text-digest.ts";
 import type { ChatAdapter } from "../../contracts/adapter.ts";
 import type { Logger } from "../../contracts/logger.ts";
 import type { Database } from "../../ledger/connection/database.ts";
@@ -27,6 +28,7 @@ export function createAudienceRule(ports: {
   readonly adapters: ReadonlyMap<string, ChatAdapter>;
   readonly adapter: (platform: string) => ChatAdapter;
   readonly newId: NewId;
+  readonly digest: TextDigest;
   readonly logger: Logger;
   readonly wakeOutbox: () => void;
 }): AudienceRule {

@@ -1,4 +1,5 @@
 import type { FactPlace, MemberFacts } from "../../access/member-facts.ts";
+import type { TextDigest } from "../../access/text-digest.ts";
 import type { AgentIdentity, ChatAdapter, Target } from "../../contracts/adapter.ts";
 import type { Logger } from "../../contracts/logger.ts";
 import type { ConversationPath } from "../../envelope/conversation.ts";
@@ -18,6 +19,7 @@ import {
 } from "../../ledger/withheld-replies.ts";
 import type { ReadingRights } from "../assemble/reading-rights.ts";
 import type { Directory } from "../directory.ts";
+import { type RenderedReply, renderReply } from "../requests/render-reply.ts";
 import { mayReadAll } from "./source-guard.ts";
 import { decidedNotice, NOT_YOURS_TO_DECIDE, readWithheldChoice, type WithheldChoice } from "./withheld-notice.ts";
 
@@ -28,6 +30,7 @@ export interface WithheldPorts {
   readonly directory: Directory;
   readonly adapters: ReadonlyMap<string, ChatAdapter>;
   readonly newId: NewId;
+  readonly digest: TextDigest;
   readonly logger: Logger;
   readonly wakeOutbox: () => void;
 }
@@ -143,30 +146,40 @@ export function createWithheldDecisions(ports: WithheldPorts): WithheldDecisions
     const moved = await database.transaction(async (tx) => {
       const by = audit.by ?? null;
       if (!(await moveWithheld(tx, { turnId: row.turn_id, from, to, by }))) return false;
-      if (told !== undefined) await addLaterDeliveries(tx, row, deliveriesOf(row, told));
+      if (told !== undefined) {
+        const { deliveries, requests } = laterOf(row, told);
+        await addLaterDeliveries(tx, row, deliveries, requests);
+      }
       await appendAudit(tx, row.organization_id, [entry]);
       return true;
     });
     if (moved && told !== undefined) ports.wakeOutbox();
   }
 
-  function deliveriesOf(
+  function laterOf(
     row: WithheldReply,
     told: { readonly notice: ReplyPart; readonly parts: readonly ReplyPart[] },
-  ): readonly LaterDelivery[] {
+  ): { readonly deliveries: readonly LaterDelivery[]; readonly requests: RenderedReply["requests"] } {
     const adapter = ports.adapters.get(row.platform);
     const conversation = row.path as ConversationPath; // written from a validated envelope
     const context = { identity: identityOf(row), conversation, mentionable: [] };
     const notice = row.notice_id === null ? [] : (adapter?.render([told.notice], context) ?? []).slice(0, 1);
-    const posts = told.parts.length === 0 ? [] : (adapter?.render(told.parts, context) ?? []);
-    return [...notice, ...posts].map((post, index) => ({
+    const { newId, digest } = ports;
+    const { posts, requests } =
+      told.parts.length === 0 || adapter === undefined
+        ? { posts: [], requests: [] }
+        : renderReply(told.parts, { adapter, context, asks: true, epoch: 0, newId, digest });
+    const shown = [...notice.map((post) => ({ ...post, request: null })), ...posts];
+    const deliveries = shown.map((post, index) => ({
       id: ports.newId("d"),
       ord: LATER_ORDINAL + index,
       body: post.body,
       fallback: post.fallbackText,
       key: `${row.turn_id}:later:${index}`,
       edits: index < notice.length ? row.notice_id : null,
+      request: post.request,
     }));
+    return { deliveries, requests };
   }
 
   async function show(row: WithheldReply, personId: string, parts: readonly ReplyPart[], key: string): Promise<void> {

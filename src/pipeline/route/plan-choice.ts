@@ -14,11 +14,12 @@ export function planChoice(
   envelope: EnvelopeOf<"action_submitted">,
 ): boolean {
   const { request } = event;
-  if (request === null) return false;
   const end = (state: string, reason: string): true => {
     plan.events.push(eventRow(event, plan, { state, reason }));
     return true;
   };
+  // What stands on a message of an agent and is no question of it was made by nobody, or is forgotten.
+  if (request === null) return event.target_agent === null ? false : end("dropped", "no_such_question");
   if (request.decided_event === event.id)
     return request.live ? end("answered", "decided_what_a_turn_waits_for") : false;
   plan.requestClicks.push({ click: { eventId: event.id, requestId: request.id, envelope }, late: !request.open });

@@ -12,6 +12,7 @@ import { type McpTools, openMcpTools } from "./mcp/servers.ts";
 import { type Prompt, toPrompt } from "./prompt.ts";
 import { StreamTranslator } from "./stream-translator.ts";
 import { fromTurnTools, toToolSet } from "./tools.ts";
+import { withSpent } from "./usage.ts";
 
 export interface ModelRun {
   readonly config: ModelConfig;
@@ -102,6 +103,8 @@ async function* runOnce(run: ModelRun, mcp: McpTools, images: readonly LoadedIma
     });
     for await (const part of result.stream) yield* translator.translate(part);
     yield* translator.end();
+  } catch (thrown) {
+    throw withSpent(modelFailureToError(thrown), translator.spent);
   } finally {
     stopFollowing();
   }

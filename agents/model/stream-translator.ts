@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import type { LanguageModelUsage, TextStreamPart, ToolSet } from "ai";
-import type { ReplyEventInput } from "../../src/envelope/reply-event.ts";
+import type { ReplyEventInput, Usage } from "../../src/envelope/reply-event.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { redactArguments } from "../shared/redact-arguments.ts";
 import type { ModelConfig } from "./config.ts";
 import { modelFailureToError } from "./errors.ts";
 import { ToolFailure } from "./tool-call.ts";
-import { toUsage } from "./usage.ts";
+import { sumUsage, toUsage } from "./usage.ts";
 
 /** Most tool calls that are shown one by one; a reply has 50 parts, and the answer needs room. */
 const MAX_SHOWN_TOOL_CALLS = 20;
@@ -36,6 +36,7 @@ export class StreamTranslator {
   #needsBreak = false;
   #hasText = false;
   #thought = "";
+  #spent: LanguageModelUsage[] = [];
 
   constructor(options: TranslatorOptions) {
     this.#options = options;
@@ -54,6 +55,7 @@ export class StreamTranslator {
     else if (part.type === "tool-error") yield* this.#toolFailed(part.toolCallId, part.toolName, part.error);
     else if (part.type === "tool-output-denied")
       yield* this.#toolResult(part.toolCallId, part.toolName, "denied", undefined);
+    else if (part.type === "finish-step") this.#spent.push(part.usage);
     else if (part.type === "finish")
       this.#finish = { reason: part.finishReason, raw: part.rawFinishReason, usage: part.totalUsage };
     else if (part.type === "error") throw modelFailureToError(part.error);
@@ -75,6 +77,11 @@ export class StreamTranslator {
     if (stopReason === "limit" && !this.#hasText)
       yield* this.#text("I reached the limit of steps for one turn before I had an answer.");
     yield { type: "done", stopReason, usage: toUsage(finish.usage, this.#options.modelName, this.#options.prices) };
+  }
+
+  /** What the finished steps used, for a turn that fails after them. */
+  get spent(): Usage {
+    return toUsage(sumUsage(this.#spent), this.#options.modelName, this.#options.prices);
   }
 
   *#text(text: string): Generator<ReplyEventInput> {

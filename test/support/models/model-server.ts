@@ -1,4 +1,6 @@
+import { readFile } from "node:fs/promises";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { setImmediate } from "node:timers/promises";
 import { CountingServer, readBody, writeWithPressure } from "../agents/counting-server.ts";
 import { anthropicFrames } from "./anthropic-wire.ts";
 import { openAiFrames } from "./openai-wire.ts";
@@ -28,6 +30,8 @@ export type ModelBehaviour =
       readonly body?: string;
     }
   | { readonly kind: "raw"; readonly contentType: string; readonly body: string }
+  /** One of `streams/`: a whole answer in the wire format of its endpoint, sent byte for byte in pieces of so many bytes. */
+  | { readonly kind: "recorded"; readonly name: string; readonly pieceBytes: number }
   /** Frames of text without end, up to `sizeBytes`; `line` makes it one line instead. */
   | { readonly kind: "endless"; readonly sizeBytes: number; readonly shape: "frames" | "line" }
   | { readonly kind: "hang" }
@@ -151,6 +155,8 @@ async function perform(behaviour: ModelBehaviour, call: ModelCall, response: Ser
     case "raw":
       response.writeHead(200, { "content-type": behaviour.contentType }).end(behaviour.body);
       return;
+    case "recorded":
+      return replay(behaviour, response);
     case "hang":
       return;
     case "crash":
@@ -186,6 +192,20 @@ async function answer(
   const finish = behaviour.finish ?? (hasToolCall ? "tool_calls" : "stop");
   if (behaviour.ending !== "unfinished")
     await write(frames.closing(finish, behaviour.usage ?? { input: 10, output: 5 }));
+  response.end();
+}
+
+async function replay(
+  { name, pieceBytes }: Extract<ModelBehaviour, { kind: "recorded" }>,
+  response: ServerResponse,
+): Promise<void> {
+  const bytes = await readFile(new URL(`./streams/${name}.sse`, import.meta.url));
+  open(response);
+  for (let start = 0; start < bytes.length; start += pieceBytes) {
+    if (!(await writeWithPressure(response, bytes.subarray(start, start + pieceBytes)))) return;
+    // Each piece leaves by itself, so that its reader meets every boundary.
+    await setImmediate();
+  }
   response.end();
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { text as readStream } from "node:stream/consumers";
 import { type Command, Option } from "commander";
 import { z } from "zod";
+import { addTokenCommands, connectionOf, secretLine } from "./agent-token-commands.ts";
 import { type Client, connect } from "./client.ts";
 import { type CommonOptions, common, outputOf } from "./common-options.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
@@ -35,7 +36,7 @@ export function addAgentCommands(program: Command): void {
       const output = outputOf(options);
       output.result(answer, () => {
         output.table(
-          ["AGENT", "NAME", "CONNECTOR", "FROM", "STATUS", "CHANNELS"],
+          ["AGENT", "NAME", "CONNECTOR", "FROM", "STATUS", "CONNECTED", "CHANNELS"],
           answer.agents.map((agent) => [
             `@${plain(agent.handle)}`,
             plain(agent.name),
@@ -43,9 +44,11 @@ export function addAgentCommands(program: Command): void {
             agent.source,
             paint(agent.status === "active" ? "green" : "yellow", agent.status) +
               (agent.shadow === undefined ? "" : ` in shadow (${plain(agent.shadow)})`),
+            connectionOf(agent),
             plain(agent.channels.join(", ")),
           ]),
         );
+        for (const line of answer.agents.flatMap(whyItRests)) output.line(line);
       });
     },
   );
@@ -66,6 +69,7 @@ export function addAgentCommands(program: Command): void {
     },
   );
   addAgentSwitches(agents);
+  addTokenCommands(agents);
   addUsageCommand(agents);
   common(
     agents
@@ -74,13 +78,27 @@ export function addAgentCommands(program: Command): void {
   ).action(checkAgents);
 }
 
+/** Why an agent is paused, or has not been reached of late; nothing for one that works. */
+function whyItRests(agent: Agent): string[] {
+  const name = `@${plain(agent.handle)}`;
+  const { status, statusReason, statusSince, failingSince } = agent;
+  if (status !== "active" && statusSince !== undefined) {
+    const why = statusReason === undefined ? "" : `: ${plain(statusReason)}`;
+    return [`${name} is ${plain(status)} since ${plain(statusSince)}${why}.`];
+  }
+  return failingSince === undefined ? [] : [`${name} cannot be reached since ${plain(failingSince)}; its turns wait.`];
+}
+
 function addAddCommand(agents: Command): void {
   common(agents.command("add [handle]").description("add an agent; its secret is shown once"))
     .option("--name <name>", "name that people see; default the handle")
     .option("--description <text>", "what it is good for")
     .option("--webhook <url>", "address of a webhook agent")
     .option("--secret <whsec>", "signing secret of a webhook agent; default a new one, which is shown")
-    .option("--connector <json>", 'any connector, such as {"kind":"model","model":"…"}')
+    .option(
+      "--connector <kind|json>",
+      'socket for an agent that dials in, or any connector, such as {"kind":"model","model":"…"}',
+    )
     .option("--channels <names>", "channels it is a member of, separated by commas, with * for anything; default all")
     .option("--shadow <platform:channel>", "review room that it says everything in, instead of where it is asked")
     .addOption(
@@ -94,7 +112,7 @@ function addAddCommand(agents: Command): void {
       const output = outputOf(options);
       output.result(added, () => {
         output.line(`@${plain(added.agent.handle)} is added.`);
-        if (added.secret !== undefined) output.line(`Its secret, shown this once: ${plain(added.secret)}`);
+        if (added.secret !== undefined) output.line(secretLine(added.agent, added.secret));
       });
     });
 }
@@ -107,7 +125,7 @@ function definitionOf(handle: string | undefined, options: AddOptions): Record<s
   }
   const connector: unknown =
     options.webhook === undefined
-      ? parseJson(options.connector ?? "", "--connector")
+      ? connectorOf(options.connector ?? "")
       : { kind: "webhook", url: options.webhook, ...(options.secret === undefined ? {} : { secret: options.secret }) };
   return {
     handle: bare(handle),
@@ -118,6 +136,11 @@ function definitionOf(handle: string | undefined, options: AddOptions): Record<s
     ...(options.turnMode === undefined ? {} : { turnMode: options.turnMode }),
     ...(options.channels === undefined ? {} : { channels: options.channels.split(",").map((name) => name.trim()) }),
   };
+}
+
+/** A kind alone is a connector without settings. */
+function connectorOf(given: string): unknown {
+  return /^[a-z][a-z0-9]*$/.test(given) ? { kind: given } : parseJson(given, "--connector");
 }
 
 async function readDefinition(file: string): Promise<unknown> {

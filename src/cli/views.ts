@@ -7,8 +7,14 @@ export const Agent = z.looseObject({
   connectorKind: z.string(),
   source: z.string(),
   status: z.string(),
+  statusReason: z.string().optional(),
+  statusSince: z.string().optional(),
+  failingSince: z.string().optional(),
   channels: z.array(z.string()),
   shadow: z.string().optional(),
+  connection: z
+    .looseObject({ state: z.string(), since: z.string().optional(), client: z.string().optional() })
+    .optional(),
 });
 export type Agent = z.infer<typeof Agent>;
 

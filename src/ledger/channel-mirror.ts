@@ -1,4 +1,5 @@
 import type { SqlRunner } from "./connection/database.ts";
+import { doubtMembers } from "./member-mirror.ts";
 
 export interface ChannelRow {
   readonly org: string;
@@ -50,6 +51,8 @@ export interface MembershipRow {
 
 /** Stores channels as the newest event describes them; leaving, archiving and returning count the membership epoch up. Rows must be distinct. */
 export async function upsertChannels(sql: SqlRunner, rows: readonly ChannelRow[]): Promise<void> {
+  const entered = rows.filter((row) => row.self_member === true);
+  if (entered.length > 0) await doubtMembers(sql, entered);
   await sql.query(
     {
       name: "upsert_channels",

@@ -226,3 +226,25 @@ async function endOf(
   );
   return [...stopped, ...uninvited];
 }
+
+/**
+ * Takes what was fetched of a channel's members for old, since its identity was away and no event told who left meanwhile: the platform is asked
+ * again before anything is decided by it. To be called in the transaction that brings the identity back.
+ */
+export async function doubtMembers(
+  tx: SqlRunner,
+  channels: readonly { readonly inst: string; readonly channel: string }[],
+): Promise<void> {
+  await tx.query(
+    {
+      name: "doubt_members",
+      text: `with came_back as (
+          update channels c set roster_at = null from jsonb_to_recordset($1::jsonb) as x(inst text, channel text)
+          where c.installation_id = x.inst and c.channel_id = x.channel returning c.installation_id, c.channel_id
+        )
+        update memberships m set updated_at = least(m.updated_at, now() - interval '1 hour') from came_back b
+        where m.installation_id = b.installation_id and m.channel_id = b.channel_id and m.state = 'joined' and m.source = 'fetch'`,
+    },
+    [JSON.stringify(channels)],
+  );
+}

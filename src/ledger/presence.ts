@@ -1,7 +1,7 @@
 import { ConversationPath } from "../envelope/conversation.ts";
 import { type EndedAccess, endAccess } from "./barred.ts";
 import type { SqlRunner } from "./connection/database.ts";
-import type { StoppedTurns } from "./member-mirror.ts";
+import { doubtMembers, type StoppedTurns } from "./member-mirror.ts";
 
 /** A channel in which something is under way or was thought to be left, and whose identity is to be asked about. */
 export interface WatchedChannel {
@@ -77,7 +77,11 @@ export async function storePresence(
     },
     [installationId, channelId, present],
   );
-  if (changed.length === 0 || present) return [];
+  if (changed.length === 0) return [];
+  if (present) {
+    await doubtMembers(tx, [{ inst: installationId, channel: channelId }]);
+    return [];
+  }
   return await endAccess(tx, [
     { inst: installationId, channel: channelId, reason: "member_left", asker: null, agent: null },
   ]);

@@ -106,6 +106,20 @@ const deaf = (): void =>
   });
 const listings = (): number => parley.slack.requests.of("conversations.members").length;
 
+describe("an absence of the identity", () => {
+  it("makes what was known of the members old, since no event told who left meanwhile", async () => {
+    const { people } = parley.slack;
+    expect((await facts.of({ ...place(), personId: ben })).membership).toBe("in");
+    people.kick(ada, channel, parley.space.bot.botUserId);
+    await until(async () => (await channelRow()).self_member === false);
+    people.leave(ben, channel);
+    people.invite(ada, channel, parley.space.bot.botUserId);
+    await until(async () => (await channelRow()).self_member === true);
+    expect((await facts.of({ ...place(), personId: ben })).membership).toBe("out");
+    expect((await facts.of({ ...place(), personId: ada })).membership).toBe("in");
+  });
+});
+
 describe("the mirror", () => {
   it("holds the tree with names, and everybody with their class, once a channel is heard of", async () => {
     const { space_id: spaceId, name } = await channelRow();

@@ -12,6 +12,7 @@ import { MAX_FRAME_BYTES } from "../contracts/dial-in-protocol.ts";
 import type { Logger } from "../contracts/logger.ts";
 import type { Operations } from "../contracts/operations.ts";
 import { ParleyError } from "../errors/parley-error.ts";
+import type { ToolDesk } from "../pipeline/tools/tool-desk.ts";
 import { type AuthOptions, bearerToken, enforceAuthPolicies } from "./auth-policy.ts";
 import { boundOpenBodies } from "./body-gate.ts";
 import { answer, answerErrors } from "./error-answers.ts";
@@ -29,6 +30,7 @@ import { connectRoute } from "./routes/connect-route.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
 import { type FileRouteContext, fileRoutes } from "./routes/file-routes.ts";
 import { healthRoutes } from "./routes/health-routes.ts";
+import { mcpRoutes } from "./routes/mcp-routes.ts";
 import { messageRoutes } from "./routes/message-routes.ts";
 import { replyRoutes } from "./routes/reply-routes.ts";
 import { switchRoutes } from "./routes/switch-routes.ts";
@@ -47,6 +49,8 @@ export interface ServerOptions {
   readonly audit?: AuditOperations;
   /** Access lists, roles, invitations and plans. Default: the routes of them are not there. */
   readonly access?: AccessOperations;
+  /** The tools of running turns. Default: they are not reached by MCP. */
+  readonly tools?: ToolDesk;
   readonly logger: Logger;
   readonly metrics: PrometheusMetrics;
   readonly auth: {
@@ -139,6 +143,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     refuseForeignHosts(scope, config.web);
     await registerHealth(scope, options);
     await registerApi(scope, options);
+    if (options.tools !== undefined) await scope.register(mcpRoutes, { desk: options.tools, web: config.web });
     await serveApiDescription(scope);
     await servePage(scope, options.pageFolder);
   });

@@ -29,18 +29,23 @@ export async function readAskedTurn(
   return row;
 }
 
-/** Whether an agent is at work in a conversation because of the same first message, and so may be waiting for whoever asks it now. */
-export async function isWaitingThere(
+/** Whether a turn goes back to a question of this agent that it still waits to have answered. */
+export async function waitsForTurn(
   sql: SqlRunner,
-  where: { readonly agentId: string; readonly conversationId: string; readonly rootEventId: string },
+  asked: { readonly agentId: string; readonly turnId: string },
 ): Promise<boolean> {
   const rows = await sql.query(
     {
-      name: "is_waiting_there",
-      text: `select 1 from turns where reply_conversation_id = $1 and agent_id = $2 and root_event_id = $3 and finished_at is null
-        and state in ('running', 'waiting') limit 1`,
+      name: "waits_for_turn",
+      text: `with recursive up as (
+          select t.id, t.agent_id, t.state, e.envelope->'cause'->>'turnId' as asker, 0 as steps from turns t join events e on e.id = t.event_id where t.id = $1
+          union all
+          select t.id, t.agent_id, t.state, e.envelope->'cause'->>'turnId', up.steps + 1
+          from up join turns t on t.id = up.asker join events e on e.id = t.event_id where up.steps < 100
+        )
+        select 1 from up where steps > 0 and agent_id = $2 and state in ('running', 'waiting') limit 1`,
     },
-    [where.conversationId, where.agentId, where.rootEventId],
+    [asked.turnId, asked.agentId],
   );
   return rows.length > 0;
 }

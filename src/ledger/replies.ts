@@ -1,6 +1,10 @@
 import type { SqlRunner } from "./connection/database.ts";
 import { ONE_BY_ONE } from "./one-by-one.ts";
 import { BARRED_BY } from "./sendable.ts";
+
+/** Ordinals of the reply's own writes, and of what is released later, lie below those of what a turn posts by its tools. */
+export const TOOL_ORDINAL = 10_000;
+
 import { ADD_SPENT, type SpentRow } from "./usage-totals.ts";
 
 /** The end of one turn: what it becomes, and the platform writes that carry its reply. */
@@ -96,7 +100,7 @@ with ended as materialized (
   select distinct p.reply_conversation_id as id from post p where exists (
     select 1 from deliveries o where o.conversation_id = p.reply_conversation_id and o.state in ('pending', 'sending', 'unknown') and (o.state = 'pending' or (o.state in ('sending', 'unknown') and o.message_id is null))
       -- A question of the turn itself that is still on its way comes before what the turn says at its end.
-      and (o.turn_id is distinct from p.turn or o.ordinal < 0))
+      and (o.turn_id is distinct from p.turn or o.ordinal < 0 or o.ordinal >= ${TOOL_ORDINAL}))
 ), barred as materialized (
   select distinct p.turn as id, p.reply_conversation_id from post p join conversations c on c.id = p.reply_conversation_id
   where ${BARRED_BY("p", "c", "p.access_epoch")} is not null

@@ -1,10 +1,9 @@
 import type { JsonValue } from "../contracts/json.ts";
 import { type AuditEntry, appendAudit } from "./audit-log.ts";
 import type { Database, SqlRunner } from "./connection/database.ts";
+import { TOOL_ORDINAL } from "./replies.ts";
 import { holdTurn, type TurnFence } from "./turn-sources.ts";
 
-/** Ordinals of the reply's own writes and of what is released later lie below. */
-const TOOL_ORDINAL = 10_000;
 /** Posts that one call of a tool may come to. */
 const MAX_POSTS_PER_CALL = 100;
 

@@ -10,11 +10,14 @@ import type { Metrics } from "../contracts/metrics.ts";
 import type { AgentSessionStore } from "../ledger/agent-sessions.ts";
 import type { Database } from "../ledger/connection/database.ts";
 import type { NewId } from "../ledger/row-ids.ts";
+import type { SecretBox } from "../ledger/secret-box.ts";
 import type { Doorbell } from "../queue/queue-port.ts";
 import type { Connectors } from "./connectors.ts";
 import type { Directory } from "./directory.ts";
 import type { Invitations } from "./operations/invitation-operations.ts";
 import type { LoopLimits } from "./route/loop-guard.ts";
+import type { ToolDesk } from "./tools/tool-desk.ts";
+import type { ToolTokens } from "./tools/tool-tokens.ts";
 
 export interface PipelineOptions {
   readonly database: Database;
@@ -36,6 +39,8 @@ export interface PipelineOptions {
   /** Signed addresses of files, and where they lead; default: agents get no addresses and no bytes. */
   readonly files: { readonly addresses: FileAddresses; readonly baseUrl: () => string };
   readonly roles: { readonly ingest: boolean; readonly worker: boolean; readonly delivery: boolean };
+  /** What tokens of tools prove themselves by, where tools are reached from outside, and what keeps a forwarded call secret. */
+  readonly tools: { readonly tokens: ToolTokens; readonly baseUrl: () => string; readonly box: SecretBox };
   readonly loopLimits: LoopLimits;
   readonly answerAgeMs: number;
   readonly maxConcurrentTurns: number;
@@ -46,6 +51,8 @@ export interface PipelineOptions {
 
 export interface Pipeline {
   readonly sink: AdapterSink;
+  /** The tools of running turns, for those who reach them from outside. */
+  readonly tools: ToolDesk;
   readonly wake: () => void;
   readonly cancelRunning: (turnIds: readonly string[], request: string) => void;
   start(): Promise<void>;

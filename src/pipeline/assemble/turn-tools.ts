@@ -7,7 +7,6 @@ import type { RunnableTurn } from "../invoke/runnable-turn.ts";
 import { heardIn } from "../invoke/shadow.ts";
 import { createConversationReader, type ReaderPorts } from "./conversation-reader.ts";
 import { createConversationTools } from "./conversation-tools.ts";
-import type { Rosters } from "./roster.ts";
 
 const ReadInput = z.strictObject({
   limit: z.number().int().min(1).max(50).default(20),
@@ -21,15 +20,12 @@ const ReadInput = z.strictObject({
 const FileInput = z.strictObject({ name: z.string().min(1).max(512) });
 const MAX_FILE_TEXT_CHARS = 100_000;
 
-const NoInput = z.strictObject({});
-
 /**
- * The tools of one turn: they read the conversation the turn is in, the files of its messages and, where agent and asking person are both members,
+ * The tools of one turn that read: they read the conversation the turn is in, the files of its messages and, where agent and asking person are both members,
  * other conversations; nothing else, whatever their input says.
  */
-export function createTurnTools(
+export function createReadingTools(
   ports: ReaderPorts,
-  rosters: Rosters,
   turn: RunnableTurn,
   given: { readonly request: TurnRequest; readonly files: TurnFiles | undefined },
 ): readonly TurnTool[] {
@@ -59,22 +55,6 @@ export function createTurnTools(
             at: row.occurred_at.toISOString(),
             sender: row.sender_name,
             text: row.text,
-          }),
-        );
-      },
-    },
-    {
-      name: "list_members",
-      description: "Lists the people and agents who are in this conversation's channel.",
-      input: NoInput,
-      async execute() {
-        const roster = await rosters.of(turn.organizationId, turn.installationId, heardIn(turn).path);
-        return roster.map(
-          (entry): JsonValue => ({
-            name: entry.name,
-            kind: entry.kind,
-            ...(entry.handle === undefined ? {} : { handle: `@${entry.handle}` }),
-            ...(entry.description ? { description: entry.description } : {}),
           }),
         );
       },

@@ -6,7 +6,7 @@ import type { JsonValue } from "../../contracts/json.ts";
 import { conversationKey } from "../../envelope/conversation.ts";
 import { ENVELOPE_VERSION, type EnvelopeInput } from "../../envelope/envelope.ts";
 import { partToText, type ReplyPart } from "../../envelope/reply.ts";
-import { type AskedTurn, isWaitingThere, readAskedTurn } from "../../ledger/asked-turns.ts";
+import { type AskedTurn, readAskedTurn, waitsForTurn } from "../../ledger/asked-turns.ts";
 import { appendAudit } from "../../ledger/audit-log.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import { agentMay, senderMay } from "../agent-grant.ts";
@@ -80,11 +80,7 @@ async function whyNot(ports: AskAgentPorts, turn: RunnableTurn, asked: Directory
   if (!may.allowed) return may.rule;
   const start = senderMay(turn.envelope.sender, "start_agent", where, book);
   if (!start.allowed) return `sender_${start.rule}`;
-  const waits = await isWaitingThere(ports.database, {
-    agentId: asked.agentId,
-    conversationId: turn.replyConversationId,
-    rootEventId: turn.rootEventId,
-  });
+  const waits = await waitsForTurn(ports.database, { agentId: asked.agentId, turnId: turn.turnId });
   return waits ? "it_waits_for_you" : undefined;
 }
 

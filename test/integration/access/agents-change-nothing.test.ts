@@ -13,9 +13,20 @@ let tools: string[] = [];
 let untouched: unknown;
 
 /** What a turn may use. A tool that is added here must be one that changes nothing of how Parley is set up. */
-const READING_TOOLS = new Set([
+const HARMLESS_TOOLS = new Set([
   "read_conversation",
-  "list_members",
+  "roster",
+  "agents",
+  "post",
+  "reply_to",
+  "react",
+  "notify_member",
+  "ask",
+  "request_approval",
+  "attach_file",
+  "schedule",
+  "schedules",
+  "cancel_schedule",
   "read_file",
   "conversations",
   "conversation_history",
@@ -70,9 +81,9 @@ const settings = async (): Promise<unknown> =>
       (select count(*)::int from agent_invitations) as invitations, (select count(*)::int from api_tokens) as tokens`,
   });
 
-it("gives an agent tools that read, and none that carries out what it is told of settings", async () => {
+it("gives an agent tools that read and speak, and none that carries out what it is told of settings", async () => {
   expect(tools.length).toBeGreaterThan(0);
-  expect(tools.filter((name) => !READING_TOOLS.has(name))).toEqual([]);
+  expect(tools.filter((name) => !HARMLESS_TOOLS.has(name))).toEqual([]);
   expect(await settings()).toEqual(untouched);
 });
 

@@ -93,7 +93,7 @@ const burglar = defineAgent(async function* (request, io) {
     for (const field of ["installation", "organization", "channel", "thread", "conversationId", "asker", "path"]) {
       got.push(await tryTool(io, "conversation_history", { conversation: room, [field]: reference }));
       got.push(await tryTool(io, "read_conversation", { [field]: reference }));
-      got.push(await tryTool(io, "list_members", { [field]: reference }));
+      got.push(await tryTool(io, "roster", { [field]: reference }));
       got.push(await tryTool(io, "conversations", { [field]: reference }));
     }
   }

@@ -58,7 +58,7 @@ export async function postponeTurn(
           select organization_id, event_id, $1, 'invoke', 'retry', $5, jsonb_build_object('waitMs', $4::bigint) from back
         ), told as (
           insert into deliveries (id, organization_id, turn_id, agent_id, conversation_id, ordinal, body, fallback_text, idempotency_key, asker_id, state)
-          select $6, organization_id, id, agent_id, reply_conversation_id, ${NOTICE_ORDINAL}, $7::jsonb, $8, id || ':waiting', asker_id, 'pending' from back where $6 is not null
+          select $6::text, organization_id, id, agent_id, reply_conversation_id, ${NOTICE_ORDINAL}, $7::jsonb, $8::text, id || ':waiting', asker_id, 'pending' from back where $6::text is not null
           on conflict (idempotency_key) do nothing returning conversation_id
         )
         update conversations c set due_at = least(coalesce(c.due_at, b.not_before), b.not_before), rings = c.rings + 1,

@@ -44,6 +44,9 @@ export interface UnreachableAgentsOptions {
 }
 
 const SHOW_TIMEOUT_MS = 20_000;
+/** Longest pause that is waited for in memory, in ms. */
+const MAX_TIMED_MS = 60_000;
+const WAKE_SLACK_MS = 5;
 
 export function createUnreachableAgents(options: UnreachableAgentsOptions): UnreachableAgents {
   const { database, owner, newId, logger } = options;
@@ -114,6 +117,8 @@ export function createUnreachableAgents(options: UnreachableAgentsOptions): Unre
       const fence = { turnId: turn.turnId, epoch: turn.epoch, owner };
       await postponeTurn(database, { fence, waitMs, reason: error.code, notice });
       if (notice !== undefined) options.wakeOutbox();
+      // The sweep finds what is due; a short pause is kept to the moment.
+      if (waitMs <= MAX_TIMED_MS) setTimeout(options.wake, waitMs + WAKE_SLACK_MS).unref();
       return true;
     },
     async giveUp(turn, error) {

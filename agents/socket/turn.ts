@@ -189,7 +189,8 @@ export class DialInTurn {
   }
 
   #takeEvent(n: number, event: unknown, bytes: number): void {
-    if (n <= this.#received) return;
+    // What comes again is known already; of a turn that has failed nothing more is.
+    if (n <= this.#received || this.#failure !== undefined) return;
     if (n > this.#received + 1)
       return this.#refuse(REFUSALS.eventGap, `Event ${this.#received + 1} is missing; ${n} came instead.`);
     if (this.#queue.length >= MAX_UNACKNOWLEDGED_EVENTS) {

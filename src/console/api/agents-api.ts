@@ -33,7 +33,7 @@ export const agentsApi = {
   },
   async rotate(handle: string): Promise<string> {
     const answer = await request(`${pathOf(handle)}/token`, { operator: true, method: "POST" });
-    return expectKeys<{ token: string }>(answer, ["token"]).token;
+    return expectKeys<{ secret: string }>(answer, ["secret"]).secret;
   },
   async pause(handle: string): Promise<void> {
     await request(`${pathOf(handle)}/pause`, { operator: true, method: "POST" });

@@ -147,7 +147,7 @@ function endOf(code: number, reason: string): AgentClientError | undefined {
     case CLOSE_CODES.revoked:
       return new AgentClientError(
         "revoked",
-        `the agent was removed or stopped, or its token revoked${said}; make a new token with "parley agents token"`,
+        `the agent was removed or stopped, or its token revoked${said}; give it a new one with "parley agents rotate"`,
       );
     case CLOSE_CODES.unauthenticated:
       return new AgentClientError(

@@ -104,6 +104,8 @@ class AcpConnector implements AgentConnector {
         (thrown: unknown) => turn.queue.fail(toParleyError(thrown, "AGENT_CRASHED")),
       );
       try {
+        // From here on its silence counts, and no more the time that a start may take.
+        yield { type: "text_delta", markdown: "" };
         yield* turn.queue.read();
         const result = await running;
         const stopReason = toStopReason(result);

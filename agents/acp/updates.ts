@@ -122,7 +122,7 @@ export class UpdateTranslator {
       case "resource_link":
         return this.#text(
           /^https?:\/\//.test(content.uri)
-            ? `[${oneLine(content.title ?? content.name).replace(/[[\]]/g, "")}](${content.uri.replace(/[\s()<>]/g, encodeURIComponent)})`
+            ? `[${oneLine(content.title ?? content.name).replace(/[[\]]/g, "")}](${linkTarget(content.uri)})`
             : `\`${oneLine(content.name).replaceAll("`", "'")}\``,
         );
       case "resource": {
@@ -259,4 +259,9 @@ function toolId(toolCallId: string): string {
 function fileName(uri: string): string {
   const last = uri.split(/[?#]/, 1)[0]?.split(/[\\/]/).findLast(Boolean) ?? "";
   return oneLine(last, 120) || "file";
+}
+
+/** An address that no character of its own can end within a Markdown link. */
+function linkTarget(uri: string): string {
+  return (URL.canParse(uri) ? new URL(uri).href : "").replace(/[()]/g, (sign) => (sign === "(" ? "%28" : "%29"));
 }

@@ -77,7 +77,9 @@ export class AcpAgentControl {
     socket.write(`${JSON.stringify({ behave: this.#behaviour })}\n`);
     socket.on("error", () => undefined);
     socket.on("close", () => process && this.#processes.delete(process));
-    createInterface({ input: socket }).on("line", (line) => {
+    const lines = createInterface({ input: socket });
+    lines.on("error", () => undefined);
+    lines.on("line", (line) => {
       const report = JSON.parse(line) as AgentReport; // the agent of this folder writes nothing else
       this.reports.push(report);
       if (report.type === "started") {

@@ -97,6 +97,12 @@ export interface AgentView {
   readonly connectorKind: string;
   readonly source: "config" | "api" | "builtin";
   readonly status: "active" | "paused" | "stopped";
+  /** Why Parley itself paused it. */
+  readonly statusReason?: string;
+  /** ISO 8601: since when it is paused or stopped. */
+  readonly statusSince?: string;
+  /** ISO 8601: since when no call has reached it; absent while it can be reached. */
+  readonly failingSince?: string;
   readonly turnMode: AgentDefinition["turnMode"];
   readonly channels: readonly string[];
   /** Who answers for it, as its definition says. */

@@ -1,10 +1,11 @@
 import { parseArgs } from "node:util";
 import { canaries } from "./canaries.ts";
+import { firstToken } from "./first-token.ts";
 import type { Measurement, MeasureOptions } from "./measurement.ts";
 import { revocation } from "./revocation.ts";
 import { tampering } from "./tampering.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [tampering, revocation, canaries];
+const MEASUREMENTS: readonly Measurement[] = [tampering, revocation, canaries, firstToken];
 
 const HELP = `npm run measure -- <name> [--count <number>] [--seed <number>] [--store pglite|postgres] [--json]
 

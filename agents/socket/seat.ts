@@ -26,12 +26,10 @@ export class Seat {
 
   /** Puts the newest connection in the place of any other, which is told; goes on with the turns that the agent still has. */
   attach(connection: DialInConnection, heartbeatMs: number): void {
-    this.#connection?.refuse(
-      REFUSALS.replaced,
-      "The same token has dialled in again; the newer connection has the agent.",
-    );
-    this.#connection?.close(CLOSE_CODES.replaced, "the same token has dialled in again");
+    const older = this.#connection;
     this.#connection = connection;
+    older?.refuse(REFUSALS.replaced, "The same token has dialled in again; the newer connection has the agent.");
+    older?.close(CLOSE_CODES.replaced, "the same token has dialled in again");
     const { agentId, handle, name } = connection.principal;
     const named = new Map(connection.hello.turns.map((turn) => [turn.turnId, turn]));
     const goesOn = (turn: DialInTurn): boolean => {

@@ -93,6 +93,7 @@ export class DialInTurn {
 
   /** Goes on with an agent that has the turn still, over another connection. */
   resume(connection: DialInConnection): void {
+    this.#artifacts.clear();
     this.#hold(connection);
     this.#isAccepted = true;
     this.#acknowledge();

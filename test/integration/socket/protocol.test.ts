@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSocketConnector } from "../../../agents/socket/index.ts";
 import type { AgentConnector } from "../../../src/contracts/connector.ts";
 import { CLOSE_CODES, MAX_FRAME_BYTES, REFUSALS } from "../../../src/contracts/dial-in-protocol.ts";
-import { codeOf, collect, type Outcome, summarize, textOf } from "../../support/agents/collect.ts";
+import { codeOf, collect, type Outcome, textOf } from "../../support/agents/collect.ts";
 import { DialInAgent, type DialInAgentOptions } from "../../support/agents/dial-in-agent.ts";
 import { type DialInStand, startDialInStand } from "../../support/agents/dial-in-stand.ts";
 import { type TestIo, turnIo, turnRequest } from "../../support/agents/turn-fixtures.ts";
@@ -47,26 +47,6 @@ const text = (markdown: string) => ({ type: "text_delta", markdown });
 const refusals = (agent: DialInAgent): string[] => agent.of("error").map((frame) => frame.code);
 
 describe("a drop in the middle of a turn", () => {
-  it("goes on where it was: nothing lost, nothing twice", async () => {
-    const first = await dial();
-    const { turnId, outcome } = await begin(first);
-    for (const piece of ["a", "b", "c"]) first.event(turnId, text(piece));
-    await first.until(() => first.of("event_ack").some((ack) => ack.n === 3));
-    first.drop();
-    const second = await dial({ hello: { turns: [{ turnId, attempt: 1, sent: 5 }] } });
-    expect(second.welcome?.turns).toEqual([{ turnId, state: "continue", received: 3 }]);
-    // The last one again, as after a lost acknowledgement, and then those that were missing.
-    for (const [n, piece] of [
-      [3, "c"],
-      [4, "d"],
-      [5, "e"],
-    ] as const)
-      second.send({ type: "event", turnId, attempt: 1, n, event: { type: "text_delta", markdown: piece } });
-    second.send({ type: "event", turnId, attempt: 1, n: 6, event: { type: "done" } });
-    expect(summarize((await outcome).events)).toEqual(["text:abcde", "done:end"]);
-    expect(second.of("turn_start")).toEqual([]);
-  });
-
   it("gives the turn again to an agent that has said nothing of it and does not name it", async () => {
     const first = await dial();
     const { turnId, outcome } = await begin(first);
@@ -159,18 +139,6 @@ describe("a drop in the middle of a turn", () => {
 });
 
 describe("one connection per token", () => {
-  it("lets the newer one win, and tells the older one", async () => {
-    const older = await dial();
-    const { turnId, outcome } = await begin(older);
-    const newer = await dial({ hello: { turns: [{ turnId, attempt: 1, sent: 0 }] } });
-    expect(await older.closed).toMatchObject({ code: CLOSE_CODES.replaced });
-    expect(refusals(older)).toEqual([REFUSALS.replaced]);
-    newer.open.set(turnId, { attempt: 1, sent: 0, acknowledged: 0 });
-    newer.event(turnId, text("mine"));
-    newer.event(turnId, { type: "done" });
-    expect(textOf((await outcome).events)).toBe("mine");
-  });
-
   it("takes the token in the hello as well, and nothing without one", async () => {
     const inHello = await DialInAgent.dial(stand.url, { hello: { token: stand.token } });
     expect(inHello.welcome?.agent.handle).toBe("helper");

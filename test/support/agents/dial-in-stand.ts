@@ -3,6 +3,7 @@ import websocket from "@fastify/websocket";
 import { fastify } from "fastify";
 import { type ConnectionBook, DialInHub } from "../../../agents/socket/index.ts";
 import { connectRoute } from "../../../src/api/routes/connect-route.ts";
+import type { DialInPort } from "../../../src/contracts/dial-in.ts";
 import { MAX_FRAME_BYTES } from "../../../src/contracts/dial-in-protocol.ts";
 import { RecordingLogger } from "./turn-fixtures.ts";
 
@@ -23,7 +24,8 @@ const AGENT = { tokenId: "k-1", agentId: "a-1", organizationId: "org-1", handle:
 export async function startDialInStand(
   options: {
     readonly heartbeatMs?: number;
-    readonly create?: (given: ConstructorParameters<typeof DialInHub>[0]) => DialInHub;
+    /** Puts something between the sockets and the hub. Default: nothing. */
+    readonly port?: (hub: DialInPort) => DialInPort;
   } = {},
 ): Promise<DialInStand> {
   const token = "prl_agent_canary-of-the-dial-in-agent-00000000000";
@@ -43,20 +45,24 @@ export async function startDialInStand(
     beat: async (ids) => new Set(ids.filter((id) => live.has(id))),
     isElsewhere: () => false,
   };
-  const given = {
+  const hub = new DialInHub({
     book,
     newId: (prefix: string) => `${prefix}_${(ids += 1)}`,
     logger,
     ...(options.heartbeatMs !== undefined && { heartbeatMs: options.heartbeatMs }),
-  };
-  const hub = options.create?.(given) ?? new DialInHub(given);
+  });
   hub.start();
   const server = fastify({ logger: false });
   await server.register(websocket, {
     options: { maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false },
     errorHandler: () => undefined,
   });
-  await server.register(connectRoute, { prefix: "/api", dialIn: hub, publicUrl: undefined, isDraining: () => false });
+  await server.register(connectRoute, {
+    prefix: "/api",
+    dialIn: options.port?.(hub) ?? hub,
+    publicUrl: undefined,
+    isDraining: () => false,
+  });
   await server.listen({ host: "127.0.0.1", port: 0 });
   const { port } = server.server.address() as AddressInfo; // it listens on a port
   return {

@@ -17,6 +17,7 @@ const PROGRAMS = {
     return initdb && findBinary(["postgres"], postgresFolders());
   },
   chromium: () => findBinary(["chromium", "chromium-browser", "google-chrome"]),
+  python3: () => findBinary(["python3"]),
   mmdebstrap: () => findBinary(["mmdebstrap"]),
 } as const;
 

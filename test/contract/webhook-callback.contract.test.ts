@@ -1,0 +1,4 @@
+import { describeConnectorContract } from "./connector-suite.ts";
+import { callbackHarness } from "./rigs/callback-rig.ts";
+
+describeConnectorContract(callbackHarness());

@@ -10,7 +10,7 @@ import { HostileMcpServer } from "../../support/mcp/hostile-server.ts";
 import { ModelServer } from "../../support/models/model-server.ts";
 
 const LOOPBACK = { allowPrivateAddresses: true, allowedCidrs: [] };
-const IDLE_MS = 400;
+const IDLE_MS = 1_000;
 
 let model: ModelServer;
 let mcp: HostileMcpServer;

@@ -20,6 +20,8 @@ export interface KnownEvent {
   readonly reaction: { readonly eventId: string; readonly key: string } | undefined;
   /** The approval or form that it asks for. */
   readonly ask: Ask | undefined;
+  /** Known from before a restart: what it asks for was not kept. */
+  readonly recalled?: true;
 }
 
 /** Remembers the newest events of all rooms: a redaction takes the content away that says what it was. */

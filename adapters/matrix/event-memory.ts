@@ -89,6 +89,18 @@ function unpacked(roomId: string, text: string): readonly KnownEvent[] {
     const [reactedTo, key] = [asEventId(target), asString(sign)];
     if (eventId === undefined || sender === undefined || type === undefined) return [];
     const reaction = reactedTo === undefined || key === undefined ? undefined : { eventId: reactedTo, key };
-    return [{ eventId, roomId, sender, type, threadId: asEventId(thread), isEdit: false, reaction, ask: undefined }];
+    return [
+      {
+        eventId,
+        roomId,
+        sender,
+        type,
+        threadId: asEventId(thread),
+        isEdit: false,
+        reaction,
+        ask: undefined,
+        recalled: true,
+      },
+    ];
   });
 }

@@ -15,7 +15,9 @@ const ASK_PREFIX = "ask/";
  */
 export async function lookUp(account: Account, roomId: string, eventId: string): Promise<KnownEvent | undefined> {
   const known = account.events.get(roomId, eventId);
-  if (known !== undefined) return known;
+  // What an own message asks for is in its content alone.
+  const asks = known?.recalled === true && known.type !== "m.reaction" && account.isOwn(known.sender);
+  if (known !== undefined && !asks) return known;
   let event: Raw;
   try {
     event = await account.call({
@@ -26,15 +28,18 @@ export async function lookUp(account: Account, roomId: string, eventId: string):
     });
   } catch (error) {
     const { code } = toParleyError(error);
-    if (code === "TARGET_NOT_FOUND" || code === "PLATFORM_FORBIDDEN" || code === "CONTENT_REJECTED") return undefined;
+    if (code === "TARGET_NOT_FOUND" || code === "PLATFORM_FORBIDDEN" || code === "CONTENT_REJECTED") return known;
     throw error;
   }
   // A homeserver that answers with an event of another room would let one room speak in another.
   if (event["room_id"] !== undefined && event["room_id"] !== roomId) return undefined;
   const plain = event["type"] === "m.room.encrypted" ? await account.crypto?.read(roomId, event) : undefined;
-  const found = knownEvent(roomId, plain ?? event);
-  if (found !== undefined && found.eventId === eventId) account.events.note(found);
-  return found?.eventId === eventId ? found : undefined;
+  const read = knownEvent(roomId, plain ?? event);
+  if (read === undefined || read.eventId !== eventId) return known;
+  // A redaction takes away in which thread it was.
+  const found = { ...read, threadId: read.threadId ?? known?.threadId };
+  account.events.note(found);
+  return found;
 }
 
 /** Notes by which code people may name a request in this room; see `askCode`. */

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { readAsk } from "../../../adapters/matrix/ask.ts";
 import { matrixRegistration } from "../../../adapters/matrix/registration.ts";
 import {
   isRedacted,
@@ -179,11 +180,11 @@ async function driverOf({ synapse, env, accounts, named, address }: Presence): P
     },
     emojiOf: (reaction) => reaction,
     async choose(post, { index }) {
-      const sign = await until("the signs under the question", async () => {
-        const seeded = (await log.events(room)).filter(
-          (event) => event.type === "m.reaction" && relationOf(event).event_id === post.id,
-        );
-        return seeded[index] && relationOf(seeded[index]).key;
+      // The message names its signs; those that stand under it already save people the typing.
+      const sign = await until("the signs of the question", async () => {
+        const asked = (await log.events(room)).find((event) => event.event_id === post.id);
+        const ask = readAsk(asked?.content);
+        return ask?.kind === "approval" ? ask.options[index]?.sign : undefined;
       });
       await person.react(room, post.id, sign);
     },

@@ -10,19 +10,21 @@ import { freePort } from "../servers/index.ts";
 import { createTestDatabase } from "../servers/shared-servers.ts";
 import { AGENT, type ChatDriver } from "./chat-driver.ts";
 
+const SCRIBE = new URL("./scribe.ts", import.meta.url);
+
 /** The one configuration: no word of it is about a platform. */
-const CONFIGURATION: ConfigInput = {
+const configuration = (module: URL): ConfigInput => ({
   agents: [
     {
       ...AGENT,
       description: "Answers, asks and hands over files.",
-      connector: { kind: "function", module: new URL("./scribe.ts", import.meta.url).href },
+      connector: { kind: "function", module: module.href },
       // What people of a platform are used to is that platform's default; a conversation that is to be the same says it once.
       replyInThread: true,
     },
   ],
   limits: { drainTimeoutMs: 1_000 },
-};
+});
 
 export interface ConversationStage {
   readonly drivers: readonly ChatDriver[];
@@ -38,10 +40,17 @@ export interface ConversationStage {
 /** A whole Parley, from a `parley.config.ts` and the environment, in front of all these platforms at once. Platforms are told beforehand where it will be. */
 export async function startConversationStage(
   platforms: readonly ((parleyUrl: string) => Promise<ChatDriver>)[],
-  options: { readonly ledger: "postgres" | "pglite" },
+  options: {
+    readonly ledger: "postgres" | "pglite";
+    /** What the agent does. Default: the scribe. */
+    readonly agent?: URL;
+  },
 ): Promise<ConversationStage> {
   const folder = await mkdtemp(join(tmpdir(), "parley-conversation-"));
-  await writeFile(join(folder, "parley.config.ts"), `export default ${JSON.stringify(CONFIGURATION, undefined, 2)};\n`);
+  await writeFile(
+    join(folder, "parley.config.ts"),
+    `export default ${JSON.stringify(configuration(options.agent ?? SCRIBE), undefined, 2)};\n`,
+  );
   const port = await freePort();
   const drivers = await Promise.all(platforms.map((create) => create(`http://127.0.0.1:${port}`)));
   const env: Record<string, string> = {

@@ -6,7 +6,7 @@ export interface WebhookCall {
   readonly method: string;
   readonly headers: IncomingHttpHeaders;
   readonly rawBody: string;
-  /** The parsed body; undefined when there was none. */
+  /** The parsed body; undefined when there was none, or no JSON. */
   readonly body: WebhookBody | undefined;
 }
 
@@ -87,7 +87,8 @@ export class WebhookAgent {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const rawBody = await readBody(request);
-      const body = rawBody === "" ? undefined : (JSON.parse(rawBody) as WebhookBody); // what the connector sends is what is tested
+      const isJson = request.headers["content-type"] === "application/json";
+      const body = isJson ? (JSON.parse(rawBody) as WebhookBody) : undefined; // what the connector sends is what is tested
       const call: WebhookCall = { method: request.method ?? "", headers: request.headers, rawBody, body };
       if (request.method === "HEAD") {
         response.writeHead(405).end();

@@ -44,6 +44,9 @@ export function slashCommands(name: string): JsonValue {
         sub("stop", "Stop the agents at work here"),
         sub("pause", "Keep all agents silent here until you resume them"),
         sub("resume", "Let the agents take part here again"),
+        sub("schedules", "Show what agents will do here later, or end one of these", [
+          option("cancel", "The id of the one to end", false),
+        ]),
         sub("help", "Show what this command can do"),
       ],
     },

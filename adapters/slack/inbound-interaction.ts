@@ -62,6 +62,7 @@ const COMMANDS: ReadonlySet<string> = new Set([
   "invite",
   "pause",
   "resume",
+  "schedules",
   "stop",
   "takeover",
   "uninvite",

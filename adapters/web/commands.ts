@@ -11,6 +11,11 @@ export const WEB_COMMANDS = [
   { name: "invite", usage: "/invite @agent", description: "Let an agent take part in this room." },
   { name: "uninvite", usage: "/uninvite @agent", description: "End an agent's invitation into this room." },
   { name: "takeover", usage: "/takeover @agent", description: "Make another member's invitation of an agent yours." },
+  {
+    name: "schedules",
+    usage: "/schedules [cancel id]",
+    description: "Show what agents will do here later, or end one of these.",
+  },
   { name: "help", usage: "/help", description: "Show what can be done here." },
   { name: "ask", usage: "/ask @agent question", description: "Ask an agent." },
 ] as const;

@@ -23,4 +23,5 @@ export const EVENT_POLICIES: Readonly<Record<EventKind, AccessAction | "fact">> 
   command_invoked: "start_agent",
   action_submitted: "start_agent",
   session_stopped: "post",
+  schedule_fired: "start_agent",
 };

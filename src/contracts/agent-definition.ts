@@ -72,6 +72,11 @@ export const AgentDefinition = z.strictObject({
   bracketCommands: z.boolean().optional(),
   /** It may speak without being asked: by schedule, task or event. */
   speaksFirst: z.boolean().default(false),
+  /** What happens in its channels that gives it a turn by itself, if it may speak first. Default: nothing. */
+  on: z
+    .array(z.enum(["member_joined", "channel_created", "reaction_added"]))
+    .max(3)
+    .optional(),
   /** Whether its work shows as reactions on the question (at work, done, failed): where it takes longer than 5 s, always, or never. */
   workReactions: z.enum(["long", "always", "never"]).default("long"),
   /** What it may spend; what is over is not begun, and people are told. */

@@ -56,11 +56,15 @@ const kinds = {
     messageId: PlatformId.optional(),
     fields: z.record(wireKey(255), SafeText).default({}),
   }),
+  /** It is time for what an agent was asked to do later; the sender is the person who asked. Parley's own, of no platform. */
+  schedule_fired: z.object({ scheduleId: wireKey(128), agentId: PlatformId, task: SafeText }),
   /** A person stopped what an agent was doing here; without `messageId`, all of it. */
   session_stopped: z.object({ messageId: PlatformId.optional() }),
 } as const;
 
 export type EventKind = keyof typeof kinds;
+/** Kinds that adapters hand in; the others are Parley's own. */
+export type PlatformEventKind = Exclude<EventKind, "schedule_fired">;
 export const EVENT_KINDS = Object.keys(kinds) as EventKind[]; // the object above is the list; keyof loses nothing here
 
 const base = z.object({
@@ -108,6 +112,7 @@ export const Envelope = z.discriminatedUnion("kind", [
   envelopeOf("command_invoked"),
   envelopeOf("action_submitted"),
   envelopeOf("session_stopped"),
+  envelopeOf("schedule_fired"),
 ]);
 export type Envelope = z.infer<typeof Envelope>;
 /** What an adapter may hand in: defaults may be left out, ids are not branded yet. */

@@ -22,3 +22,16 @@ export function readConversation(
     [query.conversationId, query.before, query.limit],
   );
 }
+
+/** The place in a conversation's order behind all that was said and routed there. */
+export async function newestOrder(sql: SqlRunner, conversationId: string): Promise<string> {
+  const [row] = await sql.query<{ newest: string | null }>(
+    {
+      name: "newest_order",
+      text: `select greatest((select max(m.platform_order) from messages m where m.conversation_id = $1),
+        (select c.routed_order from conversations c where c.id = $1)) as newest`,
+    },
+    [conversationId],
+  );
+  return row?.newest ?? "0";
+}

@@ -1,7 +1,5 @@
 import { createTurnFiles } from "../access/turn-files.ts";
 import type { ChatAdapter } from "../contracts/adapter.ts";
-import type { AdapterSink } from "../contracts/adapter-sink.ts";
-import type { AgentReach, ConnectorFeatures } from "../contracts/connector.ts";
 import { ParleyError, toParleyError } from "../errors/parley-error.ts";
 import { handOver } from "../ledger/agent-connections.ts";
 import { insertDeadLetterOfEvent } from "../ledger/dead-letters.ts";
@@ -10,13 +8,14 @@ import { endStopped, SWITCHED } from "../ledger/switches.ts";
 import { loadTurns } from "../ledger/turns.ts";
 import { findForgotten, forgetAllWorkers, settleForgotten } from "../ledger/upkeep.ts";
 import { createReconciler } from "../queue/reconciler.ts";
-import { rememberMentions } from "./agent-mentions.ts";
 import { createRosters } from "./assemble/roster.ts";
 import { toTrigger } from "./assemble/transcript.ts";
 import { createTranscripts } from "./assemble/transcripts.ts";
+import { connectorFacts } from "./connector-facts.ts";
 import { createDeliverer } from "./deliver/deliverer.ts";
 import { createOutboxLoop } from "./deliver/outbox-loop.ts";
 import type { DirectoryAgent } from "./directory.ts";
+import { createAdapterSink } from "./ingest/adapter-sink.ts";
 import { createIngest } from "./ingest/ingest.ts";
 import { createBudgets } from "./invoke/budgets.ts";
 import { fromLoaded, fromPlanned } from "./invoke/runnable-turn.ts";
@@ -30,14 +29,17 @@ import { createTurnEnds } from "./render/turn-ends.ts";
 import { openRequestDesk } from "./requests/request-desk.ts";
 import { answerCommand } from "./route/command-answers.ts";
 import type { ConversationPlan } from "./route/conversation-plan.ts";
+import { hears } from "./route/decide.ts";
 import { createDrain } from "./route/drain.ts";
 import { createExpress } from "./route/express.ts";
 import { createInvitationCommands } from "./route/invitation-commands.ts";
 import { createReviewRooms } from "./route/review-rooms.ts";
+import { createScheduleCommands } from "./route/schedule-commands.ts";
 import { showAnswers } from "./route/show-answers.ts";
 import { openTurnTools } from "./tools/open-tools.ts";
 import { openTurnSignals } from "./turn-signals.ts";
 import { createMembershipUpkeep } from "./upkeep/membership-upkeep.ts";
+import { createScheduleLoop } from "./upkeep/schedule-loop.ts";
 import { createSweep } from "./upkeep/sweep.ts";
 
 const HEARTBEAT_MS = 1_000;
@@ -47,6 +49,7 @@ const FIRST_ATTEMPT = { epoch: 1, attempt: 1 };
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { database, directory, policies, connectors, logger, metrics, newId, roles, adapters } = options;
   const owner = newId("w");
+  const { featuresOf, reach } = connectorFacts(connectors);
   const rosters = createRosters(database, directory, policies);
   const transcripts = createTranscripts(database, () => directory.longestHistory());
   const logError = (error: unknown): void => logger.warn({ err: error }, "a signal between processes was lost");
@@ -118,11 +121,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     rosters,
     adapter,
     ingest: (envelope) => ingest.ingest(envelope),
-    ringOutbox(conversationId) {
-      if (roles.delivery) outbox.wakeSoon();
-      options.doorbell.ringQuietly([conversationId]);
-    },
-    scheduleAdded: () => undefined,
+    ringOutbox,
+    scheduleAdded: () => schedules.wake(),
   });
   const runner = createTurnRunner({
     database,
@@ -189,6 +189,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     used: (agentId: string) => runner.activeOf(agentId),
     most: Math.max(1, Math.ceil(options.maxConcurrentTurns / 4)),
   };
+  const scheduleCommands = createScheduleCommands(options);
   const invitationCommands = createInvitationCommands({ invitations: options.invitations, directory, logger });
   const drain = createDrain({
     database,
@@ -206,7 +207,10 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
           logger.warn({ err: error }, "promoted turns could not be read; the sweep takes them again"),
         );
     },
-    carryOut: (claimed) => invitationCommands.carryOut(claimed),
+    async carryOut(claimed) {
+      await invitationCommands.carryOut(claimed);
+      await scheduleCommands.carryOut(claimed);
+    },
     onUnroutable: (eventId, error) => void keepUnroutable(eventId, error),
     afterCommit: (plans) => {
       for (const plan of plans) signalPlan(plan);
@@ -230,7 +234,14 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     digest: options.digest,
     onEndedAccess: cancel,
     onChannelSeen: membership.see,
+    isHeard: (envelope) => directory.list(envelope.organizationId).some((agent) => hears(envelope, agent)),
     holdMs: (platform) => adapters.get(platform)?.limits.orderingHoldMs ?? 0,
+  });
+  const schedules = createScheduleLoop({
+    ...options,
+    rights: audience.reader.rights,
+    ingest: (envelope) => ingest.ingest(envelope),
+    ringOutbox,
   });
   // Processes that share a ledger watch each other's heartbeats; a single one only looks for what was forgotten.
   const sweepEveryMs =
@@ -274,6 +285,11 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     if (roles.delivery) outbox.wakeSoon();
   });
 
+  function ringOutbox(conversationId: string): void {
+    if (roles.delivery) outbox.wakeSoon();
+    options.doorbell.ringQuietly([conversationId]);
+  }
+
   function stopRule(organizationId: string, agent: DirectoryAgent | undefined): string | undefined {
     if (policies.of(organizationId).stopped) return "organization_stopped";
     return agent?.status === "stopped" ? "agent_stopped" : undefined;
@@ -298,24 +314,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       const turn = fromLoaded(loaded, directory);
       if (turn !== undefined) runner.start(turn);
       else await ends.commitWithoutAgent(loaded);
-    }
-  }
-
-  /** A connector that cannot be made has none; its turn will say why it cannot run. */
-  function featuresOf(agentId: string): ConnectorFeatures | undefined {
-    try {
-      return connectors.of(agentId).features;
-    } catch {
-      return undefined;
-    }
-  }
-
-  /** Of a connector that cannot be made, its turn says why. */
-  function reach(agentId: string): AgentReach {
-    try {
-      return connectors.of(agentId).reach?.() ?? "now";
-    } catch {
-      return "now";
     }
   }
 
@@ -345,24 +343,17 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       adapter: (platform) => adapters.get(platform),
       answer: (envelope, stopped) =>
         invitationCommands.answerTo(envelope) ??
+        scheduleCommands.answerTo(envelope) ??
         answerCommand(envelope, stopped, directory.list(envelope.organizationId)),
       logger,
     });
   }
 
-  const mentionable = rememberMentions();
-  const sink: AdapterSink = {
-    ingest: (envelope, how) => ingest.ingest(envelope, how),
-    ingestMalformed: (event) => ingest.ingestMalformed(event),
-    ignored(event) {
-      metrics.eventIngested(event.platform, "ignored");
-      logger.debug({ ...event }, "event ignored");
-    },
-    installations: options.installations,
+  const sink = createAdapterSink({
+    ...options,
+    ingest,
     state: options.adapterState(owner),
-    agents: (organizationId) => mentionable(directory.list(organizationId)),
-    logger,
-  };
+  });
 
   return {
     sink,
@@ -381,10 +372,12 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       if (roles.ingest) membership.start();
       if (roles.delivery) audience.withheld.start();
       if (roles.worker) requests.start();
+      if (roles.worker) schedules.start();
       wake();
     },
     async stop(graceMs) {
       await reconciler.stop();
+      await schedules.stop();
       membership.stop();
       express.stop();
       await drain.stop();

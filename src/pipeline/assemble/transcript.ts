@@ -95,6 +95,19 @@ function contentOf(envelope: Envelope): ContentBlock[] {
         { type: "text", markdown: [`Chose ${envelope.body.value ?? envelope.body.actionId}`, ...fields].join("\n") },
       ];
     }
+    case "schedule_fired":
+      return [{ type: "text", markdown: envelope.body.task }];
+    case "member_joined":
+      return [{ type: "text", markdown: `${envelope.body.memberName ?? envelope.body.memberId} joined` }];
+    case "channel_created":
+      return [{ type: "text", markdown: `The channel ${envelope.body.name} was created` }];
+    case "reaction_added":
+      return [
+        {
+          type: "text",
+          markdown: `${envelope.sender.name ?? envelope.sender.id} reacted with ${envelope.body.reaction}`,
+        },
+      ];
     default:
       return [];
   }

@@ -54,6 +54,8 @@ export interface IngestPorts {
   /** Called after a commit with an event of each channel that this process did not know so. */
   readonly onChannelSeen: (envelope: Envelope) => void;
   readonly digest: TextDigest;
+  /** Whether some agent wants to hear of an event that asks nobody. */
+  readonly isHeard: (envelope: Envelope) => boolean;
   /** How long events of this platform are held to be put in order, in ms. */
   readonly holdMs: (platform: string) => number;
 }
@@ -162,6 +164,7 @@ export function createIngest(options: IngestPorts): Ingest {
         const row = toIntakeRow(newId("e"), envelope, {
           holdMs: options.holdMs(envelope.platform),
           context,
+          heard: options.isHeard(envelope),
           digest: options.digest,
         });
         return batcher.add({ envelope, row });

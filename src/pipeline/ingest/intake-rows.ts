@@ -13,16 +13,23 @@ const ROUTED_KINDS: ReadonlySet<Envelope["kind"]> = new Set([
   "command_invoked",
   "action_submitted",
   "session_stopped",
+  "schedule_fired",
 ]);
 
 /** The intake row of an envelope: pending when it is to be routed, otherwise finished with the reason. Pure. */
 export function toIntakeRow(
   id: string,
   envelope: Envelope,
-  options: { readonly holdMs: number; readonly context?: boolean; readonly digest: TextDigest },
+  options: {
+    readonly holdMs: number;
+    readonly context?: boolean;
+    /** Some agent wants to hear of it, though nobody is asked. */
+    readonly heard?: boolean;
+    readonly digest: TextDigest;
+  },
 ): IntakeRow {
   const { holdMs } = options;
-  const { state, reason } = initialState(envelope, options.context === true);
+  const { state, reason } = initialState(envelope, options.context === true, options.heard === true);
   return {
     id,
     org: envelope.organizationId,
@@ -49,8 +56,8 @@ function digestOf(envelope: Envelope, digest: TextDigest): string | null {
   return digest(contentToText(envelope.body.content));
 }
 
-function initialState(envelope: Envelope, context: boolean): { state: string; reason: string | null } {
-  if (!ROUTED_KINDS.has(envelope.kind)) return { state: "dropped", reason: "recorded" };
+function initialState(envelope: Envelope, context: boolean, heard: boolean): { state: string; reason: string | null } {
+  if (!ROUTED_KINDS.has(envelope.kind) && (!heard || context)) return { state: "dropped", reason: "recorded" };
   if (envelope.sender.self) return { state: "dropped", reason: "own_message" };
   if (context) return { state: "expired", reason: "context_only" };
   return { state: "pending", reason: null };

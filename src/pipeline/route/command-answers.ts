@@ -34,6 +34,7 @@ export function answerCommand(
         "`takeover @agent`: makes another member's invitation yours",
         "`stop`: stops the agents at work here",
         "`pause`: keeps all agents silent here until `resume`; in a thread that takes no commands, name Parley and say `pause`",
+        "`schedules`: shows what agents will do here later; `schedules cancel id` ends one",
         "`help`: shows this",
       ].join("\n");
   }

@@ -2,7 +2,7 @@ import { matchesChannel } from "../../access/channel-grant.ts";
 import { EVENT_POLICIES } from "../../access/event-policies.ts";
 import type { OrganizationPolicies } from "../../access/policy-book.ts";
 import type { TurnReason } from "../../contracts/connector.ts";
-import type { EnvelopeOf } from "../../envelope/envelope.ts";
+import type { Envelope, EnvelopeOf } from "../../envelope/envelope.ts";
 import { agentMay, senderMay } from "../agent-grant.ts";
 import type { DirectoryAgent } from "../directory.ts";
 import { checkLoop, type LoopFacts, type LoopLimits } from "./loop-guard.ts";
@@ -11,7 +11,23 @@ export type RoutableEnvelope =
   | EnvelopeOf<"message_created">
   | EnvelopeOf<"message_edited">
   | EnvelopeOf<"command_invoked">
-  | EnvelopeOf<"action_submitted">;
+  | EnvelopeOf<"action_submitted">
+  | EnvelopeOf<"schedule_fired">
+  | EnvelopeOf<HappeningKind>;
+
+/** What happens in a channel that agents may want to hear of. */
+export type HappeningKind = "member_joined" | "channel_created" | "reaction_added";
+const HAPPENINGS: ReadonlySet<string> = new Set<HappeningKind>(["member_joined", "channel_created", "reaction_added"]);
+
+function isHappening(envelope: Envelope): envelope is EnvelopeOf<HappeningKind> {
+  return HAPPENINGS.has(envelope.kind);
+}
+
+/** Whether an event is one that this agent asked to hear of, by itself and without being named. */
+export function hears(envelope: Envelope, agent: DirectoryAgent): boolean {
+  const { speaksFirst, on = [] } = agent.definition;
+  return isHappening(envelope) && speaksFirst && on.includes(envelope.kind);
+}
 
 /** What routing knows besides the envelope itself. */
 export interface RouteFacts {
@@ -30,6 +46,8 @@ export interface RouteFacts {
   /** The agent that answers where nobody is named: in direct messages and to the bare bot mention. */
   readonly defaultAgent: string | undefined;
   readonly loop: (agentId: string) => LoopFacts;
+  /** Whether an agent has an open turn here. Default: none has. */
+  readonly atWork?: (agentId: string) => boolean;
   readonly limits: LoopLimits;
 }
 
@@ -52,6 +70,7 @@ export function decide(envelope: RoutableEnvelope, agent: DirectoryAgent, facts:
   if (!post.allowed) return no(post.rule);
   const reason = addressedBy(envelope, agent, facts);
   if (reason === undefined) return no("not_addressed");
+  if (isHappening(envelope)) return hearing(envelope, agent, facts, reason);
   const action = EVENT_POLICIES[envelope.kind];
   if (action === "fact") return no("not_addressed");
   const start = senderMay(envelope.sender, action, where, facts.policies);
@@ -62,6 +81,20 @@ export function decide(envelope: RoutableEnvelope, agent: DirectoryAgent, facts:
   return { agentId: agent.agentId, verdict: "turn", rule: reason, reason };
 }
 
+/** Nobody asked, so nobody's rights are looked at but the agent's own; what machines do gives nobody a turn, and one turn at a time is enough. */
+function hearing(
+  envelope: EnvelopeOf<HappeningKind>,
+  agent: DirectoryAgent,
+  facts: RouteFacts,
+  reason: TurnReason,
+): Decision {
+  const no = (rule: string): Decision => ({ agentId: agent.agentId, verdict: "no", rule });
+  if (fromMachine(envelope)) return no("machines_only_by_mention");
+  if (facts.atWork?.(agent.agentId) === true) return no("already_at_work");
+  const broken = checkLoop(facts.loop(agent.agentId), facts.limits);
+  return broken === undefined ? { agentId: agent.agentId, verdict: "turn", rule: reason, reason } : no(broken);
+}
+
 /** Agents and bots trigger an agent only by naming it: everything looser is how loops begin. */
 const MACHINE_REASONS: ReadonlySet<TurnReason> = new Set(["mention", "command", "handoff"]);
 
@@ -70,6 +103,9 @@ export function fromMachine(envelope: { readonly sender: { readonly kind: string
 }
 
 function addressedBy(envelope: RoutableEnvelope, agent: DirectoryAgent, facts: RouteFacts): TurnReason | undefined {
+  if (isHappening(envelope)) return hears(envelope, agent) ? "subscription" : undefined;
+  if (envelope.kind === "schedule_fired")
+    return envelope.body.agentId === agent.agentId && agent.definition.speaksFirst ? "schedule" : undefined;
   if (envelope.kind === "action_submitted") return facts.targetAgent === agent.agentId ? "action" : undefined;
   const { mentions } = envelope.body;
   const named = mentions.agents.includes(agent.handle) || mentions.agents.includes(agent.agentId);
@@ -94,7 +130,7 @@ function addressedBy(envelope: RoutableEnvelope, agent: DirectoryAgent, facts: R
 /** Longest text a subscription's pattern is run on; bounds what a slow pattern can cost. */
 const MAX_MATCHED_CHARS = 2_000;
 
-function subscribed(envelope: RoutableEnvelope, agent: DirectoryAgent, text: string): boolean {
+function subscribed(envelope: Pick<RoutableEnvelope, "conversation">, agent: DirectoryAgent, text: string): boolean {
   const { channel } = envelope.conversation;
   const place = { channelId: channel.id, channelName: channel.name };
   return agent.subscriptions.some(

@@ -7,7 +7,8 @@ import type { Decision, RoutableEnvelope } from "./decide.ts";
 export function textOf(envelope: RoutableEnvelope, event: ClaimedEvent): string {
   if (envelope.kind === "command_invoked") return envelope.body.text;
   if (envelope.kind === "action_submitted") return envelope.body.value ?? envelope.body.actionId;
-  return event.newer?.text ?? contentToText(envelope.body.content);
+  if (envelope.kind === "schedule_fired") return envelope.body.task;
+  return "content" in envelope.body ? (event.newer?.text ?? contentToText(envelope.body.content)) : "";
 }
 
 /** What an event comes to, as routing commits it. */

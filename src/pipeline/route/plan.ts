@@ -21,6 +21,7 @@ import { planChoice } from "./plan-choice.ts";
 import { decisionRow, eventRow, textOf } from "./plan-rows.ts";
 import { leaseQuestion } from "./question-lease.ts";
 import { inShadow, replyPathOf } from "./reply-place.ts";
+import { SCHEDULE_COMMAND } from "./schedule-commands.ts";
 import { spokenCommand, TAKEOVER_COMMANDS, takenOverBy } from "./takeover.ts";
 
 const MAX_RESTARTS = 2;
@@ -34,6 +35,7 @@ const ANSWERED_COMMANDS: ReadonlySet<string> = new Set([
   "stop",
   "agents",
   "help",
+  SCHEDULE_COMMAND,
   ...TAKEOVER_COMMANDS,
   ...INVITATION_COMMANDS,
 ]);
@@ -133,6 +135,14 @@ function planEvent(
       plan.commands.push({ envelope, stopped: stopped.length });
       return end("answered", `stopped_${stopped.length}_turns`);
     }
+    case "schedule_fired":
+      return planTurns(plan, event, envelope, open, context, 0);
+    case "member_joined":
+    case "channel_created":
+    case "reaction_added":
+      // What happened long ago is no reason to begin to speak.
+      if (event.age_ms > context.answerAgeMs) return end("dropped", "recorded");
+      return planTurns(plan, event, envelope, open, context, 0);
     case "command_invoked":
       if (ANSWERED_COMMANDS.has(envelope.body.command))
         return planCommand(plan, event, envelope, envelope.body.command, open, context);
@@ -199,6 +209,7 @@ function planTurns(
     targetAgent: event.target_agent ?? undefined,
     defaultAgent: context.defaultAgent(claimed.organization_id),
     loop: (agentId: string) => context.loops.facts(envelope, event.id, agentId),
+    atWork: (agentId: string) => [...open.values()].some((turn) => turn.agent_id === agentId),
     limits: context.limits,
   };
   const opened: PlannedTurn[] = [];

@@ -42,6 +42,8 @@ export function scheduleTools(
   writer: TurnWriter,
 ): readonly ToolSpec[] {
   const { database } = ports;
+  // Whoever may not begin to speak has nothing to schedule.
+  if (!turn.agent.definition.speaksFirst) return [];
   const { organizationId } = turn;
   const { sender } = turn.envelope;
   const here = [turn.conversationId, turn.replyConversationId];
@@ -57,6 +59,9 @@ export function scheduleTools(
         const { task, inMs, everyMs } = ScheduleInput.parse(input);
         if (isShadowed(turn)) return toolError("you are in shadow here: nothing is scheduled");
         if (inMs === undefined && everyMs === undefined) return toolError("say when: `inMs`, `everyMs` or both");
+        // What a schedule begins may schedule too, but not faster than people could follow.
+        if (turn.reason === "schedule" && (inMs ?? MIN_EVERY_MS) < MIN_EVERY_MS)
+          return toolError("what was scheduled itself can be scheduled again after a minute at the earliest");
         if (sender.kind !== "human" && sender.kind !== "external_guest")
           return toolError("a schedule has the rights of the person who asks, and no person asked for this turn");
         let added: ScheduleRow | undefined;

@@ -1,6 +1,6 @@
 import type { ChatAdapter, Target } from "../../../src/contracts/adapter.ts";
 import type { AdapterFeatures } from "../../../src/contracts/adapter-features.ts";
-import type { EventKind } from "../../../src/envelope/envelope.ts";
+import type { PlatformEventKind as EventKind } from "../../../src/envelope/envelope.ts";
 import type { DeliveryCertainty, ErrorCode } from "../../../src/errors/codes.ts";
 import type { LossSample } from "./loss-samples.ts";
 import type { RecordingSink } from "./recording-sink.ts";

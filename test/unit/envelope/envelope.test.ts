@@ -24,6 +24,7 @@ const bodies: { [Kind in EventKind]: Extract<EnvelopeInput, { kind: Kind }>["bod
   command_invoked: { command: "ask", text: "@guide hello", mentions: { agents: ["guide"] } },
   action_submitted: { actionId: "approve", value: "yes", messageId: "m1" },
   session_stopped: {},
+  schedule_fired: { scheduleId: "h_1", agentId: "a_1", task: "say good morning" },
 };
 
 const base = {

@@ -1,5 +1,5 @@
 import type { Target } from "../../../../src/contracts/adapter.ts";
-import type { EventKind } from "../../../../src/envelope/envelope.ts";
+import type { PlatformEventKind as EventKind } from "../../../../src/envelope/envelope.ts";
 import type { InteractionOutcome } from "../../../support/discord/index.ts";
 import type { Answer, Inbound, InboundOptions } from "../harness.ts";
 import { marker, partsOf, postFor } from "../probe.ts";

@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { request } from "undici";
 import type { DiscordAdapterConfig } from "../../../../adapters/discord/config.ts";
 import type { ChatAdapter, Target } from "../../../../src/contracts/adapter.ts";
-import type { EventKind } from "../../../../src/envelope/envelope.ts";
+import type { PlatformEventKind as EventKind } from "../../../../src/envelope/envelope.ts";
 import { createDiscordStandIn, type DiscordStandIn, type SmallServer } from "../../../support/discord/index.ts";
 import type { AdapterHarness, AdapterRig, Breaker, FailureMode, MutantTools } from "../harness.ts";
 import { RATE_LIMIT_PAUSE_MS } from "../harness.ts";

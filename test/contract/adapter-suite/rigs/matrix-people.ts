@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { ChatAdapter, Target } from "../../../../src/contracts/adapter.ts";
-import type { EventKind } from "../../../../src/envelope/envelope.ts";
+import type { PlatformEventKind as EventKind } from "../../../../src/envelope/envelope.ts";
 import { relationOf } from "../../../support/matrix/index.ts";
 import type { Inbound, InboundOptions } from "../harness.ts";
 import { marker, PATIENCE_MS, partsOf, postFor } from "../probe.ts";

@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type FastifyInstance, fastify } from "fastify";
 import { createMatrixRecoveryKey, type MatrixAdapterConfig } from "../../../../adapters/matrix/index.ts";
 import type { ChatAdapter, InstallationHealth, Target } from "../../../../src/contracts/adapter.ts";
-import type { EventKind } from "../../../../src/envelope/envelope.ts";
+import type { PlatformEventKind as EventKind } from "../../../../src/envelope/envelope.ts";
 import { CALLS, type Fault, type MatrixPerson, RoomLog, startFaultProxy } from "../../../support/matrix/index.ts";
 import type { AdapterHarness, AdapterRig, Breaker, FailureMode, MutantTools, Skip } from "../harness.ts";
 import { RATE_LIMIT_PAUSE_MS } from "../harness.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { request } from "undici";
 import type { ChatAdapter, Target } from "../../../../src/contracts/adapter.ts";
-import type { EventKind } from "../../../../src/envelope/envelope.ts";
+import type { PlatformEventKind as EventKind } from "../../../../src/envelope/envelope.ts";
 import type { DeliveryRecord, InteractionOutcome } from "../../../support/slack/index.ts";
 import type { Answer, Inbound, InboundOptions } from "../harness.ts";
 import { marker, partsOf, postFor } from "../probe.ts";

@@ -3,7 +3,7 @@ import { type FastifyInstance, fastify } from "fastify";
 import { request } from "undici";
 import type { SlackAdapterConfig } from "../../../../adapters/slack/index.ts";
 import type { ChatAdapter, Target } from "../../../../src/contracts/adapter.ts";
-import type { EventKind } from "../../../../src/envelope/envelope.ts";
+import type { PlatformEventKind as EventKind } from "../../../../src/envelope/envelope.ts";
 import { createSlackStandIn, type SlackStandIn, type SmallWorkspace } from "../../../support/slack/index.ts";
 import type { AdapterHarness, AdapterRig, Breaker, FailureMode, MutantTools } from "../harness.ts";
 import { RATE_LIMIT_PAUSE_MS } from "../harness.ts";

@@ -4,7 +4,7 @@ import type { WebPost, WebRoom } from "../../../../adapters/web/protocol.ts";
 import type { ChatAdapter, Target } from "../../../../src/contracts/adapter.ts";
 import type { WebRole } from "../../../../src/contracts/web-room-records.ts";
 import type { WebRoomStore } from "../../../../src/contracts/web-room-store.ts";
-import type { EventKind } from "../../../../src/envelope/envelope.ts";
+import type { PlatformEventKind as EventKind } from "../../../../src/envelope/envelope.ts";
 import { type LiveSocket, WebClient } from "../../../support/web/web-client.ts";
 import type { Answer, Inbound, InboundOptions } from "../harness.ts";
 import { IDENTITY, marker, partsOf, postFor, until } from "../probe.ts";

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { type FastifyInstance, fastify } from "fastify";
 import type { createWebAdapter } from "../../../../adapters/web/index.ts";
 import type { ChatAdapter } from "../../../../src/contracts/adapter.ts";
-import type { EventKind } from "../../../../src/envelope/envelope.ts";
+import type { PlatformEventKind as EventKind } from "../../../../src/envelope/envelope.ts";
 import type { Database } from "../../../../src/ledger/connection/database.ts";
 import { migrate } from "../../../../src/ledger/connection/migrate.ts";
 import { openDatabase } from "../../../../src/ledger/connection/open-database.ts";

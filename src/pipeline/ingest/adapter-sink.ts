@@ -1,0 +1,31 @@
+import type { AdapterSink } from "../../contracts/adapter-sink.ts";
+import type { Logger } from "../../contracts/logger.ts";
+import type { Metrics } from "../../contracts/metrics.ts";
+import { rememberMentions } from "../agent-mentions.ts";
+import type { Directory } from "../directory.ts";
+import type { Ingest } from "./ingest.ts";
+
+/** What adapters are given: the way into the ledger, what they keep, and who the agents are. */
+export function createAdapterSink(ports: {
+  readonly ingest: Ingest;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly directory: Directory;
+  readonly installations: AdapterSink["installations"];
+  readonly state: AdapterSink["state"];
+}): AdapterSink {
+  const { ingest, metrics, logger, directory } = ports;
+  const mentionable = rememberMentions();
+  return {
+    ingest: (envelope, how) => ingest.ingest(envelope, how),
+    ingestMalformed: (event) => ingest.ingestMalformed(event),
+    ignored(event) {
+      metrics.eventIngested(event.platform, "ignored");
+      logger.debug({ ...event }, "event ignored");
+    },
+    installations: ports.installations,
+    state: ports.state,
+    agents: (organizationId) => mentionable(directory.list(organizationId)),
+    logger,
+  };
+}

@@ -15,6 +15,7 @@ import { withSignal } from "../shared/turn-io.ts";
 import type { ModelConfig } from "./config.ts";
 import { chooseModel, type Endpoint, listModels, toEndpoint } from "./endpoint.ts";
 import { modelFailureToError } from "./errors.ts";
+import { openMcpTools } from "./mcp/servers.ts";
 import { runModel } from "./run.ts";
 
 export interface ModelConnectorOptions {
@@ -91,12 +92,27 @@ class ModelConnector implements AgentConnector {
       const isUnlisted = listed !== undefined && listed.length > 0 && !listed.includes(model);
       return {
         ok: true,
-        detail: `${model} at ${new URL(endpoint.baseUrl).host}${isUnlisted ? " (which does not list it)" : ""}`,
+        detail: `${model} at ${new URL(endpoint.baseUrl).host}${isUnlisted ? " (which does not list it)" : ""}${await this.#describeServers(signal)}`,
       };
     } catch (thrown) {
       const error = toParleyError(thrown, "AGENT_UNAVAILABLE");
       return { ok: false, detail: error.detail ?? error.row.userText };
     }
+  }
+
+  /** How many tools each server offers now; a turn goes on without those of one that is away. */
+  async #describeServers(signal: AbortSignal): Promise<string> {
+    if (this.#config.mcpServers.length === 0) return "";
+    const away: string[] = [];
+    const onAway = (server: string, code: string): void => void away.push(`${server} (${code})`);
+    const mcp = await openMcpTools(this.#config.mcpServers, {
+      http: this.#http,
+      signal,
+      folder: this.#folder,
+      onAway,
+    });
+    await mcp.close();
+    return `; ${mcp.tools.length} tools of its servers${away.length === 0 ? "" : `; away: ${away.join(", ")}`}`;
   }
 
   async close(): Promise<void> {

@@ -30,7 +30,11 @@ export interface ModelRun {
 export async function* runModel(run: ModelRun): AsyncGenerator<unknown> {
   const [images, mcp] = await Promise.all([
     run.config.images ? loadImages(run.request, run.io) : [],
-    openMcpTools(run.config.mcpServers, { ...run, signal: run.io.signal, logger: run.io.logger }),
+    openMcpTools(run.config.mcpServers, {
+      ...run,
+      signal: run.io.signal,
+      onAway: (server, code) => run.io.logger.warn({ server, code }, "the tools of a server are away"),
+    }),
   ]);
   try {
     if (mcp.away.length > 0) yield { type: "part", part: { type: "status", text: awayLine(mcp.away) } };

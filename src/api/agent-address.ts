@@ -4,11 +4,23 @@ import { ParleyError } from "../errors/parley-error.ts";
 
 /** Throws REQUEST_INVALID for an agent whose address could only fail: one of this machine or network, where that is not allowed. */
 export function refusePrivateAddress({ connector }: AgentDefinition, allowPrivateAgentAddresses: boolean): void {
-  const url = connector["url"];
-  if (allowPrivateAgentAddresses || typeof url !== "string" || !URL.canParse(url)) return;
-  const { hostname } = new URL(url);
-  if (!isPrivateHost(hostname)) return;
-  throw new ParleyError("REQUEST_INVALID", {
-    detail: `connector.url: ${hostname} is this machine or a private network, which agents may not be on here; start Parley with PARLEY_ALLOW_PRIVATE_AGENTS=on (allowPrivateAgentAddresses: true in parley.config.ts) to allow it`,
+  if (allowPrivateAgentAddresses) return;
+  for (const [path, url] of addressesOf(connector)) {
+    if (typeof url !== "string" || !URL.canParse(url)) continue;
+    const { hostname } = new URL(url);
+    if (!isPrivateHost(hostname)) continue;
+    throw new ParleyError("REQUEST_INVALID", {
+      detail: `${path}: ${hostname} is this machine or a private network, which agents may not be on here; start Parley with PARLEY_ALLOW_PRIVATE_AGENTS=on (allowPrivateAgentAddresses: true in parley.config.ts) to allow it`,
+    });
+  }
+}
+
+/** Where the connector itself leads, and where the servers lead that it takes tools from. */
+function addressesOf(connector: AgentDefinition["connector"]): (readonly [path: string, url: unknown])[] {
+  const servers: unknown = connector["mcpServers"];
+  const ofServers = (Array.isArray(servers) ? servers : []).map((server: unknown, index) => {
+    const url = typeof server === "object" && server !== null && "url" in server ? server.url : undefined;
+    return [`connector.mcpServers.${index}.url`, url] as const;
   });
+  return [["connector.url", connector["url"]], ...ofServers];
 }

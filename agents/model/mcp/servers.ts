@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { createMCPClient, type MCPClient } from "@ai-sdk/mcp";
 import { type FlexibleSchema, jsonSchema } from "ai";
-import type { Logger } from "../../../src/contracts/logger.ts";
 import { toParleyError } from "../../../src/errors/parley-error.ts";
 import { raceAbort } from "../../shared/abort.ts";
 import type { GuardedHttp } from "../../shared/guarded-http.ts";
@@ -25,7 +24,8 @@ const MAX_NAME_CHARS = 64;
 export interface McpOptions {
   readonly http: GuardedHttp;
   readonly signal: AbortSignal;
-  readonly logger: Logger;
+  /** Called for each server whose tools are not there, with the reason by its code: a server's own words may quote what it was sent. */
+  readonly onAway: (server: string, code: string) => void;
   /** Folder in which programs are started. */
   readonly folder: string;
 }
@@ -51,11 +51,7 @@ export async function openMcpTools(servers: readonly McpServer[], options: McpOp
         return await raceAbort(openOne(server, options, clients), options.signal);
       } catch (thrown) {
         if (options.signal.aborted) throw thrown;
-        // A server's own words may quote what it was sent: its code says enough.
-        options.logger.warn(
-          { server: server.name, code: toParleyError(thrown, "AGENT_UNAVAILABLE").code },
-          "the tools of a server are away",
-        );
+        options.onAway(server.name, toParleyError(thrown, "AGENT_UNAVAILABLE").code);
         away.push(server.name);
         return [];
       }

@@ -287,6 +287,19 @@ describe("failures", () => {
     },
   );
 
+  test("a model whose tools come from a private address is refused, and one whose servers are public is not", async () => {
+    const withServers = (...urls: string[]) => ({
+      ...WEBHOOK,
+      connector: { kind: "model", mcpServers: urls.map((url) => ({ name: "tools", url })) },
+    });
+    const post = (json: unknown) => api.request("/api/agents", { method: "POST", json });
+    expect(await failure(await post(withServers("https://mcp.example.org/mcp", "http://10.0.0.8/mcp")))).toMatchObject({
+      status: 400,
+      detail: expect.stringContaining("connector.mcpServers.1.url: 10.0.0.8 is this machine or a private network"),
+    });
+    expect((await post(withServers("https://mcp.example.org/mcp"))).status).toBe(201);
+  });
+
   test.each(["(?=x)y", "(a)\\1", "(", "(a{0,99}){0,99}"])(
     "a subscription whose matching a message could make slow is refused: %s",
     async (pattern) => {

@@ -114,6 +114,17 @@ describe("the tools of an MCP server", () => {
     expect(model.calls[1]?.rawBody).toContain("no such row");
   });
 
+  it("are counted when the agent is checked, and servers that are away named", async () => {
+    hostile.mischief = { kind: "honest", tools: [{ name: "read" }, { name: "erase" }] };
+    const servers = [
+      { name: "h", url: hostile.url },
+      { name: "gone", url: "http://127.0.0.1:9999/mcp" },
+    ];
+    const { ok, detail } = await connect(servers).check(AbortSignal.timeout(10_000));
+    expect(ok).toBe(true);
+    expect(detail).toMatch(/; 2 tools of its servers; away: gone \(AGENT_UNAVAILABLE\)$/);
+  });
+
   it("get the headers of their server, which nobody else gets", async () => {
     hostile.mischief = { kind: "honest", tools: [{ name: "read" }] };
     const secret = "Bearer only-for-this-server";

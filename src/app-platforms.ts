@@ -36,7 +36,7 @@ interface PlatformPorts {
 export function createAdapters(
   config: Config,
   { store, directory, policies, invitations, explain, port }: PlatformPorts,
-): { adapters: ReadonlyMap<string, ChatAdapter>; ownerOf: WebAdapter["ownerOf"] } {
+): { adapters: ReadonlyMap<string, ChatAdapter>; ownerOf: WebAdapter["ownerOf"]; visitors: WebAdapter["visitors"] } {
   const { openai, anthropic } = config.models;
   const hasModel = isAssistantConfigured({
     openai: { apiKey: openai.apiKey?.reveal(), baseUrl: openai.baseUrl, model: openai.model },
@@ -97,7 +97,7 @@ export function createAdapters(
     const renderer = more.length === 0 ? first.adapter : rendererOf(platform, hostsOfAll(organizations, platform));
     if (renderer !== undefined) adapters.set(platform, port(composeByOrganization([first, ...more], renderer)));
   }
-  return { adapters, ownerOf: (request) => web.ownerOf(request) };
+  return { adapters, ownerOf: (request) => web.ownerOf(request), visitors: web.visitors };
 }
 
 /** A reply is rendered before it is known where it goes: a link stays a link where every organization on the platform lets it. */

@@ -9,6 +9,7 @@ import { createFileReader } from "./access/turn-files.ts";
 import { createOperatorAccess } from "./api/operator-access.ts";
 import { createPrometheusMetrics } from "./api/prometheus-metrics.ts";
 import { createServer } from "./api/server.ts";
+import { createA2a } from "./app-a2a.ts";
 import { createAgents } from "./app-agents.ts";
 import { createDialIn } from "./app-dial-in.ts";
 import { type App, compose, reseal } from "./app-lifecycle.ts";
@@ -161,7 +162,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       cancelRunning: (turnIds, request) => running.cancel?.(turnIds, request),
     });
     const store = createWebRoomStore({ database, tenant, uploadsFolder: `${config.dataFolder}/uploads` });
-    const { adapters, ownerOf } = createAdapters(config, {
+    const { adapters, ownerOf, visitors } = createAdapters(config, {
       store,
       directory,
       policies,
@@ -271,6 +272,24 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     closers.push(async () => resealing.abort());
     if (roles.worker) void reseal({ database, box, logger, signal: resealing.signal });
 
+    const a2a = createA2a({
+      database,
+      tenant,
+      visitors,
+      directory,
+      policies,
+      connectors,
+      replyTokens,
+      box,
+      newId,
+      logger,
+      operations,
+      network: { allowPrivateAddresses: config.allowPrivateAgentAddresses, allowedCidrs: [] },
+      baseUrl: () => state.url,
+    });
+    closers.push(() => a2a.stop());
+    if (roles.worker) a2a.start();
+
     const operator = createOperatorAccess({ dataFolder: config.dataFolder, token: config.operatorToken });
     const signInLink = async (forOrganization = organizationId): Promise<string> =>
       (
@@ -313,6 +332,8 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
           )
         : [],
       ...(roles.worker && { dialIn: dialIn.hub }),
+      ...(roles.ingest && { a2a: a2a.routes }),
+      taskNotices: a2a.notices,
       readFile: createFileReader({
         addresses: fileAddresses,
         media: (platform) => adapters.get(platform)?.features.media,

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { ChatAdapter, InstallationHealth } from "../../src/contracts/adapter.ts";
 import type { AdapterSink } from "../../src/contracts/adapter-sink.ts";
+import type { RoomVisitors } from "../../src/contracts/web-visitor.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { resolveConfig, type WebAdapterConfig } from "./config.ts";
 import type { WebAdapterDependencies, WebContext } from "./context.ts";
@@ -14,6 +15,7 @@ import { MIN_PREVIEW_INTERVAL_MS } from "./preview.ts";
 import { MAX_AGENT_POST_CHARS } from "./render.ts";
 import { readSessionCookie } from "./session-cookie.ts";
 import { SocketHub } from "./socket-hub.ts";
+import { createVisitors } from "./visitor.ts";
 import { WebInstallations } from "./web-installations.ts";
 import { webRenderer } from "./web-renderer.ts";
 
@@ -31,12 +33,15 @@ export function createWebAdapter(config: WebAdapterConfig, dependencies: WebAdap
 export interface WebAdapter extends ChatAdapter {
   /** The owner of an organization whose session the request carries; needs its cookies to be parsed, and leaves its origin to the caller. */
   ownerOf(request: FastifyRequest): Promise<{ readonly organizationId: string; readonly personId: string } | undefined>;
+  /** The rooms for people who come by another way than the page. */
+  readonly visitors: RoomVisitors;
 }
 
 class WebRoomAdapter implements WebAdapter {
   readonly platform = "web";
   readonly limits: ChatAdapter["limits"];
   readonly features: ChatAdapter["features"];
+  readonly visitors: RoomVisitors;
   readonly #context: WebContext;
   readonly #outbound: Outbound;
   #installations: WebInstallations | undefined;
@@ -67,6 +72,7 @@ class WebRoomAdapter implements WebAdapter {
       maxUploadBytes: this.#context.config.maxUploadBytes,
     };
     this.#outbound = new Outbound(store, people);
+    this.visitors = createVisitors(this.#context);
     this.features = createFeatures({
       store,
       hub: this.#context.hub,

@@ -1,12 +1,13 @@
 import type { z } from "zod";
 import type { JsonValue } from "../../src/contracts/json.ts";
-import type { WebPostRecord, WebRoomView, WebSessionRecord } from "../../src/contracts/web-room-records.ts";
+import type { WebPostRecord, WebRoomView } from "../../src/contracts/web-room-records.ts";
 import type { WebPostsStore } from "../../src/contracts/web-room-store.ts";
 import { type ContentBlock, toSafeText } from "../../src/envelope/content.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { parseCommand } from "./commands.ts";
 import type { WebContext } from "./context.ts";
 import { defined } from "./defined.ts";
+import type { RoomActor } from "./guard.ts";
 import { newId } from "./ids.ts";
 import { type MentionedText, readMentions } from "./mentions.ts";
 import type { CreatePostBody } from "./protocol.ts";
@@ -14,17 +15,18 @@ import type { CreatePostBody } from "./protocol.ts";
 type NewPost = Parameters<WebPostsStore["createByPerson"]>[0];
 type Edit = Parameters<WebPostsStore["editByPerson"]>[0];
 
-/** Makes of what a person sent the post and the event that agents hear of: a message, or a command when it begins with one. */
+/** Makes of what a person sent the post and the event that agents hear of: a message, or a command when it begins with one (unless `commands` is false). */
 export async function composePost(
   context: WebContext,
-  session: WebSessionRecord,
+  session: RoomActor,
   room: WebRoomView,
   body: z.infer<typeof CreatePostBody>,
+  { commands = true }: { readonly commands?: boolean } = {},
 ): Promise<NewPost> {
   const { organizationId, personId } = session;
   const text = toSafeText(body.text);
   const postId = newId("m");
-  const command = body.uploadIds.length === 0 && isHeard(room) ? parseCommand(text) : undefined;
+  const command = commands && body.uploadIds.length === 0 && isHeard(room) ? parseCommand(text) : undefined;
   const named = await mentionsIn(context, organizationId, room.agentHandle, command?.text ?? text);
   const media = await mediaBlocks(context, session, body.uploadIds);
   const content = [...named.content, ...media];
@@ -50,7 +52,7 @@ export async function composePost(
 
 export async function composeEdit(
   context: WebContext,
-  session: WebSessionRecord,
+  session: RoomActor,
   post: WebPostRecord,
   newText: string,
 ): Promise<Edit> {
@@ -100,7 +102,7 @@ function toEventMentions({ mentions }: MentionedText, peerAgent: string | undefi
 
 async function mediaBlocks(
   context: WebContext,
-  session: WebSessionRecord,
+  session: RoomActor,
   uploadIds: readonly string[],
 ): Promise<readonly ContentBlock[]> {
   const blocks: ContentBlock[] = [];

@@ -64,19 +64,18 @@ export function sessionOf(request: FastifyRequest): WebSessionRecord {
   return request.webSession;
 }
 
+/** Who acts, as far as rooms ask. */
+export type RoomActor = Pick<WebSessionRecord, "organizationId" | "personId">;
+
 /** The room as this person sees it; NOT_FOUND alike for rooms that are not there and rooms that they may not see. */
-export async function visibleRoom(
-  context: WebContext,
-  session: WebSessionRecord,
-  roomId: string,
-): Promise<WebRoomView> {
+export async function visibleRoom(context: WebContext, session: RoomActor, roomId: string): Promise<WebRoomView> {
   const [room] = await context.store.rooms.viewsFor(session.organizationId, roomId, [session.personId]);
   if (room === undefined) throw new ParleyError("NOT_FOUND");
   return room;
 }
 
 /** As `visibleRoom`, for what only members may do. */
-export async function joinedRoom(context: WebContext, session: WebSessionRecord, roomId: string): Promise<WebRoomView> {
+export async function joinedRoom(context: WebContext, session: RoomActor, roomId: string): Promise<WebRoomView> {
   const room = await visibleRoom(context, session, roomId);
   if (!room.joined) throw new ParleyError("PERMISSION_DENIED", { detail: "Join the room first." });
   return room;

@@ -13,6 +13,7 @@ import type { Logger } from "../contracts/logger.ts";
 import type { Operations } from "../contracts/operations.ts";
 import { ParleyError } from "../errors/parley-error.ts";
 import type { ToolDesk } from "../pipeline/tools/tool-desk.ts";
+import { type A2aRouteContext, a2aRoutes } from "./a2a/routes.ts";
 import { type AuthOptions, bearerToken, enforceAuthPolicies } from "./auth-policy.ts";
 import { boundOpenBodies } from "./body-gate.ts";
 import { answer, answerErrors } from "./error-answers.ts";
@@ -35,6 +36,7 @@ import { messageRoutes } from "./routes/message-routes.ts";
 import { replyRoutes } from "./routes/reply-routes.ts";
 import { switchRoutes } from "./routes/switch-routes.ts";
 import { systemRoutes } from "./routes/system-routes.ts";
+import { type TaskNoticeContext, taskNoticeRoutes } from "./routes/task-notice-routes.ts";
 import { tokenRoutes } from "./routes/token-routes.ts";
 import { usageRoutes } from "./routes/usage-routes.ts";
 import { addBareHeaders, addPageHeaders, BARE_HEADERS } from "./security-headers.ts";
@@ -68,6 +70,10 @@ export interface ServerOptions {
   readonly dialIn?: DialInPort;
   /** Fetches the file that a signed address stands for. Default: there are no such addresses. */
   readonly readFile?: FileRouteContext["readFile"];
+  /** Agents and rooms as A2A agents. Default: they are not. */
+  readonly a2a?: A2aRouteContext;
+  /** Takes notifications of A2A agents. Default: none are taken. */
+  readonly taskNotices?: TaskNoticeContext;
   /** Folder of the built page. */
   readonly pageFolder?: string;
   /** True until the platforms are connected for the first time; readiness then says so. Default: false. */
@@ -143,6 +149,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     refuseForeignHosts(scope, config.web);
     await registerHealth(scope, options);
     await registerApi(scope, options);
+    if (options.a2a !== undefined) await scope.register(a2aRoutes, { ...options.a2a, prefix: "/a2a" });
     if (options.tools !== undefined) await scope.register(mcpRoutes, { desk: options.tools, web: config.web });
     await serveApiDescription(scope);
     await servePage(scope, options.pageFolder);
@@ -187,6 +194,7 @@ async function registerApi(server: FastifyInstance, options: ServerOptions): Pro
       if (options.audit !== undefined) await scope.register(auditRoutes, { audit: options.audit });
       if (options.access !== undefined) await scope.register(accessRoutes, { access: options.access });
       await scope.register(replyRoutes, context);
+      if (options.taskNotices !== undefined) await scope.register(taskNoticeRoutes, options.taskNotices);
       if (options.auth.tokens !== undefined) await scope.register(tokenRoutes, { tokens: options.auth.tokens });
       await scope.register(switchRoutes, context);
       await scope.register(usageRoutes, context);

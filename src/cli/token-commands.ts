@@ -24,6 +24,7 @@ const WithSecret = z.object({ token: Token, secret: z.string() });
 interface AddOptions extends CommonOptions {
   readonly scope: string;
   readonly days?: string;
+  readonly as?: string;
 }
 
 /** `parley tokens …` */
@@ -42,11 +43,13 @@ export function addTokenCommands(program: Command): void {
   common(tokens.command("add <name>").description("make a token; its secret is shown once"))
     .option("--scope <scopes>", `what it is good for, separated by commas: ${API_SCOPES.join(", ")}`, "read")
     .option("--days <days>", "days after which it ends by itself, 1 to 3650; default never")
+    .option("--as <person>", "id or name of the person whom a token with the scope talk stands for")
     .action(async (name: string, options: AddOptions) => {
       const body = {
         name,
         scopes: scopesOf(options.scope),
         ...(options.days === undefined ? {} : { expiresInDays: daysOf(options.days) }),
+        ...(options.as === undefined ? {} : { as: options.as }),
       };
       const made = await (await connect(options)).post("/api/tokens", body, WithSecret);
       show(made, options);

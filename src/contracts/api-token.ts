@@ -5,8 +5,9 @@ import { z } from "zod";
  *
  * read: look at agents, messages and state. agents: add, remove and pause agents. access: invitations, rules, roles and tokens.
  * audit: read the audit log and explanations. operate: everything that makes Parley act, such as sending and replaying.
+ * talk: speak with agents and in rooms by A2A as the person whom the token stands for, and as nobody else.
  */
-export const API_SCOPES = ["read", "agents", "access", "audit", "operate"] as const;
+export const API_SCOPES = ["read", "agents", "access", "audit", "operate", "talk"] as const;
 export const ApiScope = z.enum(API_SCOPES);
 export type ApiScope = z.infer<typeof ApiScope>;
 
@@ -16,6 +17,8 @@ export interface ApiPrincipal {
   readonly id: string;
   readonly organizationId: string;
   readonly scopes: ReadonlySet<ApiScope>;
+  /** The person of the web rooms whom a token that talks stands for. */
+  readonly personId?: string;
 }
 
 /** A token without its secret. */
@@ -23,6 +26,8 @@ export interface ApiTokenView {
   readonly id: string;
   readonly name: string;
   readonly scopes: readonly ApiScope[];
+  /** Whom it stands for where it talks. */
+  readonly personId?: string;
   readonly createdBy: string;
   readonly createdAt: string;
   readonly expiresAt?: string;
@@ -36,10 +41,18 @@ export interface ApiTokenView {
 export interface ApiTokenOperations {
   /** Those of the principal's organization, newest first, revoked ones included. */
   list(principal: ApiPrincipal): Promise<readonly ApiTokenView[]>;
-  /** The secret is in this answer and nowhere else. PERMISSION_DENIED for a scope that the principal does not have. */
+  /**
+   * The secret is in this answer and nowhere else. PERMISSION_DENIED for a scope that the principal does not have. `as` is the id or name of the
+   * person whom a token that talks stands for; without one it can talk to nobody. NOT_FOUND for nobody of the organization.
+   */
   create(
     principal: ApiPrincipal,
-    token: { readonly name: string; readonly scopes: readonly ApiScope[]; readonly expiresInDays?: number },
+    token: {
+      readonly name: string;
+      readonly scopes: readonly ApiScope[];
+      readonly expiresInDays?: number;
+      readonly as?: string;
+    },
   ): Promise<{ readonly token: ApiTokenView; readonly secret: string }>;
   /** Gives it a new secret; the one before is refused from then on. PERMISSION_DENIED as `create`; NOT_FOUND when it is revoked. */
   rotate(principal: ApiPrincipal, id: string): Promise<{ readonly token: ApiTokenView; readonly secret: string }>;

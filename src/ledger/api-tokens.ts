@@ -8,6 +8,7 @@ interface TokenRow {
   readonly id: string;
   readonly name: string;
   readonly scopes: readonly ApiScope[];
+  readonly person_id: string | null;
   readonly created_by: string;
   readonly created_at: Date;
   readonly expires_at: Date | null;
@@ -16,7 +17,7 @@ interface TokenRow {
   readonly revoked_at: Date | null;
 }
 
-const COLUMNS = "id, name, scopes, created_by, created_at, expires_at, rotated_at, last_used_at, revoked_at";
+const COLUMNS = "id, name, scopes, person_id, created_by, created_at, expires_at, rotated_at, last_used_at, revoked_at";
 
 export async function listTokens(sql: SqlRunner, organizationId: string): Promise<ApiTokenView[]> {
   const rows = await sql.query<TokenRow>(
@@ -36,12 +37,13 @@ export async function insertToken(
     scopes: readonly ApiScope[];
     createdBy: string;
     expiresInDays: number | undefined;
+    personId: string | undefined;
   },
 ): Promise<ApiTokenView | undefined> {
   const [row] = await sql.query<TokenRow>(
     {
-      text: `insert into api_tokens (id, organization_id, name, token_hash, scopes, created_by, expires_at)
-        values ($1, $2, $3, $4, $5::jsonb, $6, now() + $7::float8 * interval '1 day') returning ${COLUMNS}`,
+      text: `insert into api_tokens (id, organization_id, name, token_hash, scopes, created_by, expires_at, person_id)
+        values ($1, $2, $3, $4, $5::jsonb, $6, now() + $7::float8 * interval '1 day', $8) returning ${COLUMNS}`,
     },
     [
       token.id,
@@ -51,6 +53,7 @@ export async function insertToken(
       JSON.stringify(token.scopes),
       token.createdBy,
       token.expiresInDays ?? null,
+      token.personId ?? null,
     ],
   );
   return row && toView(row);
@@ -97,17 +100,27 @@ export async function revokeToken(sql: SqlRunner, organizationId: string, id: st
 export async function findToken(
   sql: SqlRunner,
   hashes: readonly string[],
-): Promise<{ id: string; organizationId: string; scopes: readonly ApiScope[]; hash: string } | undefined> {
+): Promise<
+  | {
+      id: string;
+      organizationId: string;
+      scopes: readonly ApiScope[];
+      hash: string;
+      personId: string | undefined;
+    }
+  | undefined
+> {
   const [row] = await sql.query<{
     id: string;
     organization_id: string;
     scopes: readonly ApiScope[];
     token_hash: string;
+    person_id: string | null;
     used_long_ago: boolean;
   }>(
     {
       name: "find_api_token",
-      text: `select id, organization_id, scopes, token_hash, coalesce(last_used_at < now() - interval '${LAST_USED_STEP}', true) as used_long_ago
+      text: `select id, organization_id, scopes, token_hash, person_id, coalesce(last_used_at < now() - interval '${LAST_USED_STEP}', true) as used_long_ago
         from api_tokens where token_hash = any($1::text[]) and revoked_at is null and (expires_at is null or expires_at > now())`,
     },
     [hashes],
@@ -118,7 +131,38 @@ export async function findToken(
       row.id,
       row.token_hash,
     ]);
-  return { id: row.id, organizationId: row.organization_id, scopes: row.scopes, hash: row.token_hash };
+  return {
+    id: row.id,
+    organizationId: row.organization_id,
+    scopes: row.scopes,
+    hash: row.token_hash,
+    personId: row.person_id ?? undefined,
+  };
+}
+
+/** Whether a token may still talk with the secret that it had at a moment: it is neither revoked nor expired, and was not renewed since. */
+export async function stillTalks(sql: SqlRunner, id: string, since: Date): Promise<boolean> {
+  const rows = await sql.query(
+    {
+      name: "token_still_talks",
+      text: `select 1 from api_tokens where id = $1 and revoked_at is null and (expires_at is null or expires_at > now())
+        and (rotated_at is null or rotated_at <= $2) and scopes ? 'talk'`,
+    },
+    [id, since],
+  );
+  return rows.length > 0;
+}
+
+/** The person of an organization by id or name, if they have access. */
+export async function findTalker(sql: SqlRunner, organizationId: string, named: string): Promise<string | undefined> {
+  const [row] = await sql.query<{ id: string }>(
+    {
+      text: `select id from web_people where organization_id = $1 and active and (id = $2 or lower(name) = lower($2))
+        order by (id = $2) desc limit 1`,
+    },
+    [organizationId, named],
+  );
+  return row?.id;
 }
 
 /** Keeps a token's hash under a new key, once it is known that it was the one presented. */
@@ -137,6 +181,7 @@ function toView(row: TokenRow): ApiTokenView {
     id: row.id,
     name: row.name,
     scopes: row.scopes,
+    ...(row.person_id === null ? {} : { personId: row.person_id }),
     createdBy: row.created_by,
     createdAt: row.created_at.toISOString(),
     ...Object.fromEntries(

@@ -19,6 +19,7 @@ const ApiTokenSchema = z
     id: z.string(),
     name: z.string(),
     scopes: z.array(ApiScope).readonly(),
+    personId: z.string().optional(),
     createdBy: z.string(),
     createdAt: z.string(),
     expiresAt: z.string().optional(),
@@ -55,15 +56,18 @@ export const tokenRoutes: FastifyPluginAsyncZod<TokenRouteContext> = async (serv
           name: wireKey(MAX_NAME_CHARS),
           scopes: z.array(ApiScope).min(1).max(20),
           expiresInDays: z.number().int().min(1).max(MAX_DAYS).optional(),
+          /** Id or name of the person whom a token with the scope talk stands for. */
+          as: z.string().min(1).max(MAX_NAME_CHARS).optional(),
         }),
         response: { 201: WithSecret, 400: ErrorSchema, 403: ErrorSchema },
       },
     },
     async (request, reply) => {
-      const { expiresInDays, ...token } = request.body;
+      const { expiresInDays, as, ...token } = request.body;
       const made = await tokens.create(callerOf(request), {
         ...token,
         ...(expiresInDays === undefined ? {} : { expiresInDays }),
+        ...(as === undefined ? {} : { as }),
       });
       return reply.code(201).send(made);
     },

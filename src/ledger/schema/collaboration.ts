@@ -213,8 +213,5 @@ export const a2aMessages = pgTable(
     seq: bigint("seq", { mode: "number" }),
     createdAt: createdAt(),
   },
-  (table) => [
-    primaryKey({ columns: [table.tokenId, table.messageId] }),
-    index("a2a_messages_task").on(table.taskId),
-  ],
+  (table) => [primaryKey({ columns: [table.tokenId, table.messageId] }), index("a2a_messages_task").on(table.taskId)],
 );

@@ -2,6 +2,7 @@ import { hashApiToken, isApiTokenText, newApiToken } from "../../access/api-toke
 import type { ApiPrincipal, ApiScope, ApiTokenOperations, ApiTokenView } from "../../contracts/api-token.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
 import {
+  findTalker,
   findToken,
   insertToken,
   listTokens,
@@ -39,18 +40,32 @@ export function createTokenOperations({ database, tenant, newId, keys }: TokenOp
     });
   }
 
+  async function talkerOf(organizationId: string, scopes: readonly ApiScope[], as: string | undefined) {
+    if (as === undefined) return undefined;
+    if (!scopes.includes("talk"))
+      throw new ParleyError("REQUEST_INVALID", { detail: "only a token with the scope talk stands for a person" });
+    const personId = await findTalker(tenant(organizationId), organizationId, as);
+    if (personId === undefined)
+      throw new ParleyError("NOT_FOUND", { detail: "nobody of this id or name is in the web rooms" });
+    return personId;
+  }
+
   return {
     list: async ({ organizationId }) => await listTokens(tenant(organizationId), organizationId),
-    async create(principal, { name, scopes, expiresInDays }) {
+    async create(principal, { name, scopes, expiresInDays, as }) {
       const { organizationId, id: createdBy } = principal;
       const wanted = [...new Set(scopes)];
       await refuseMore(principal, wanted, "token_added");
+      const personId = await talkerOf(organizationId, wanted, as);
       const secret = newApiToken();
       const id = newId("k");
       const token = await tenant(organizationId).transaction(async (tx) => {
-        await appendAudit(tx, organizationId, [entry(principal, "token_added", id, { name, scopes: wanted })]);
+        await appendAudit(tx, organizationId, [
+          entry(principal, "token_added", id, { name, scopes: wanted, personId }),
+        ]);
         const hash = hashApiToken(key, secret);
-        return await insertToken(tx, { id, organizationId, name, hash, scopes: wanted, createdBy, expiresInDays });
+        const made = { id, organizationId, name, hash, scopes: wanted, createdBy, expiresInDays, personId };
+        return await insertToken(tx, made);
       });
       return { token: present(token), secret };
     },
@@ -83,7 +98,9 @@ export function createTokenOperations({ database, tenant, newId, keys }: TokenOp
       if (found === undefined) return undefined;
       const current = hashes[0];
       if (current !== undefined && found.hash !== current) await rehashToken(database, found.id, found.hash, current);
-      return { id: `token:${found.id}`, organizationId: found.organizationId, scopes: new Set(found.scopes) };
+      const { organizationId, personId } = found;
+      const principal = { id: `token:${found.id}`, organizationId, scopes: new Set(found.scopes) };
+      return personId === undefined ? principal : { ...principal, personId };
     },
   };
 }
@@ -92,7 +109,7 @@ function entry(
   { id }: ApiPrincipal,
   change: string,
   tokenId: string,
-  more: { readonly name?: string; readonly scopes?: ApiScope[] } = {},
+  more: { readonly name?: string; readonly scopes?: ApiScope[]; readonly personId?: string | undefined } = {},
 ): AuditEntry {
   return { what: "grant_changed", by: id, rule: "scopes_are_subset", change, token: tokenId, ...more };
 }

@@ -1,0 +1,64 @@
+import { type AccessDecision, decideAccess } from "../../access/decide-access.ts";
+import type { OrganizationPolicies } from "../../access/policy-book.ts";
+import type { AccessAction } from "../../contracts/access.ts";
+import type { WebPersonRecord, WebRoomView } from "../../contracts/web-room-records.ts";
+import type { ConversationPath } from "../../envelope/conversation.ts";
+import { agentMay, placesOf } from "../agent-grant.ts";
+import type { DirectoryAgent } from "../directory.ts";
+
+const WEB_SPACE = "web";
+/** Stands for the direct message that is not made yet, of which no rule can speak. */
+const NO_ROOM = "none";
+
+export interface TalkPlace {
+  readonly installationId: string;
+  readonly room: Pick<WebRoomView, "roomId" | "name" | "kind" | "archived" | "agentHandle"> | undefined;
+  /** The agent of a direct message. */
+  readonly agent: DirectoryAgent | undefined;
+}
+
+/** Whether a person may speak in a room, and with the agent of a direct message: both by the one decision function, with the rule that decided. */
+export function mayTalk(person: WebPersonRecord, place: TalkPlace, policies: OrganizationPolicies): AccessDecision {
+  const { installationId, room, agent } = place;
+  const path = pathOf(place);
+  const archived = room?.archived ?? false;
+  if (agent !== undefined) {
+    if (agent.status === "paused") return { allowed: false, rule: "agent_paused" };
+    const answers = agentMay(agent, "post", { installationId, path }, policies, { archived });
+    if (!answers.allowed) return answers;
+  }
+  const where = placesOf(installationId, path);
+  const decisions = (["post", "start_agent"] satisfies AccessAction[]).map((action) =>
+    decideAccess({
+      who: {
+        kind: "person",
+        id: person.personId,
+        memberClass: person.role === "member" ? "member" : "admin",
+        roles: policies.rolesOf(person.personId, where),
+      },
+      action,
+      where,
+      facts: {
+        organizationStopped: policies.stopped,
+        archived,
+        identityInChannel: undefined,
+        // That they are in it was looked up a moment ago; who is not, has no such room.
+        membership: "in",
+        ageMs: 0,
+        maxAgeMs: undefined,
+        agent: undefined,
+        rules: policies.rules,
+      },
+    }),
+  );
+  return decisions.find(({ allowed }) => !allowed) ?? { allowed: true, rule: decisions[0]?.rule ?? "none" };
+}
+
+function pathOf({ room, agent }: TalkPlace): ConversationPath {
+  const agents = agent === undefined ? {} : { agents: [agent.handle] };
+  const channel =
+    room === undefined
+      ? { id: NO_ROOM, kind: "direct" as const, ...agents }
+      : { id: room.roomId, name: room.name, kind: room.kind, ...agents };
+  return { space: { id: WEB_SPACE }, channel: { ...channel, external: false } };
+}

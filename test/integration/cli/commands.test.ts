@@ -7,7 +7,7 @@ import { Secret } from "../../../src/config/secret.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import { freePort } from "../../support/servers/free-port.ts";
 import { type ApiServer, startApiServer, TOKEN } from "../api/api-server.ts";
-import { AGENT, DEAD_LETTER, EXPLANATION, STATUS } from "../api/recording-operations.ts";
+import { AGENT, DEAD_LETTER, EXPLANATION, STATUS, USAGE } from "../api/recording-operations.ts";
 import { runParley } from "./run-parley.ts";
 
 let api: ApiServer;
@@ -30,6 +30,27 @@ const run = (args: readonly string[], input?: string) =>
   runParley(args, { cwd, env: { PARLEY_DATA: api.config.dataFolder }, ...(input === undefined ? {} : { input }) });
 
 describe("commands that ask a running Parley", () => {
+  test("agents usage shows people what was used, by whom, and of how much", async () => {
+    const sum = { turns: 3, inputTokens: 1_200, outputTokens: 300, costMicroUsd: 12_300 };
+    api.operations.next.set("agents.usage", async () => [
+      {
+        handle: "helper",
+        budgets: { agent: { usdPerDay: 1 }, person: { turnsPerDay: 20, tokensPerDay: 5_000 } },
+        today: sum,
+        days: [{ day: "2026-11-21", ...sum }],
+        people: [{ id: "i_1/U1", name: "Nadia\u001b[31m", ...sum }],
+        channels: [{ id: "i_1/C1", ...sum }],
+      },
+    ]);
+    const one = await run(["agents", "usage", "helper"]);
+    expect(one.stdout).toContain("in a day: $1.00; for one person: 20 turns, 5000 tokens; in one channel: no limit.");
+    expect(one.stdout).toMatch(/2026-11-21\s+3\s+1200\s+300\s+\$0\.0123/);
+    expect(one.stdout).toMatch(/Nadia\S*\s+3/);
+    expect(one.stdout).not.toContain("\u001b[31m");
+    expect(one.stdout).toContain("i_1/C1");
+    expect((await run(["agents", "usage"])).stdout).toMatch(/@helper\s+3\s+1200\s+300\s+\$0\.0123\s+\$1\.00/);
+  });
+
   test.each<[string, string[], unknown, unknown[]]>([
     ["agents list", ["agents"], { agents: [AGENT] }, ["agents.list", "main"]],
     [
@@ -63,6 +84,8 @@ describe("commands that ask a running Parley", () => {
       { organizationId: "acme", status: "active" },
       ["switches.resumeOrganization", "main", { by: "operator" }],
     ],
+    ["agents usage", ["agents", "usage"], { usage: [USAGE] }, ["agents.usage", "main"]],
+    ["agents usage of one", ["agents", "usage", "@helper"], { usage: USAGE }, ["agents.usage", "main", "helper"]],
     ["agents remove", ["agents", "remove", "helper"], { removed: "helper" }, ["agents.remove", "main", "helper"]],
     [
       "deadletters list",

@@ -9,6 +9,7 @@ import { CommandFailure, EXIT, failureAsJson, toFailure } from "./exit.ts";
 import { addMatrixCommands } from "./matrix-commands.ts";
 import { addMessageCommands } from "./message-commands.ts";
 import { addRenderCommand } from "./render-command.ts";
+import { addScheduleCommands } from "./schedule-commands.ts";
 import { addSchemaCommand } from "./schema-command.ts";
 import { addSlackCommands } from "./slack-commands.ts";
 import { addStartCommand } from "./start-command.ts";
@@ -31,6 +32,7 @@ export function createProgram(): Command {
   addAgentAuthorCommands(program);
   addAccessCommands(program);
   addDeadLetterCommands(program);
+  addScheduleCommands(program);
   addAuditCommands(program);
   addOrganizationCommands(program);
   addTokenCommands(program);

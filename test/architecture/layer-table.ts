@@ -53,7 +53,6 @@ export const LAYERS: readonly Layer[] = [
     "src/app.ts",
     "src/app-a2a.ts",
     "src/app-agent-run.ts",
-    "src/app-a2a.ts",
     "src/app-agents.ts",
     "src/app-development-agent.ts",
     "src/app-dial-in.ts",

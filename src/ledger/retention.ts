@@ -165,9 +165,9 @@ export async function removeOldSends(
   };
 }
 
-/** Removes dead letters that were replayed or discarded long ago, and journal rows whose event and turn are gone; open letters wait for a person however old. */
+/** Removes dead letters that were replayed or discarded long ago, journal rows whose event and turn are gone, and totals of days gone by; open letters wait for a person however old. */
 export async function removeOldLeftovers(sql: SqlRunner, days: number, limit: number): Promise<RemovedPage<true>> {
-  const [letters, journal] = await retryDeadlocks(async () => [
+  const [letters, journal, totals] = await retryDeadlocks(async () => [
     await sql.query(
       {
         name: "remove_old_letters",
@@ -186,7 +186,15 @@ export async function removeOldLeftovers(sql: SqlRunner, days: number, limit: nu
       },
       [days, limit],
     ),
+    await sql.query(
+      {
+        name: "remove_old_totals",
+        text: `delete from usage_totals where ctid in (select ctid from usage_totals where day < (${CUTOFF})::date limit $2) returning 1`,
+      },
+      [days, limit],
+    ),
   ]);
   const removed = { ...NOTHING_REMOVED, deadLetters: letters?.length ?? 0, journal: journal?.length ?? 0 };
-  return { removed, next: removed.deadLetters === limit || removed.journal === limit ? true : undefined };
+  const isMore = [letters, journal, totals].some((rows) => rows?.length === limit);
+  return { removed, next: isMore ? true : undefined };
 }

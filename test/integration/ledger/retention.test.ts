@@ -171,6 +171,21 @@ describe.each(BACKENDS)("retention on %s", (backend) => {
     expect(await retention(30).run()).toMatchObject({ events: 2, messages: 4, deadLetters: 2 });
   });
 
+  test("forgets the totals of days gone by, many at once", async () => {
+    for (const age of [0, 29, 31, 40, 400])
+      for (const subject of ["", "i_1/U1"])
+        await insert("usage_totals", {
+          organization_id: "main",
+          agent_id: "a_1",
+          day: new Date(Date.now() - age * 86_400_000),
+          scope: subject === "" ? "agent" : "person",
+          subject,
+          turns: 1,
+        });
+    await retention(30, 2).run();
+    expect(await count("usage_totals")).toBe(4);
+  });
+
   test("0 days keep everything", async () => {
     await seed({ age: 4_000 });
     const forever = retention(0);

@@ -129,6 +129,8 @@ export function createClickDecider(ports: ClickDeciderPorts): ClickDecider {
     const here: FactPlace = { organizationId: row.organization_id, installationId: row.installation_id, path };
     const present = await facts.isPresent(here);
     if (present !== true) return no(present === undefined ? "membership_unknown" : "identity_not_in_channel");
+    // A decision rests on facts of this moment where the platform can be asked; clicks that come together share one question to it.
+    await facts.of({ ...here, personId: sender.id, maxAgeMs: 0 });
     return await rights.personMay(sender.id, row.kind === "approval" ? "approve" : "start_agent", here);
   }
 

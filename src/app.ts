@@ -45,6 +45,7 @@ import { createOperations } from "./pipeline/operations/operations.ts";
 import { findPatternFaults } from "./pipeline/operations/pattern-faults.ts";
 import { createReplyTokens } from "./pipeline/operations/reply-tokens.ts";
 import { createRoomInvitations } from "./pipeline/operations/room-invitations.ts";
+import { createScheduleOperations } from "./pipeline/operations/schedule-operations.ts";
 import { createTenantOperations } from "./pipeline/operations/tenant-operations.ts";
 import { createTokenOperations } from "./pipeline/operations/token-operations.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
@@ -313,6 +314,14 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       operations,
       audit: audit.operations,
       tools: pipeline.tools,
+      schedules: createScheduleOperations({
+        tenant,
+        directory,
+        policies,
+        facts,
+        newId,
+        ingest: (envelope) => pipeline.sink.ingest(envelope),
+      }),
       access,
       logger,
       metrics,

@@ -11,6 +11,7 @@ import type { DialInPort } from "../contracts/dial-in.ts";
 import { MAX_FRAME_BYTES } from "../contracts/dial-in-protocol.ts";
 import type { Logger } from "../contracts/logger.ts";
 import type { Operations } from "../contracts/operations.ts";
+import type { ScheduleOperations } from "../contracts/schedule-operations.ts";
 import { ParleyError } from "../errors/parley-error.ts";
 import type { ToolDesk } from "../pipeline/tools/tool-desk.ts";
 import { type A2aRouteContext, a2aRoutes } from "./a2a/routes.ts";
@@ -34,6 +35,7 @@ import { healthRoutes } from "./routes/health-routes.ts";
 import { mcpRoutes } from "./routes/mcp-routes.ts";
 import { messageRoutes } from "./routes/message-routes.ts";
 import { replyRoutes } from "./routes/reply-routes.ts";
+import { scheduleRoutes } from "./routes/schedule-routes.ts";
 import { switchRoutes } from "./routes/switch-routes.ts";
 import { systemRoutes } from "./routes/system-routes.ts";
 import { type TaskNoticeContext, taskNoticeRoutes } from "./routes/task-notice-routes.ts";
@@ -51,6 +53,8 @@ export interface ServerOptions {
   readonly audit?: AuditOperations;
   /** Access lists, roles, invitations and plans. Default: the routes of them are not there. */
   readonly access?: AccessOperations;
+  /** What agents do without a message. Default: the routes of it are not there. */
+  readonly schedules?: ScheduleOperations;
   /** The tools of running turns. Default: they are not reached by MCP. */
   readonly tools?: ToolDesk;
   readonly logger: Logger;
@@ -197,6 +201,7 @@ async function registerApi(server: FastifyInstance, options: ServerOptions): Pro
       if (options.taskNotices !== undefined) await scope.register(taskNoticeRoutes, options.taskNotices);
       if (options.auth.tokens !== undefined) await scope.register(tokenRoutes, { tokens: options.auth.tokens });
       await scope.register(switchRoutes, context);
+      if (options.schedules !== undefined) await scope.register(scheduleRoutes, { schedules: options.schedules });
       await scope.register(usageRoutes, context);
       if (options.readFile !== undefined) await scope.register(fileRoutes, { readFile: options.readFile });
       await scope.register(systemRoutes, { ...context, createSignInLink: options.auth.createSignInLink });

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,14 +24,16 @@ export function acpHarness(create: typeof createAcpConnector): ConnectorHarness 
 async function startAcpRig(create: typeof createAcpConnector): Promise<ConnectorRig> {
   const control = await AcpAgentControl.start();
   const cwd = await mkdtemp(join(tmpdir(), "parley-acp-"));
+  const starts = join(cwd, "starts");
   let isThere = true;
   return {
     create: () =>
       create(
         AcpConfig.parse({
           kind: "acp",
-          command: isThere ? process.execPath : join(cwd, "no-such-agent"),
-          args: [AGENT, String(control.port)],
+          // A start is written down by a shell, long before the agent itself can tell of it.
+          command: isThere ? "/bin/sh" : join(cwd, "no-such-agent"),
+          args: ["-c", 'echo >>"$0"; exec "$@"', starts, process.execPath, AGENT, String(control.port)],
           cwd,
           env: { AGENT_KEY: SECRET },
         }),
@@ -39,7 +42,7 @@ async function startAcpRig(create: typeof createAcpConnector): Promise<Connector
       isThere = behaviour !== "unreachable";
       control.behave(behaviour);
     },
-    contacts: () => control.of("started").length,
+    contacts: () => (existsSync(starts) ? readFileSync(starts, "utf8").split("\n").length - 1 : 0),
     turns: () =>
       control.of("prompt").map(({ params }) => ({
         idempotencyKey: String((params as { _meta?: Record<string, unknown> })._meta?.["parley/turnId"]), // as the agent got it

@@ -40,6 +40,7 @@ export async function writeMemory(io: TurnIo, memory: AgentMemory): Promise<void
   const whole = JSON.stringify({ version: 1, open, ...(state === undefined ? {} : { state }) });
   if (Buffer.byteLength(whole) <= MAX_BYTES) return await io.session.write(whole);
   io.logger.warn({ bytes: Buffer.byteLength(whole) }, "the state of an AG-UI agent is too large to be kept");
+  if (open.length === 0) return await io.session.write("");
   const bare = open.map(({ value: _value, ...question }) => question);
   const questions = JSON.stringify({ version: 1, open: bare });
   // Arguments of calls can be of any length: without them the answer still reaches the question that it is to.

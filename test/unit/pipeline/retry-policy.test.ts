@@ -14,7 +14,8 @@ function scheduleOf(retry?: object): RetrySchedule {
     secret: generateWebhookSecret(),
     ...(retry === undefined ? {} : { retry }),
   });
-  return features.retry ?? expect.unreachable("a webhook has a schedule");
+  if (features.retry === undefined) throw new Error("a webhook has a schedule");
+  return features.retry;
 }
 
 /** The moments at which a turn is tried, in ms from the first, under a clock that moves by the pauses alone. */
@@ -36,7 +37,7 @@ function attemptsOf(
     clockMs += waitMs;
     moments.push(clockMs);
   }
-  return expect.unreachable("the schedule never ends");
+  throw new Error("the schedule never ends");
 }
 
 describe("how turns wait for an agent that cannot be reached", () => {

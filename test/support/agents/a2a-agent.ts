@@ -278,8 +278,13 @@ export class A2aAgent {
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.flushHeaders();
     response.on("close", () => void result.return(undefined).catch(() => undefined));
-    for await (const event of result) {
-      if (!(await writeWithPressure(response, `data: ${JSON.stringify(event)}\n\n`))) return;
+    try {
+      for await (const event of result) {
+        if (!(await writeWithPressure(response, `data: ${JSON.stringify(event)}\n\n`))) return;
+      }
+    } catch (thrown) {
+      const error = JsonRpcTransportHandler.mapToJSONRPCError(thrown);
+      response.write(`data: ${JSON.stringify({ jsonrpc: "2.0", id: call.id, error })}\n\n`);
     }
     response.end();
   }

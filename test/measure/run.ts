@@ -1,15 +1,16 @@
 import { parseArgs } from "node:util";
 import { canaries } from "./canaries.ts";
+import { dialInDrops } from "./dial-in-drops.ts";
 import { firstToken } from "./first-token.ts";
 import type { Measurement, MeasureOptions } from "./measurement.ts";
 import { revocation } from "./revocation.ts";
 import { tampering } from "./tampering.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [tampering, revocation, canaries, firstToken];
+const MEASUREMENTS: readonly Measurement[] = [tampering, revocation, canaries, firstToken, dialInDrops];
 
 const HELP = `npm run measure -- <name> [--count <number>] [--seed <number>] [--store pglite|postgres] [--json]
 
-${MEASUREMENTS.map(({ name, describes }) => `  ${name.padEnd(12)} ${describes}`).join("\n")}
+${MEASUREMENTS.map(({ name, describes }) => `  ${name.padEnd(14)} ${describes}`).join("\n")}
 
   --count  how many trials
   --seed   the seed; a failure is found again by the same one

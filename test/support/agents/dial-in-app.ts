@@ -54,8 +54,14 @@ export async function startDialInApp(
     tokens.set(handle, body.secret);
     return body.secret;
   };
+  const { channel, slack, space } = parley;
   const answers: DialInApp["answers"] = (thread) =>
-    parley.slack.log.posts({ thread, by: "app" }).map((post) => (post.text ?? "").trim());
+    slack.core
+      .channel(channel)
+      .messages.filter(
+        ({ author, threadTs, deleted }) => author.botId === space.bot.botId && threadTs === thread && !deleted,
+      )
+      .map((message) => message.text.trim());
   return {
     parley,
     api,

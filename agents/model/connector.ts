@@ -7,7 +7,6 @@ import type {
 } from "../../src/contracts/connector.ts";
 import { toParleyError } from "../../src/errors/parley-error.ts";
 import { CLOSED_NETWORK, type NetworkPolicy } from "../shared/address-policy.ts";
-import { watchQuestions } from "../shared/asking.ts";
 import type { ResolveAddresses } from "../shared/guarded-connect.ts";
 import { DEFAULT_FIRST_BYTE_TIMEOUT_MS, GuardedHttp } from "../shared/guarded-http.ts";
 import { guardedReply } from "../shared/guarded-reply.ts";
@@ -17,6 +16,7 @@ import { chooseModel, type Endpoint, listModels, toEndpoint } from "./endpoint.t
 import { modelFailureToError } from "./errors.ts";
 import { openMcpTools } from "./mcp/servers.ts";
 import { runModel } from "./run.ts";
+import { createToolClock, type ToolClock } from "./tool-clock.ts";
 
 export interface ModelConnectorOptions {
   /** Which addresses may be called. Default: public ones by https alone. */
@@ -58,14 +58,19 @@ class ModelConnector implements AgentConnector {
   }
 
   invoke(request: TurnRequest, io: TurnIo): AsyncIterable<ConnectorEvent> {
-    const { requests, isWaiting } = watchQuestions(io.requests);
+    const toolClock = createToolClock(io.notSilent);
     return guardedReply(
-      { signal: io.signal, closed: this.#closed.signal, idleTimeoutMs: this.#idleTimeoutMs, isWaiting },
-      (signal) => this.#run(request, { ...withSignal(io, signal), ...(requests !== undefined && { requests }) }),
+      {
+        signal: io.signal,
+        closed: this.#closed.signal,
+        idleTimeoutMs: this.#idleTimeoutMs,
+        isWaiting: toolClock.isBusy,
+      },
+      (signal) => this.#run(request, withSignal(io, signal), toolClock),
     );
   }
 
-  async *#run(request: TurnRequest, io: TurnIo): AsyncGenerator<unknown> {
+  async *#run(request: TurnRequest, io: TurnIo, toolClock: ToolClock): AsyncGenerator<unknown> {
     const endpoint = toEndpoint(this.#config);
     try {
       const modelName = await this.#modelName(endpoint, io.signal);
@@ -78,6 +83,7 @@ class ModelConnector implements AgentConnector {
         io,
         firstByteTimeoutMs: this.#idleTimeoutMs,
         folder: this.#folder,
+        toolClock,
       });
     } catch (thrown) {
       throw modelFailureToError(thrown);

@@ -11,6 +11,7 @@ import { createLanguageModel } from "./language-model.ts";
 import { type McpTools, openMcpTools } from "./mcp/servers.ts";
 import { type Prompt, toPrompt } from "./prompt.ts";
 import { StreamTranslator } from "./stream-translator.ts";
+import type { ToolClock } from "./tool-clock.ts";
 import { fromTurnTools, toToolSet } from "./tools.ts";
 import { withSpent } from "./usage.ts";
 
@@ -24,6 +25,7 @@ export interface ModelRun {
   readonly firstByteTimeoutMs: number;
   /** Folder in which servers that are programs are started. */
   readonly folder: string;
+  readonly toolClock: ToolClock;
 }
 
 /** Guarantees the raw events of one turn of a model: its loop of steps and tools, within the budgets of steps, tokens and time. */
@@ -91,7 +93,7 @@ async function* runOnce(run: ModelRun, mcp: McpTools, images: readonly LoadedIma
         ...mcp.away.map((name) => `The tools of ${name} cannot be reached now.`),
       ].join("\n\n"),
       messages: withImages(prompt.messages, images),
-      tools: toToolSet(tools, createToolApprovals(request, io), io.signal),
+      tools: toToolSet(tools, { approvals: createToolApprovals(request, io), clock: run.toolClock, signal: io.signal }),
       abortSignal: io.signal,
       maxOutputTokens: config.maxOutputTokens,
       // A repeated call belongs to the turn's own retry, which knows the deadline.

@@ -146,6 +146,31 @@ describe.each(["openai-compatible", "anthropic"] as const)("a model behind %s", 
     expect(server.calls[1]?.rawBody).not.toContain("secret row");
   });
 
+  it("is not silent while a tool is at work, and has its whole time from the result on", async () => {
+    const slow: TurnTool = {
+      ...lookup,
+      execute: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 1_400));
+        return "found";
+      },
+    };
+    answers(
+      { kind: "answer", moves: [{ toolCall: { id: "call_1", name: "lookup", input: { word: "x" } } }] },
+      { kind: "answer", moves: [{ text: "So." }] },
+    );
+    const io = turnIo({ tools: [slow] });
+    let excuses = 0;
+    const outcome = await collect(
+      connect({ provider }).invoke(turnRequest(), { ...io, notSilent: () => void (excuses += 1) }),
+    );
+    expect(outcome.error).toBeUndefined();
+    expect(summarize(outcome.events).at(-1)).toBe("done:end");
+    expect(excuses).toBeGreaterThan(2);
+    const before = excuses;
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(excuses).toBe(before);
+  });
+
   it("stops at its budget of steps and says so", async () => {
     answers({ kind: "answer", moves: [{ toolCall: { id: "call_1", name: "lookup", input: { word: "x" } } }] });
     const outcome = await collect(

@@ -44,6 +44,7 @@ import { createInvitations } from "./pipeline/operations/invitation-operations.t
 import { createOperations } from "./pipeline/operations/operations.ts";
 import { findPatternFaults } from "./pipeline/operations/pattern-faults.ts";
 import { createReplyTokens } from "./pipeline/operations/reply-tokens.ts";
+import { createRequestOperations } from "./pipeline/operations/request-operations.ts";
 import { createRoomInvitations } from "./pipeline/operations/room-invitations.ts";
 import { createScheduleOperations } from "./pipeline/operations/schedule-operations.ts";
 import { createTenantOperations } from "./pipeline/operations/tenant-operations.ts";
@@ -314,6 +315,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       operations,
       audit: audit.operations,
       tools: pipeline.tools,
+      requests: createRequestOperations({ tenant, newId, ingest: (envelope) => pipeline.sink.ingest(envelope) }),
       schedules: createScheduleOperations({
         tenant,
         directory,

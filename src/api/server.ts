@@ -11,6 +11,7 @@ import type { DialInPort } from "../contracts/dial-in.ts";
 import { MAX_FRAME_BYTES } from "../contracts/dial-in-protocol.ts";
 import type { Logger } from "../contracts/logger.ts";
 import type { Operations } from "../contracts/operations.ts";
+import type { RequestOperations } from "../contracts/request-operations.ts";
 import type { ScheduleOperations } from "../contracts/schedule-operations.ts";
 import { ParleyError } from "../errors/parley-error.ts";
 import type { ToolDesk } from "../pipeline/tools/tool-desk.ts";
@@ -35,6 +36,7 @@ import { healthRoutes } from "./routes/health-routes.ts";
 import { mcpRoutes } from "./routes/mcp-routes.ts";
 import { messageRoutes } from "./routes/message-routes.ts";
 import { replyRoutes } from "./routes/reply-routes.ts";
+import { requestRoutes } from "./routes/request-routes.ts";
 import { scheduleRoutes } from "./routes/schedule-routes.ts";
 import { switchRoutes } from "./routes/switch-routes.ts";
 import { systemRoutes } from "./routes/system-routes.ts";
@@ -55,6 +57,8 @@ export interface ServerOptions {
   readonly access?: AccessOperations;
   /** What agents do without a message. Default: the routes of it are not there. */
   readonly schedules?: ScheduleOperations;
+  /** Questions of agents to people. Default: the routes of it are not there. */
+  readonly requests?: RequestOperations;
   /** The tools of running turns. Default: they are not reached by MCP. */
   readonly tools?: ToolDesk;
   readonly logger: Logger;
@@ -202,6 +206,7 @@ async function registerApi(server: FastifyInstance, options: ServerOptions): Pro
       if (options.auth.tokens !== undefined) await scope.register(tokenRoutes, { tokens: options.auth.tokens });
       await scope.register(switchRoutes, context);
       if (options.schedules !== undefined) await scope.register(scheduleRoutes, { schedules: options.schedules });
+      if (options.requests !== undefined) await scope.register(requestRoutes, { requests: options.requests });
       await scope.register(usageRoutes, context);
       if (options.readFile !== undefined) await scope.register(fileRoutes, { readFile: options.readFile });
       await scope.register(systemRoutes, { ...context, createSignInLink: options.auth.createSignInLink });

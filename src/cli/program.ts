@@ -9,6 +9,7 @@ import { CommandFailure, EXIT, failureAsJson, toFailure } from "./exit.ts";
 import { addMatrixCommands } from "./matrix-commands.ts";
 import { addMessageCommands } from "./message-commands.ts";
 import { addRenderCommand } from "./render-command.ts";
+import { addRequestCommands } from "./request-commands.ts";
 import { addScheduleCommands } from "./schedule-commands.ts";
 import { addSchemaCommand } from "./schema-command.ts";
 import { addSlackCommands } from "./slack-commands.ts";
@@ -32,6 +33,7 @@ export function createProgram(): Command {
   addAgentAuthorCommands(program);
   addAccessCommands(program);
   addDeadLetterCommands(program);
+  addRequestCommands(program);
   addScheduleCommands(program);
   addAuditCommands(program);
   addOrganizationCommands(program);

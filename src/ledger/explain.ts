@@ -126,6 +126,17 @@ export function listSources(sql: SqlRunner, turnIds: readonly string[]): Promise
   );
 }
 
+/** When turns asked people something, and when that was decided or over. */
+export function listAskedAt(
+  sql: SqlRunner,
+  turnIds: readonly string[],
+): Promise<{ readonly id: string; readonly created_at: Date; readonly decided_at: Date | null }[]> {
+  return sql.query(
+    { text: "select id, created_at, decided_at from requests where turn_id = any($1::text[]) order by created_at" },
+    [turnIds],
+  );
+}
+
 export function listDecisions(sql: SqlRunner, eventId: string): Promise<ExplainedDecision[]> {
   return sql.query(
     {

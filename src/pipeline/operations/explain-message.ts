@@ -8,6 +8,7 @@ import {
   type ExplainedStep,
   type ExplainedTurn,
   findEvent,
+  listAskedAt,
   listDecisions,
   listDeliveries,
   listJournal,
@@ -35,12 +36,18 @@ export async function explainMessage(
   if (event === undefined) return undefined;
   const [decisions, turns] = await Promise.all([listDecisions(sql, event.id), listTurns(sql, event.id)]);
   const turnIds = turns.map((turn) => turn.id);
-  const [deliveries, journal, sources] = await Promise.all([
+  const [deliveries, journal, sources, asked] = await Promise.all([
     listDeliveries(sql, turnIds),
     listJournal(sql, event.id, turnIds),
     listSources(sql, turnIds),
+    listAskedAt(sql, turnIds),
   ]);
-  const ids = [event.id, ...turnIds, ...deliveries.map((delivery) => delivery.id)];
+  const ids = [
+    event.id,
+    ...turnIds,
+    ...deliveries.map((delivery) => delivery.id),
+    ...asked.map((request) => request.id),
+  ];
   const moments = [
     event.received_at,
     event.finished_at,
@@ -48,6 +55,8 @@ export async function explainMessage(
     ...turns.flatMap((turn) => [turn.created_at, turn.started_at, turn.replied_at, turn.finished_at]),
     ...deliveries.flatMap((delivery) => [delivery.created_at, delivery.first_attempt_at, delivery.delivered_at]),
     ...sources.map((source) => source.read_at),
+    // Questions to people, which the audit log tells of.
+    ...asked.flatMap((request) => [request.created_at, request.decided_at]),
   ].filter((moment) => moment !== null);
   const audited = readAudit(await recordsAbout(sql, organizationId, ids, moments), new Set(ids), view);
   const handles = new Map(turns.map((turn) => [turn.id, turn.handle]));

@@ -1,12 +1,13 @@
 import { parseArgs } from "node:util";
 import { canaries } from "./canaries.ts";
 import { dialInDrops } from "./dial-in-drops.ts";
+import { dialIns } from "./dial-ins.ts";
 import { firstToken } from "./first-token.ts";
 import type { Measurement, MeasureOptions } from "./measurement.ts";
 import { revocation } from "./revocation.ts";
 import { tampering } from "./tampering.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [tampering, revocation, canaries, firstToken, dialInDrops];
+const MEASUREMENTS: readonly Measurement[] = [tampering, revocation, canaries, firstToken, dialInDrops, dialIns];
 
 const HELP = `npm run measure -- <name> [--count <number>] [--seed <number>] [--store pglite|postgres] [--json]
 

@@ -7,8 +7,10 @@ import type {
 } from "../../src/contracts/connector.ts";
 import { toParleyError } from "../../src/errors/parley-error.ts";
 import { type AgentFunction, runAgentFunction } from "../shared/agent-function.ts";
+import { watchQuestions } from "../shared/asking.ts";
 import { guardedReply } from "../shared/guarded-reply.ts";
 import { withSignal } from "../shared/turn-io.ts";
+import { watchTools } from "../shared/watch-tools.ts";
 import type { FunctionConfig } from "./config.ts";
 import { loadAgentModule } from "./load.ts";
 
@@ -33,7 +35,7 @@ export function createFunctionConnector(
 
 class FunctionConnector implements AgentConnector {
   readonly kind = "function";
-  readonly features = { steer: true };
+  readonly features = { steer: true, tools: true };
   readonly #closed = new AbortController();
   readonly #config: FunctionConfig;
   readonly #options: FunctionConnectorOptions;
@@ -45,9 +47,19 @@ class FunctionConnector implements AgentConnector {
   }
 
   invoke(request: TurnRequest, io: TurnIo): AsyncIterable<ConnectorEvent> {
+    const asking = watchQuestions(io.requests);
+    const watched = watchTools(io.tools);
+    // Both are asked, for each forgets what it has told.
+    const isWaiting = (): boolean => [asking.isWaiting(), watched.isWaiting()].includes(true);
+    const { requests } = asking;
     return guardedReply(
-      { signal: io.signal, closed: this.#closed.signal, idleTimeoutMs: this.#options.idleTimeoutMs },
-      (signal) => this.#run(request, withSignal(io, signal)),
+      { signal: io.signal, closed: this.#closed.signal, idleTimeoutMs: this.#options.idleTimeoutMs, isWaiting },
+      (signal) =>
+        this.#run(request, {
+          ...withSignal(io, signal),
+          tools: watched.tools,
+          ...(requests === undefined ? {} : { requests }),
+        }),
     );
   }
 

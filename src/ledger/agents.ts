@@ -91,6 +91,8 @@ export async function removeAgent(sql: SqlRunner, organizationId: string, handle
           update agents set removed_at = now(), secrets = null, revision = revision + 1 where organization_id = $1 and handle = $2 and removed_at is null returning id
         ), forgotten as (
           delete from agent_sessions where agent_id in (select id from removed)
+        ), unanswered as (
+          delete from command_results where agent_id in (select id from removed)
         )
         select id from removed`,
     },

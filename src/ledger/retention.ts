@@ -73,6 +73,10 @@ export async function removeOldEvents(
           delete from deliveries where turn_id in (select id from gone_turns) returning 1
         ), gone_requests as (
           delete from requests where turn_id in (select id from gone_turns)
+        ), gone_writes as (
+          delete from turn_writes where turn_id in (select id from gone_turns)
+        ), gone_results as (
+          delete from command_results where turn_id in (select id from gone_turns)
         ), gone_replies as (
           delete from deferred_replies where turn_id in (select id from gone_turns)
         ), gone_journal as (

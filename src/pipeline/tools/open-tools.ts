@@ -1,5 +1,7 @@
 import type { IngestOutcome } from "../../contracts/adapter-sink.ts";
+import type { TurnFiles } from "../../contracts/connector.ts";
 import type { EnvelopeInput } from "../../envelope/envelope.ts";
+import { ParleyError } from "../../errors/parley-error.ts";
 import { createCommandResultStore } from "../../ledger/command-results.ts";
 import type { SecretBox } from "../../ledger/secret-box.ts";
 import { createToolCallStore } from "../../ledger/tool-calls.ts";
@@ -10,6 +12,12 @@ import type { ToolTokens } from "./tool-tokens.ts";
 import { createTurnTools, type ToolboxPorts } from "./toolbox.ts";
 import { createTurnCommands } from "./turn-commands.ts";
 import { createTurnKits, type TurnKits, unasked } from "./turn-kit.ts";
+
+/** The files of a turn that runs in another process: here its tools are named, there they are called. */
+const ELSEWHERE: TurnFiles = {
+  read: () => Promise.reject(new ParleyError("NOT_FOUND", { detail: "the turn runs in another process" })),
+  url: () => undefined,
+};
 
 export interface TurnToolsPorts extends Omit<ToolboxPorts, "ingest"> {
   readonly box: SecretBox;
@@ -34,7 +42,8 @@ export async function openTurnTools(
       const [loaded] = await loadTurns(database, [id]);
       const turn = loaded === undefined ? undefined : fromLoaded(loaded, directory);
       if (turn === undefined) return undefined;
-      return createTurnTools(ports, { ...unasked(turn), turn, attach: () => undefined });
+      const files = ports.adapter(turn.platform).features.media === undefined ? undefined : ELSEWHERE;
+      return createTurnTools(ports, { ...unasked(turn), files, turn, attach: () => undefined });
     },
   });
   const kits = createTurnKits({

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { cpuMs, residentMb } from "../bench/process-cost.ts";
@@ -25,12 +25,12 @@ export const dialIns: Measurement = {
   describes: `memory and heartbeat cost of dial-in agents on one process (--count, default ${AGENTS})`,
   async run({ count = AGENTS, store }) {
     const handles = Array.from({ length: count }, (_, index) => `agent${index}`);
-    const folder = await createRunFolder({
+    const folder = await createRunFolder();
+    const config = {
       agents: handles.map((handle) => ({ handle, name: handle, connector: { kind: "socket" } })),
-    });
-    const file = join(folder.path, "parley.config.ts");
-    const config = await readFile(file, "utf8");
-    await writeFile(file, config.replace('"limits": {', '"limits": { "requestsPerMinute": 1000000,'));
+      limits: { requestsPerMinute: 1_000_000 },
+    };
+    await writeFile(join(folder.path, "parley.config.ts"), `export default ${JSON.stringify(config)};\n`);
     const server = store === "postgres" ? await startPostgres({ fsync: true }) : undefined;
     const parley = await startParley({
       folder,

@@ -277,11 +277,9 @@ export class A2aAgent {
     }
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.flushHeaders();
-    response.on("close", () => void result.return(undefined).catch(() => undefined));
     try {
-      for await (const event of result) {
-        if (!(await writeWithPressure(response, `data: ${JSON.stringify(event)}\n\n`))) return;
-      }
+      // Read on also when nobody listens any more: as the SDK's own servers do, for reading is what keeps the task.
+      for await (const event of result) await writeWithPressure(response, `data: ${JSON.stringify(event)}\n\n`);
     } catch (thrown) {
       const error = JsonRpcTransportHandler.mapToJSONRPCError(thrown);
       response.write(`data: ${JSON.stringify({ jsonrpc: "2.0", id: call.id, error })}\n\n`);

@@ -1,0 +1,108 @@
+import { TaskState } from "@a2a-js/sdk";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { connectOutside, isTask, say, textIn } from "../../support/a2a/outside-client.ts";
+import { A2aAgent, type A2aVersion, text } from "../../support/agents/a2a-agent.ts";
+import { CountingServer, readBody } from "../../support/agents/counting-server.ts";
+import { createDeployment, type OrganizationsApp } from "../../support/app/organizations-app.ts";
+import { WebClient } from "../../support/web/web-client.ts";
+
+async function tokenOf(app: OrganizationsApp): Promise<string> {
+  const me = await new WebClient(app.url).signIn(await app.ownerLink());
+  const { body } = await app.call("POST", "/api/tokens", {
+    json: { name: "partner", scopes: ["talk"], as: me.person.id },
+  });
+  return (body as { secret: string }).secret; // as the API's schema says
+}
+
+const later = (url: string): string => `export default { allowPrivateAgentAddresses: true, agents: [{
+  handle: "later", name: "Later", connector: { kind: "a2a", url: "${url}", deferAfterMs: 200 } }] };`;
+
+describe("notifications", () => {
+  test.each(["1.0", "0.3"] satisfies A2aVersion[])(
+    "of a %s agent end a turn that was put off, once, and only with the task's token",
+    async (version) => {
+      const finish = Promise.withResolvers<void>();
+      const agent = await A2aAgent.start({ version, push: true }, async (work) => {
+        work.status(TaskState.TASK_STATE_WORKING, "long work");
+        await finish.promise;
+        work.artifact("a", [text("done at last")]);
+        work.status(TaskState.TASK_STATE_COMPLETED);
+      });
+      onTestFinished(() => agent.stop());
+      const app = await (await createDeployment(later(agent.url))).process();
+      const client = await connectOutside(`${app.url}/a2a/agents/later`, await tokenOf(app));
+      const sent = client.sendMessage(say("m-1", "begin"));
+      await expect.poll(() => agent.pushConfigs.length, { timeout: 10_000 }).toBe(1);
+      const { url, token } = agent.pushConfigs[0] ?? { url: "", token: "" };
+      expect(url).toMatch(/\/api\/replies\/[^/]+\/a2a\/[^/]+$/);
+      const notify = async (given: string): Promise<number> => {
+        const headers = { "content-type": "application/a2a+json", "x-a2a-notification-token": given };
+        return (await fetch(url, { method: "POST", headers, body: "{}" })).status;
+      };
+      expect(await notify("wrong")).toBe(401);
+      // Not done yet, as the agent itself says: nothing ends.
+      expect(await notify(token)).toBe(202);
+      finish.resolve();
+      await expect.poll(() => agent.called(/GetTask|tasks\/get/).length).toBeGreaterThan(1);
+      expect(await Promise.all([notify(token), notify(token), notify(token)])).toEqual([202, 202, 202]);
+      const task = await sent;
+      if (!isTask(task)) throw new Error("no task");
+      expect(task.status?.state).toBe(TaskState.TASK_STATE_COMPLETED);
+      expect(textIn(task)).toBe("done at last");
+      expect(await notify(token)).toBe(202);
+      expect(agent.messages).toHaveLength(1);
+      const again = await client.getTask({ tenant: "", id: task.id });
+      expect(again.artifacts).toHaveLength(1);
+    },
+  );
+
+  test("tell a client each state at its own address, again until they are taken", async () => {
+    const taken: { state: string; token: unknown; authorization: unknown }[] = [];
+    let refusals = 2;
+    const client = await CountingServer.start((request, response) => {
+      void readBody(request).then((body) => {
+        if (refusals > 0) {
+          refusals -= 1;
+          response.writeHead(500).end();
+          return;
+        }
+        const { task } = JSON.parse(body) as { task: { status: { state: string } } }; // as A2A 1.0 says
+        const { authorization } = request.headers;
+        taken.push({ state: task.status.state, token: request.headers["x-a2a-notification-token"], authorization });
+        response.writeHead(204).end();
+      });
+    });
+    onTestFinished(() => client.stop());
+    const config = `export default { allowPrivateAgentAddresses: true, agents: [{ handle: "echo", name: "Echo",
+      connector: { kind: "function", run: async () => "hello" } }] };`;
+    const app = await (await createDeployment(config)).process();
+    const outside = await connectOutside(`${app.url}/a2a/agents/echo`, await tokenOf(app));
+    const request = say("m-1", "begin");
+    const push = {
+      tenant: "",
+      id: "",
+      taskId: "",
+      url: `${client.origin}/here`,
+      token: "t-1",
+      authentication: { scheme: "Bearer", credentials: "c-1" },
+    };
+    const task = await outside.sendMessage({
+      ...request,
+      configuration: { acceptedOutputModes: [], returnImmediately: true, taskPushNotificationConfig: push },
+    });
+    if (!isTask(task)) throw new Error("no task");
+    await expect.poll(() => taken.at(-1)?.state, { timeout: 15_000 }).toBe("TASK_STATE_COMPLETED");
+    expect(taken.every(({ token, authorization }) => token === "t-1" && authorization === "Bearer c-1")).toBe(true);
+    expect(new Set(taken.map(({ state }) => state)).size).toBe(taken.length);
+    const listed = await outside.listTaskPushNotificationConfig({
+      tenant: "",
+      taskId: task.id,
+      pageSize: 0,
+      pageToken: "",
+    });
+    expect(listed.configs).toMatchObject([{ url: push.url, authentication: { credentials: "" } }]);
+    await expect(
+      outside.createTaskPushNotificationConfig({ ...push, taskId: task.id, url: "ftp://example.org/" }),
+    ).rejects.toThrow(/cannot be sent/);
+  });
+});

@@ -32,6 +32,7 @@ async function neededColumns(database: Database): Promise<Map<string, Column[]>>
 function valueOf({ name, type }: Column, organizationId: string): unknown {
   if (name === "organization_id") return organizationId;
   if (type.startsWith("timestamp")) return new Date();
+  if (type === "date") return "2026-01-31";
   if (type === "jsonb") return "{}";
   if (type === "boolean") return true;
   if (type === "bytea") return Buffer.from("x");

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { addAgentReplayCommand } from "./agent-replay-command.ts";
 import { addAgentRunCommand } from "./agent-run-command.ts";
 import { addAgentTestCommand } from "./agent-test-command.ts";
 
@@ -7,4 +8,5 @@ export function addAgentAuthorCommands(program: Command): void {
   const agent = program.command("agent").description("for authors of agents: run, test and replay");
   addAgentRunCommand(agent);
   addAgentTestCommand(agent);
+  addAgentReplayCommand(agent);
 }

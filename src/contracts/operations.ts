@@ -1,7 +1,8 @@
+import type { ReplyPart } from "../envelope/reply.ts";
 import type { InstallationHealth } from "./adapter.ts";
 import type { AgentDefinition, AgentDefinitionInput } from "./agent-definition.ts";
 import type { AgentUsage } from "./agent-usage.ts";
-import type { ConnectorCheck } from "./connector.ts";
+import type { ConnectorCheck, TurnRequest } from "./connector.ts";
 import type { AgentPresence } from "./dial-in.ts";
 import type { JsonValue } from "./json.ts";
 
@@ -14,6 +15,11 @@ export interface Operations {
   explain(organizationId: string, reference: string): Promise<Explanation | undefined>;
   /** Posts a text as an agent into a conversation through the outbox, like any reply. */
   send(request: SendRequest): Promise<{ readonly deliveryIds: readonly string[] }>;
+  /**
+   * What an agent would be given for a turn today, under today's rights, and what it answered then; runs and posts nothing. Throws
+   * NOT_FOUND, PERMISSION_DENIED with the rule that is in the way.
+   */
+  turnAgain(organizationId: string, turnId: string, how: { readonly by: string }): Promise<RecordedTurn>;
   /** Stops the running and queued turns of a conversation; returns how many. */
   stop(request: {
     organizationId: string;
@@ -24,6 +30,14 @@ export interface Operations {
   acceptDeferredReply(token: string, reply: unknown): Promise<{ readonly turnId: string }>;
   /** The state as one organization may know it; without one, that of the whole deployment. */
   status(organizationId?: string): Promise<SystemStatus>;
+}
+
+/** A turn that was: of whom, how it ended, what it is about, and the parts of its reply if it had one. */
+export interface RecordedTurn {
+  readonly handle: string;
+  readonly state: string;
+  readonly request: TurnRequest;
+  readonly reply?: readonly ReplyPart[];
 }
 
 export interface AgentOperations {

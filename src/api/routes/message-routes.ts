@@ -42,6 +42,36 @@ export const messageRoutes: FastifyPluginAsyncZod<RouteContext> = async (server,
     },
   );
 
+  server.get(
+    "/turns/:id/request",
+    {
+      ...needs("agents"),
+      schema: {
+        ...base,
+        summary: "What an agent would be given for a turn today, and what it answered then; runs and posts nothing",
+        params: z.object({ id: Id }),
+        response: {
+          200: z.object({
+            handle: z.string(),
+            state: z.string(),
+            request: z.looseObject({ turnId: z.string() }).describe("As deploy/schemas/turn-request says"),
+            reply: z
+              .array(z.looseObject({ type: z.string() }))
+              .readonly()
+              .optional(),
+          }),
+          403: ErrorSchema,
+          404: ErrorSchema,
+        },
+      },
+    },
+    async (request) => {
+      const { organizationId, id: by } = callerOf(request);
+      const { request: turn, reply, ...rest } = await operations.turnAgain(organizationId, request.params.id, { by });
+      return { ...rest, request: { ...turn }, ...(reply && { reply: reply.map((part) => ({ ...part })) }) };
+    },
+  );
+
   server.post(
     "/send",
     {

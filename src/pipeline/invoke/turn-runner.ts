@@ -7,11 +7,9 @@ import type { AgentSessionStore } from "../../ledger/agent-sessions.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 import { deferTurn } from "../../ledger/turns.ts";
-import { othersAsked } from "../assemble/others-asked.ts";
 import type { Rosters } from "../assemble/roster.ts";
-import { sessionKeyOf } from "../assemble/session-key.ts";
-import { toTranscript, toTrigger } from "../assemble/transcript.ts";
 import type { Transcripts } from "../assemble/transcripts.ts";
+import { assembleTurn } from "../assemble/turn-request.ts";
 import type { Directory } from "../directory.ts";
 import { endedAccess } from "../ended-access.ts";
 import { questionLine, withQuestionLine } from "../render/link-to-question.ts";
@@ -23,7 +21,7 @@ import { deferredParts, type Invocation, invokeAgent } from "./invoke-agent.ts";
 import { createTurnClock, type PausableClock } from "./pausable-clock.ts";
 import { createPreviewDriver, type PreviewDriver } from "./preview-driver.ts";
 import type { RunnableTurn } from "./runnable-turn.ts";
-import { heardIn, isShadowed } from "./shadow.ts";
+import { isShadowed } from "./shadow.ts";
 import { createSteering, type Steering } from "./steering.ts";
 import { createTurnSlots } from "./turn-slots.ts";
 import type { UnreachableAgents } from "./unreachable-agents.ts";
@@ -215,43 +213,19 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
   }
 
   async function assemble(turn: RunnableTurn): Promise<TurnRequest> {
-    const trigger = toTrigger(turn.envelope, turn.conversationId, turn.currentContent);
     const { channel, thread } = turn.envelope.conversation;
-    const wanted = turn.agent.definition.historyMessages > 0;
-    const entries = wanted
-      ? await (turn.transcript ??
-          options.transcripts.read({
-            conversationId: turn.conversationId,
-            installationId: turn.installationId,
-            channelId: channel.id,
-            threadId: thread?.id ?? null,
-          }))
-      : [];
-    return {
-      turnId: turn.turnId,
-      attempt: turn.attempt,
-      organizationId: turn.organizationId,
-      agent: turn.agent.identity,
-      sessionKey: sessionKeyOf({
-        organizationId: turn.organizationId,
-        agentId: turn.agent.agentId,
-        installationId: turn.installationId,
-        path: heardIn(turn).path,
-      }),
-      reason: turn.reason,
-      conversation: { platform: turn.platform, ...heardIn(turn) },
-      trigger,
-      transcript: toTranscript(
-        entries,
-        // An action names the message with the question, which the agent must find among the earlier ones.
-        trigger.action === undefined ? trigger.messageId : undefined,
-        turn.agent.definition.historyMessages,
-        turn.envelope.platformOrder,
-      ),
-      roster: await options.rosters.of(turn.organizationId, turn.installationId, heardIn(turn).path),
-      ...(await othersAsked(database, options.directory, turn)),
-      deadlineAt: turn.deadlineAt.toISOString(),
-    };
+    return assembleTurn(
+      turn,
+      { sql: database, directory: options.directory, rosters: options.rosters },
+      () =>
+        turn.transcript ??
+        options.transcripts.read({
+          conversationId: turn.conversationId,
+          installationId: turn.installationId,
+          channelId: channel.id,
+          threadId: thread?.id ?? null,
+        }),
+    );
   }
 
   async function handleFailure(active: ActiveTurn, error: ParleyError, startedAtMs: number): Promise<void> {

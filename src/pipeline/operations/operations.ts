@@ -16,6 +16,7 @@ import type { Directory } from "../directory.ts";
 import type { AgentRegistry } from "./agent-operations.ts";
 import { createDeadLetterOperations } from "./dead-letter-operations.ts";
 import { explainMessage } from "./explain-message.ts";
+import { readTurnAgain } from "./recorded-turn.ts";
 import type { ReplyTokens } from "./reply-tokens.ts";
 import { createSwitchOperations } from "./switch-operations.ts";
 import { takeDeferredReply } from "./take-deferred-reply.ts";
@@ -53,6 +54,7 @@ export function createOperations(options: OperationsOptions): Operations {
       cancelRunning: options.cancelRunning,
     }),
     explain: (organizationId, reference) => explainMessage(database, organizationId, reference),
+    turnAgain: (organizationId, turnId, how) => readTurnAgain(options, organizationId, turnId, how),
     async send({ organizationId, agent: handle, to, text, idempotencyKey, by }) {
       const agent = directory.byHandle(organizationId, handle);
       if (agent === undefined) throw new ParleyError("NOT_FOUND", { detail: `there is no agent @${handle}` });

@@ -17,6 +17,7 @@ export function createTenantOperations(owner: Operations, make: (organizationId:
     deadLetters: dispatch(owner.deadLetters, (organizationId) => of(organizationId).deadLetters),
     switches: dispatch(owner.switches, (organizationId) => of(organizationId).switches),
     explain: async (organizationId, ...rest) => await of(organizationId).explain(organizationId, ...rest),
+    turnAgain: async (organizationId, ...rest) => await of(organizationId).turnAgain(organizationId, ...rest),
     send: async (request) => await of(request.organizationId).send(request),
     stop: async (request) => await of(request.organizationId).stop(request),
     acceptDeferredReply: async (token, reply) => await owner.acceptDeferredReply(token, reply),

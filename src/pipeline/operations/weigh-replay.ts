@@ -65,9 +65,9 @@ async function stoppedBy(
 }
 
 /** Whoever asked must still be there and may still start an agent; agents and bots are judged by their right alone. */
-async function askerStoppedBy(
+export async function askerStoppedBy(
   organizationId: string,
-  facts: ReplayFacts,
+  facts: Pick<ReplayFacts, "sender" | "asked_installation_id" | "asked_path">,
   policies: OrganizationPolicies,
   members: MemberFacts,
 ): Promise<string | undefined> {

@@ -4,9 +4,11 @@ import type {
   Explanation,
   Operations,
   OrganizationView,
+  RecordedTurn,
   ReplayVerdict,
   SystemStatus,
 } from "../../../src/contracts/operations.ts";
+import { turnRequest } from "../../support/agents/turn-fixtures.ts";
 
 export const AGENT: AgentView = {
   agentId: "a-1",
@@ -33,6 +35,13 @@ export const DEAD_LETTER: DeadLetterView = {
   deliveryId: "p-1",
   conversationId: "c_0123456789abcdef01234567",
   createdAt: "2026-11-21T12:00:00.000Z",
+};
+
+export const RECORDED_TURN: RecordedTurn = {
+  handle: "helper",
+  state: "answered",
+  request: turnRequest({ turnId: "t-1", deadlineAt: "2026-11-21T12:02:00.000Z" }),
+  reply: [{ type: "text", markdown: "hi" }],
 };
 
 export const EXPLANATION: Explanation = {
@@ -146,6 +155,7 @@ export function recordingOperations(): RecordingOperations {
         }),
       resumeOrganization: (...args) => record("switches.resumeOrganization", args, ORGANIZATION),
     },
+    turnAgain: (...args) => record<RecordedTurn>("turnAgain", args, RECORDED_TURN),
     explain: (...args) => record<Explanation | undefined>("explain", args, EXPLANATION),
     send: (...args) => record("send", args, { deliveryIds: ["p-1", "p-2"] }),
     stop: (...args) => record("stop", args, { stoppedTurns: 2 }),

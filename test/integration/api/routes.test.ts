@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import { type ApiServer, startApiServer, TOKEN } from "./api-server.ts";
-import { AGENT, DEAD_LETTER, EXPLANATION, STATUS, USAGE, VERDICT } from "./recording-operations.ts";
+import { AGENT, DEAD_LETTER, EXPLANATION, RECORDED_TURN, STATUS, USAGE, VERDICT } from "./recording-operations.ts";
 
 let api: ApiServer;
 beforeAll(async () => {
@@ -130,6 +130,7 @@ describe("what operators can ask", () => {
       EXPLANATION,
       ["explain", "main", "$abc/d:example.org"],
     ],
+    ["GET", "/api/turns/t-1/request", undefined, 200, RECORDED_TURN, ["turnAgain", "main", "t-1", { by: "operator" }]],
     [
       "POST",
       "/api/send",

@@ -105,6 +105,7 @@ export function operationsOver(state: KnownState): Operations {
       stopOrganization: refuse,
       resumeOrganization: refuse,
     },
+    turnAgain: refuse,
     explain: (organizationId, reference) =>
       ask(`explain ${organizationId} ${reference}`, () => state.explanations.get(reference)),
     status: () => ask("status", () => state.status),

@@ -162,8 +162,6 @@ with ended as materialized (
         and (select true from turns q where q.reply_conversation_id = e.reply_conversation_id and q.finished_at is null and q.state = 'queued' limit 1)
     ) u group by id) r
   where c.id = r.id
-), spent as (
-  ${ADD_SPENT}
 ), told as (
   insert into audit_log (organization_id, entries)
   select organization_id, jsonb_agg(jsonb_strip_nulls(jsonb_build_object('what', 'output', 'turn', id, 'by', agent_id, 'event', event_id, 'asker', asker_id, 'conversation', reply_conversation_id,
@@ -178,6 +176,12 @@ select e.id as ended_turn, ${SENDING_COLUMNS}
 from ended e
 left join (select * from inserted where state = 'sending' union all select * from preview where state = 'sending') d on d.turn_id = e.id
 left join conversations c on c.id = d.conversation_id`,
+} as const;
+
+/** The same where turns have spent something; all others are spared even the look. */
+const COMMIT_SPENT = {
+  name: "commit_replies_spent",
+  text: COMMIT.text.replace("), told as (", () => `), spent as (\n  ${ADD_SPENT}\n), told as (`),
 } as const;
 
 /**
@@ -199,13 +203,16 @@ export async function commitReplies(
     deliver: boolean;
   },
 ): Promise<{ ended: Set<string>; sending: SendingDelivery[] }> {
-  const rows = await sql.query<SendingDelivery & { ended_turn: string; id: string | null }>(COMMIT, [
-    commit.owner,
-    JSON.stringify(commit.turns),
-    JSON.stringify(commit.deliveries),
-    JSON.stringify(commit.deadLetters),
-    commit.deliver,
-    JSON.stringify(commit.requests),
-  ]);
+  const rows = await sql.query<SendingDelivery & { ended_turn: string; id: string | null }>(
+    commit.turns.some((turn) => turn.spent !== null) ? COMMIT_SPENT : COMMIT,
+    [
+      commit.owner,
+      JSON.stringify(commit.turns),
+      JSON.stringify(commit.deliveries),
+      JSON.stringify(commit.deadLetters),
+      commit.deliver,
+      JSON.stringify(commit.requests),
+    ],
+  );
   return { ended: new Set(rows.map((row) => row.ended_turn)), sending: rows.filter((row) => row.id !== null) };
 }

@@ -1,6 +1,7 @@
 import type { CustomEvent, Interrupt } from "@ag-ui/core";
 import { type AnswerShape, isRecord, shapeOfSchema } from "./answer-shape.ts";
 import { type AskedQuestion, actionIdOf, type CallMade } from "./open-question.ts";
+import { toShown } from "./shown-arguments.ts";
 
 /** Most questions of one run; a conversation cannot take more at once. */
 const MAX_QUESTIONS = 10;
@@ -133,12 +134,12 @@ function callsIn(value: unknown): readonly unknown[] {
 function describeCall(call: unknown): string {
   if (!isRecord(call)) return textOf(call);
   const { description } = call;
-  const shown = `${textOf(call["name"] ?? call["action"])}(${JSON.stringify(call["args"] ?? call["arguments"] ?? {})})`;
+  const shown = `${textOf(call["name"] ?? call["action"])}(${toShown(call["args"] ?? call["arguments"] ?? {})})`;
   return typeof description === "string" && description.trim() !== "" ? `${description}\n${shown}` : shown;
 }
 
 function textOf(value: unknown): string {
-  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+  return typeof value === "string" ? value : toShown(value);
 }
 
 function parsed(text: string): unknown {

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { ReplyPartInput } from "../../src/envelope/reply.ts";
 import { ALLOW, AnswerShape, DENY, fieldsOf, isApproval } from "./answer-shape.ts";
+import { toShown } from "./shown-arguments.ts";
 
 const MAX_PROMPT_CHARS = 4_000;
-const MAX_SUBJECT_CHARS = 2_000;
 
 /** A call of a tool, as the protocol's messages hold it. */
 const CallMade = z.strictObject({ id: z.string(), name: z.string(), arguments: z.string() });
@@ -75,7 +75,7 @@ export function hasExpired(open: OpenQuestion, nowMs: number): boolean {
 }
 
 function subjectOf({ call }: OpenQuestion): string | undefined {
-  return call === undefined ? undefined : clip(`${call.name}(${call.arguments})`, MAX_SUBJECT_CHARS);
+  return call === undefined ? undefined : `${call.name}(${toShown(call.arguments)})`;
 }
 
 function clip(text: string, maxChars: number): string {

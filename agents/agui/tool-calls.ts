@@ -3,13 +3,13 @@ import { type ContentPart, contentToText } from "@ag-ui/core";
 import type { ReplyPartInput } from "../../src/envelope/reply.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import type { CallMade } from "./open-question.ts";
+import { toShown } from "./shown-arguments.ts";
 
 /** Most tool calls of one run; an agent that makes more is stuck or was talked into it. */
 const MAX_CALLS = 100;
 /** Most tool calls that are shown one by one; a reply has 50 parts, and the answer needs room. */
 const MAX_SHOWN = 15;
 const MAX_ARGUMENT_CHARS = 262_144;
-const MAX_SHOWN_CHARS = 2_000;
 
 interface Call {
   readonly id: string;
@@ -78,7 +78,7 @@ export class ToolCalls {
       call.hasResult = true;
     }
     if (name === undefined || call?.isShown === false) return;
-    const output = shown(contentToText(content));
+    const output = toShown(contentToText(content));
     yield {
       type: "tool_result",
       toolCallId: shortId(id),
@@ -118,7 +118,7 @@ export class ToolCalls {
       return;
     }
     call.isShown = true;
-    yield { type: "tool_call", toolCallId: shortId(call.id), name: label(call.name), input: shown(call.args) };
+    yield { type: "tool_call", toolCallId: shortId(call.id), name: label(call.name), input: toShown(call.args) };
   }
 }
 
@@ -132,8 +132,4 @@ function label(name: string): string {
 
 function shortId(id: string): string {
   return /^[\w.:-]{1,128}$/.test(id) ? id : createHash("sha256").update(id).digest("hex");
-}
-
-function shown(text: string): string {
-  return text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)} […]` : text;
 }

@@ -116,6 +116,16 @@ describe("the events of a run", () => {
     expect(summarize(outcome.events)).toEqual(["text:first\n\nsecond\n\nthird", "done:end"]);
   });
 
+  it("show calls without the secrets in their arguments and results", async () => {
+    const args = JSON.stringify({ to: "Ann", password: "hunter2hunter2" });
+    const outcome = await turn(
+      runs([...calls("c", "login", args, '{"token":"sk-abcdefghijklmnopqrstuvwxyz"}'), ...says("m", "In.")]),
+    );
+    const shown = JSON.stringify(outcome.events);
+    expect(shown).toContain("Ann");
+    expect(shown).not.toMatch(/hunter2|sk-abc/);
+  });
+
   it("hide reasoning, and what is raw or unknown", async () => {
     const outcome = await turn(
       runs([

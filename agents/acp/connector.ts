@@ -83,18 +83,19 @@ class AcpConnector implements AgentConnector {
     let ending: Promise<unknown> = Promise.resolve();
     try {
       const memory = await this.#memories.read(sessionKey, io);
+      const access = io.toolAccess?.();
       const { process, sessions } = yield* withSigns(this.#start(io.logger), io.signal);
-      const session = yield* withSigns(sessions.open(memory, io), io.signal);
+      const session = yield* withSigns(sessions.open(memory, access), io.signal);
       const { sessionId, isNew, door } = session;
       const known: Memory = isNew ? { sessionId, handed: NOTHING_HANDED } : memory;
       if (isNew) await this.#remember(sessionKey, io, known);
       const attachments = await loadAttachments(request, io, process.capabilities);
       const prompt = toPrompt(request, { handed: known.handed, isNew, attachments });
       io.signal.throwIfAborted();
-      const turn = new PromptTurn({ process, sessionId, config: this.#config, io });
+      const turn = new PromptTurn({ process, sessionId, config: this.#config, prompt, io });
       const listening = process.listen(sessionId, turn);
-      door?.lead(io.toolAccess?.());
-      const running = turn.run(prompt, { "parley/turnId": request.turnId, "parley/attempt": request.attempt });
+      door?.lead(access);
+      const running = turn.run({ "parley/turnId": request.turnId, "parley/attempt": request.attempt });
       let isSettled = false;
       const settled = running.finally(() => {
         isSettled = true;
@@ -109,14 +110,14 @@ class AcpConnector implements AgentConnector {
         yield* turn.queue.read();
         const result = await running;
         const stopReason = toStopReason(result);
-        const usage = usageOf(result) ?? turn.translator.usage(known.costMicroUsd);
+        const usage = { ...turn.translator.usage(known.costMicroUsd), ...usageOf(result) };
         await this.#remember(sessionKey, io, {
           sessionId,
           handed: prompt.handed,
           costMicroUsd: turn.translator.sessionCostMicroUsd ?? known.costMicroUsd,
         });
         yield* turn.translator.end();
-        yield { type: "done", stopReason, ...(usage === undefined ? {} : { usage }) };
+        yield { type: "done", stopReason, ...(Object.keys(usage).length > 0 && { usage }) };
       } finally {
         door?.lead(undefined);
         ending = (isSettled ? Promise.resolve() : turn.stop(running)).finally(() => listening.stop());

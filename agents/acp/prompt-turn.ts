@@ -30,6 +30,7 @@ export interface PromptTurnOptions {
   readonly process: AcpProcess;
   readonly sessionId: string;
   readonly config: AcpConfig;
+  readonly prompt: Prompt;
   /** With the signal of this turn. */
   readonly io: TurnIo;
 }
@@ -53,6 +54,7 @@ export class PromptTurn implements SessionListener {
     this.#options = options;
     this.translator = new UpdateTranslator({
       thoughts: options.config.thoughts,
+      prompt: options.prompt.words,
       isDenied: (toolCallId) => this.#denied.has(toolCallId),
     });
     options.io.signal.addEventListener("abort", () => this.queue.fail(abortError(options.io.signal)), { once: true });
@@ -63,8 +65,8 @@ export class PromptTurn implements SessionListener {
    *
    * `meta` tells attempts at one turn from new ones. Errors: AGENT_CRASHED, AGENT_UNAVAILABLE for a session that the agent has lost.
    */
-  async run(prompt: Prompt, meta: Readonly<Record<string, unknown>>): Promise<PromptResult> {
-    const { process, sessionId } = this.#options;
+  async run(meta: Readonly<Record<string, unknown>>): Promise<PromptResult> {
+    const { process, sessionId, prompt } = this.#options;
     try {
       const asked = process.agent.request(methods.agent.session.prompt, {
         sessionId,

@@ -1,5 +1,5 @@
 import { type McpServer, methods } from "@agentclientprotocol/sdk";
-import type { TurnIo } from "../../src/contracts/connector.ts";
+import type { ToolAccess } from "../../src/contracts/connector.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import type { AcpConfig } from "./config.ts";
 import { isRefusal, refusalToError } from "./errors.ts";
@@ -37,21 +37,31 @@ export class Sessions {
   }
 
   /** Errors: those of the process, AGENT_NOT_CONFIGURED when the agent wants a login or knows no such mode. */
-  async open(memory: Memory, io: TurnIo): Promise<OpenSession> {
+  async open(memory: Memory, access: ToolAccess | undefined): Promise<OpenSession> {
     const { sessionId } = memory;
     if (sessionId !== undefined && this.#process.sessions.has(sessionId))
       return { sessionId, isNew: false, door: this.#doors.get(sessionId) };
-    const door = await this.#openDoor(io);
+    const door = await this.#openDoor(access);
+    try {
+      return await this.#begin(sessionId, door);
+    } catch (thrown) {
+      door?.remove();
+      throw thrown;
+    }
+  }
+
+  async #begin(sessionId: string | undefined, door: ToolDoor | undefined): Promise<OpenSession> {
     const mcpServers = this.#servers(door);
     if (sessionId !== undefined && (await this.#takeUp(sessionId, mcpServers)))
       return this.#keep({ sessionId, isNew: false, door });
     const { cwd, startTimeoutMs } = this.#config;
-    const created = await this.#ask(
-      "session/new",
-      (agent) => agent.request(methods.agent.session.new, { cwd, mcpServers }),
-      startTimeoutMs,
-    );
-    return this.#keep({ sessionId: readNewSession(created), isNew: true, door });
+    try {
+      const asked = this.#process.agent.request<unknown>(methods.agent.session.new, { cwd, mcpServers });
+      const created = await this.#process.ask(asked, startTimeoutMs);
+      return await this.#keep({ sessionId: readNewSession(created), isNew: true, door });
+    } catch (thrown) {
+      throw refusalToError(thrown, methods.agent.session.new, this.#process.signIns());
+    }
   }
 
   async #keep(session: OpenSession): Promise<OpenSession> {
@@ -90,22 +100,12 @@ export class Sessions {
     }
   }
 
-  async #ask(
-    method: string,
-    ask: (agent: AcpProcess["agent"]) => Promise<unknown>,
-    timeoutMs: number,
-  ): Promise<unknown> {
-    try {
-      return await this.#process.ask(ask(this.#process.agent), timeoutMs);
-    } catch (thrown) {
-      throw refusalToError(thrown, method, this.#process.signIns());
-    }
-  }
-
-  async #openDoor(io: TurnIo): Promise<ToolDoor | undefined> {
-    return io.toolAccess === undefined || !this.#process.capabilities.mcpCapabilities.http
-      ? undefined
-      : this.#bridge.door();
+  /** Open at once: many agents look at their tools while they begin a session. */
+  async #openDoor(access: ToolAccess | undefined): Promise<ToolDoor | undefined> {
+    if (access === undefined || !this.#process.capabilities.mcpCapabilities.http) return undefined;
+    const door = await this.#bridge.door();
+    door.lead(access);
+    return door;
   }
 
   #servers(door: ToolDoor | undefined): McpServer[] {

@@ -18,12 +18,14 @@ const SIGN_OF_LIFE_MS = 10_000;
 interface ToolCall {
   readonly id: string;
   fields: ToolFields;
-  isShown: boolean;
-  isEnded: boolean;
+  /** `held` until its arguments are known: agents announce a call before they have written them. */
+  state: "held" | "shown" | "hidden" | "ended";
 }
 
 export interface TranslatorOptions {
   readonly thoughts: "hidden" | "status";
+  /** What the agent was sent: some call the session by its beginning, which is no news. Default: nothing. */
+  readonly prompt?: string;
   /** Whether people denied this call; then its failure is theirs. */
   readonly isDenied: (toolCallId: string) => boolean;
   readonly nowMs?: () => number;
@@ -64,20 +66,26 @@ export class UpdateTranslator {
 
   /** What stands at the end of the reply. */
   end(): readonly ReplyEventInput[] {
-    return this.#plan.slice(0, MAX_PLAN_PARTS).map((entry, index) =>
-      this.#part({
-        type: "task_update",
-        taskId: `plan-${index + 1}`,
-        title: oneLine(entry.content) || "…",
-        state: entry.status === "completed" || entry.status === "in_progress" ? entry.status : "pending",
-      }),
-    );
+    const plan = this.#plan.slice(0, MAX_PLAN_PARTS);
+    return [
+      ...this.#showHeld(),
+      ...plan.map((entry, index) =>
+        this.#part({
+          type: "task_update",
+          taskId: `plan-${index + 1}`,
+          title: oneLine(entry.content) || "…",
+          state: entry.status === "completed" || entry.status === "in_progress" ? entry.status : "pending",
+        }),
+      ),
+    ];
   }
 
   /** Tokens as far as they are known without the agent's own account: what lay before the model last. */
   usage(costBeforeMicroUsd: number | undefined): Usage | undefined {
     const cost = this.sessionCostMicroUsd;
-    const spent = cost === undefined ? undefined : Math.max(0, cost - (costBeforeMicroUsd ?? 0));
+    // A count below the last one has begun anew, with a process.
+    const before = cost === undefined || (costBeforeMicroUsd ?? 0) > cost ? 0 : (costBeforeMicroUsd ?? 0);
+    const spent = cost === undefined ? undefined : cost - before;
     if (this.#contextTokens === undefined && spent === undefined) return undefined;
     return {
       ...(this.#contextTokens === undefined ? {} : { inputTokens: this.#contextTokens }),
@@ -88,7 +96,7 @@ export class UpdateTranslator {
   #translate(update: Update): readonly ReplyEventInput[] {
     switch (update.sessionUpdate) {
       case "agent_message_chunk":
-        return this.#content(update.content);
+        return [...this.#showHeld(), ...this.#content(update.content)];
       case "agent_thought_chunk":
         return this.#options.thoughts === "status" && update.content.type === "text"
           ? this.#status(update.content.text)
@@ -106,7 +114,7 @@ export class UpdateTranslator {
       case "notice":
         return this.#status(update.severity === "info" ? update.title : `${update.severity}: ${update.title}`);
       case "session_info_update":
-        return this.#status(update.title ?? "");
+        return this.#isOfPrompt(update.title ?? "") ? [] : this.#status(update.title ?? "");
       case "compaction_update":
         return update.status === "in_progress" ? this.#status("Summing up the conversation so far") : [];
     }
@@ -151,22 +159,30 @@ export class UpdateTranslator {
 
   #tool(update: ToolFields): readonly ReplyEventInput[] {
     const known = this.#tools.get(update.toolCallId);
-    if (known?.isEnded === true || (known === undefined && this.#tools.size >= MAX_TOOLS)) return [];
-    const call = known ?? { id: toolId(update.toolCallId), fields: update, isShown: false, isEnded: false };
+    if (known?.state === "ended" || (known === undefined && this.#tools.size >= MAX_TOOLS)) return [];
+    const call: ToolCall = known ?? { id: toolId(update.toolCallId), fields: update, state: "held" };
     this.#tools.set(update.toolCallId, call);
     // An update names what has changed alone.
     const changed = Object.entries(update).filter(([, value]) => value !== undefined && value !== null);
     call.fields = { ...call.fields, ...Object.fromEntries(changed), toolCallId: update.toolCallId };
-    return [...this.#began(call, known === undefined), ...this.#endedTool(call)];
+    const { status, rawInput, title } = call.fields;
+    const isAnnounced = (status ?? "pending") === "pending" && isEmpty(rawInput);
+    if (call.state === "held") return isAnnounced ? [] : [...this.#show(call), ...this.#endedTool(call)];
+    return [...(call.state === "hidden" ? this.#status(title ?? "") : []), ...this.#endedTool(call)];
   }
 
-  #began(call: ToolCall, isNew: boolean): readonly ReplyEventInput[] {
+  #showHeld(): readonly ReplyEventInput[] {
+    return [...this.#tools.values()].filter(({ state }) => state === "held").flatMap((call) => this.#show(call));
+  }
+
+  /** A tool call as a part, or as a status line where the reply has no room for more. */
+  #show(call: ToolCall): readonly ReplyEventInput[] {
     const title = oneLine(call.fields.title ?? "");
-    const name = oneLine(call.fields.name ?? call.fields.kind ?? "tool", 100) || "tool";
-    if (!isNew) return call.isShown ? [] : this.#status(title);
-    if (this.#parts + 2 > MAX_REPLY_PARTS - RESERVED_PARTS) return this.#status(title || name);
-    call.isShown = true;
-    const input = this.#toolText(valueText(call.fields.rawInput));
+    const name = nameOf(call.fields);
+    const hasRoom = this.#parts + 2 <= MAX_REPLY_PARTS - RESERVED_PARTS;
+    call.state = hasRoom ? "shown" : "hidden";
+    if (!hasRoom) return this.#status(title || name);
+    const input = this.#toolText(isEmpty(call.fields.rawInput) ? undefined : valueText(call.fields.rawInput));
     return [
       this.#part({
         type: "tool_call",
@@ -179,11 +195,13 @@ export class UpdateTranslator {
   }
 
   #endedTool(call: ToolCall): readonly ReplyEventInput[] {
-    const { status, content, rawOutput, toolCallId, name, kind } = call.fields;
+    const { status, content, rawOutput, toolCallId } = call.fields;
     if (status !== "completed" && status !== "failed") return [];
-    call.isEnded = true;
-    call.fields = { toolCallId: call.fields.toolCallId };
-    if (!call.isShown) return [];
+    const isShown = call.state === "shown";
+    const name = nameOf(call.fields);
+    call.state = "ended";
+    call.fields = { toolCallId };
+    if (!isShown) return [];
     const shown = contentText(content ?? []);
     const output = this.#toolText(shown === "" ? valueText(rawOutput) : clip(shown, MAX_TOOL_CHARS));
     const failure = this.#options.isDenied(toolCallId) ? "denied" : "error";
@@ -191,7 +209,7 @@ export class UpdateTranslator {
       this.#part({
         type: "tool_result",
         toolCallId: call.id,
-        name: oneLine(name ?? kind ?? "tool", 100) || "tool",
+        name,
         outcome: status === "completed" ? "ok" : failure,
         ...(output === undefined ? {} : { output }),
       }),
@@ -222,6 +240,13 @@ export class UpdateTranslator {
     return this.#say(this.#lastStatus || "Working");
   }
 
+  #isOfPrompt(title: string): boolean {
+    const begin = oneLine(title)
+      .replace(/…$|\.\.\.$/, "")
+      .slice(0, 60);
+    return begin !== "" && oneLine(this.#options.prompt ?? "", 100_000).includes(begin);
+  }
+
   /** A status line ends the text before it, so in the midst of words it costs a part. */
   #say(line: string): readonly ReplyEventInput[] {
     const isCostly = this.#isTextOpen && this.#parts >= MAX_REPLY_PARTS - RESERVED_PARTS;
@@ -241,6 +266,15 @@ export class UpdateTranslator {
   #now(): number {
     return this.#options.nowMs?.() ?? Date.now();
   }
+}
+
+function nameOf({ name, kind }: ToolFields): string {
+  return oneLine(name ?? kind ?? "tool", 100) || "tool";
+}
+
+function isEmpty(rawInput: unknown): boolean {
+  if (rawInput === undefined || rawInput === null || rawInput === "") return true;
+  return typeof rawInput === "object" && Object.keys(rawInput).length === 0;
 }
 
 function isSignOfLife(value: unknown): boolean {

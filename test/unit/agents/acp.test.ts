@@ -94,6 +94,42 @@ describe("updates of an ACP agent", () => {
     });
   });
 
+  it("announce a tool before its arguments are known: it is shown with them, or as it is when something else is said", () => {
+    const announced = (toolCallId: string) => ({
+      sessionUpdate: "tool_call",
+      toolCallId,
+      title: "Terminal",
+      kind: "execute",
+      status: "pending",
+      rawInput: {},
+    });
+    const { events } = translate([
+      announced("t1"),
+      announced("t2"),
+      { sessionUpdate: "tool_call_update", toolCallId: "t2", title: "ls", rawInput: { command: "ls" } },
+      says("Well."),
+      { sessionUpdate: "tool_call_update", toolCallId: "t1", status: "completed" },
+    ]);
+    const shown = events.flatMap((event) =>
+      event.type === "part" && event.part.type === "tool_call"
+        ? [[event.part.title, event.part.input !== undefined]]
+        : [],
+    );
+    expect(shown).toEqual([
+      ["ls", true],
+      ["Terminal", false],
+    ]);
+  });
+
+  it("give no news when a session is called by the prompt's own words", () => {
+    const prompt = "You are Helper (@helper), a member.\n\nAnswer this message";
+    const translator = new UpdateTranslator({ thoughts: "hidden", isDenied: () => false, prompt });
+    expect(
+      translator.accept({ sessionUpdate: "session_info_update", title: "You are Helper (@helper), a member. Answer…" }),
+    ).toEqual([]);
+    expect(translator.accept({ sessionUpdate: "session_info_update", title: "Mending" })).toHaveLength(1);
+  });
+
   it("hide thoughts unless they are wanted, and show notices and titles as status lines", () => {
     const thought = { sessionUpdate: "agent_thought_chunk", content: text("Hm,\nlet me see") };
     expect(translate([thought]).events).toEqual([]);
@@ -176,6 +212,7 @@ describe("updates of an ACP agent", () => {
       { sessionUpdate: "usage_update", used: 1_200, size: 200_000, cost: { amount: 0.5, currency: "USD" } },
     ]);
     expect(translator.usage(200_000)).toEqual({ inputTokens: 1_200, costMicroUsd: 300_000 });
+    expect(translator.usage(700_000)).toEqual({ inputTokens: 1_200, costMicroUsd: 500_000 });
     expect(translate([]).translator.usage(undefined)).toBeUndefined();
   });
 });

@@ -123,13 +123,7 @@ export function createSweep(options: SweepOptions): Sweep {
         await options.ends.commitWithoutAgent(loaded);
         continue;
       }
-      const error =
-        loaded.cancel_requested !== null
-          ? new ParleyError("TURN_CANCELLED", { detail: loaded.cancel_requested })
-          : new ParleyError("AGENT_TIMEOUT", {
-              detail: loaded.attempt > 1 ? "its workers ended again and again" : "no reply came before the deadline",
-            });
-      runner.fail(turn, error);
+      runner.fail(turn, errorOf(loaded, turn.agent.definition.connector.kind === "socket"));
       if (loaded.cancel_requested !== null) runner.cancel(turn.turnId, loaded.cancel_requested);
     }
   }
@@ -213,4 +207,16 @@ export function createSweep(options: SweepOptions): Sweep {
       await leave(database, worker.id).catch(() => undefined);
     },
   };
+}
+
+/** Why a turn that nobody runs is ended. */
+function errorOf(
+  turn: { readonly cancel_requested: string | null; readonly attempt: number },
+  dialsIn: boolean,
+): ParleyError {
+  if (turn.cancel_requested !== null) return new ParleyError("TURN_CANCELLED", { detail: turn.cancel_requested });
+  if (turn.attempt > 1) return new ParleyError("AGENT_TIMEOUT", { detail: "its workers ended again and again" });
+  return dialsIn
+    ? new ParleyError("AGENT_UNAVAILABLE", { detail: "the agent did not dial in for a day" })
+    : new ParleyError("AGENT_TIMEOUT", { detail: "no reply came before the deadline" });
 }

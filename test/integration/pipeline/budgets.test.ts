@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type AgentYield, defineAgent } from "../../../agents/shared/agent-function.ts";
 import type { AgentUsage } from "../../../src/contracts/agent-usage.ts";
+import { ParleyError } from "../../../src/errors/parley-error.ts";
 import { callApi } from "../../support/app/call-api.ts";
 import { type SlackApp, startSlackApp, until } from "../../support/app/slack-app.ts";
 
@@ -49,6 +50,16 @@ beforeAll(async () => {
       },
     },
     { handle: "asked", name: "Asked", connector: spender("asked"), budgets: { person: { turnsPerDay: 1 } } },
+    {
+      handle: "failing",
+      name: "Failing",
+      connector: {
+        kind: "function",
+        run: defineAgent(() => {
+          throw new ParleyError("AGENT_CRASHED", { facts: { inputTokens: 700, outputTokens: 40, costMicroUsd: 9 } });
+        }),
+      },
+    },
     { handle: "free", name: "Free", connector: spender("free") },
   ]);
   token = (JSON.parse(readFileSync(join(parley.dataFolder, "operator.json"), "utf8")) as { token: string }).token; // written by Parley
@@ -128,6 +139,12 @@ it("counts what another agent asks for on behalf of the person who asked it", as
   await until(() => answersTo(first).some((text) => text.includes("asked answers")));
   expect((await ask("asked")).answer).toContain("You have reached what Asked may do for one person");
   expect((await ask("asked", { user: 1 })).answer).toContain("asked answers");
+});
+
+it("counts what an agent used before it failed", async () => {
+  expect((await ask("failing")).answer).toContain("Failing stopped with an error");
+  const { usage } = await api<{ usage: AgentUsage }>("/api/agents/failing/usage");
+  expect(usage.today).toEqual({ turns: 1, inputTokens: 700, outputTokens: 40, costMicroUsd: 9 });
 });
 
 it("lists what was used, and keeps nothing for agents without budgets that tell no usage", async () => {

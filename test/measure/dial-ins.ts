@@ -1,9 +1,11 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { cpuMs, residentMb } from "../bench/process-cost.ts";
+import { z } from "zod";
+import { cpuMs } from "../bench/process-cost.ts";
 import { DialInAgent } from "../support/agents/dial-in-agent.ts";
 import { callApi } from "../support/app/call-api.ts";
+import { until } from "../support/app/slack-app.ts";
 import { createRunFolder, startParley } from "../support/parley/index.ts";
 import { startPostgres } from "../support/servers/index.ts";
 import type { Measurement } from "./measurement.ts";
@@ -31,11 +33,13 @@ export const dialIns: Measurement = {
       limits: { requestsPerMinute: 1_000_000 },
     };
     await writeFile(join(folder.path, "parley.config.ts"), `export default ${JSON.stringify(config)};\n`);
+    const memoryFile = join(folder.path, "memory.json");
     const server = store === "postgres" ? await startPostgres({ fsync: true }) : undefined;
     const parley = await startParley({
       folder,
       databaseUrl: await server?.createDatabase(),
-      env: { PARLEY_TOKEN: OPERATOR },
+      env: { PARLEY_TOKEN: OPERATOR, PARLEY_MEMORY_FILE: memoryFile },
+      nodeFlags: ["--expose-gc", `--import=data:text/javascript,${encodeURIComponent(TELLS_MEMORY)}`],
     });
     const agents: DialInAgent[] = [];
     try {
@@ -48,7 +52,7 @@ export const dialIns: Measurement = {
         tokens.set(handle, answer.body.secret);
       }
       await pause(SETTLE_MS);
-      const before = { mb: residentMb(parley.pid), cpu: await share(parley.pid) };
+      const before = { ...(await memoryOf(parley.pid, memoryFile)), cpu: await share(parley.pid) };
       const dialledAt = performance.now();
       for (let from = 0; from < count; from += AT_ONCE)
         agents.push(
@@ -60,10 +64,10 @@ export const dialIns: Measurement = {
         );
       const dialMs = performance.now() - dialledAt;
       await pause(SETTLE_MS);
-      const after = { mb: residentMb(parley.pid), cpu: await share(parley.pid) };
+      const after = { ...(await memoryOf(parley.pid, memoryFile)), cpu: await share(parley.pid) };
       const there = agents.filter((agent) => agent.welcome !== undefined && !agent.isGone).length;
       const pings = agents.reduce((sum, agent) => sum + agent.of("ping").length, 0);
-      const kbEach = ((after.mb - before.mb) * 1_024) / count;
+      const kbEach = ((after.usedMb - before.usedMb) * 1_024) / count;
       const cpuPercent = after.cpu - before.cpu;
       const failures = [
         ...(there < count ? [`only ${there} of ${count} agents are connected`] : []),
@@ -75,8 +79,9 @@ export const dialIns: Measurement = {
         figures: {
           connected: there,
           dialMs: Math.round(dialMs),
-          mbBefore: before.mb.toFixed(1),
-          mbAfter: after.mb.toFixed(1),
+          mbBefore: before.usedMb.toFixed(1),
+          mbAfter: after.usedMb.toFixed(1),
+          residentMb: after.residentMb.toFixed(0),
           kbEach: kbEach.toFixed(1),
           pings,
           cpuIdle: `${before.cpu.toFixed(2)} %`,
@@ -93,6 +98,28 @@ export const dialIns: Measurement = {
     }
   },
 };
+
+/** Runs in the process under measurement: collects garbage when it is asked, and writes down what is left. */
+const TELLS_MEMORY = `
+  import { renameSync, writeFileSync } from "node:fs";
+  const file = process.env.PARLEY_MEMORY_FILE;
+  process.on("SIGUSR2", () => {
+    globalThis.gc();
+    globalThis.gc();
+    writeFileSync(file + ".new", JSON.stringify(process.memoryUsage()));
+    renameSync(file + ".new", file);
+  });`;
+
+const Memory = z.object({ rss: z.number(), heapUsed: z.number(), external: z.number() });
+
+/** What a process holds once its garbage is collected: on the heap and outside of it, and resident. */
+async function memoryOf(pid: number, file: string): Promise<{ usedMb: number; residentMb: number }> {
+  await rm(file, { force: true });
+  process.kill(pid, "SIGUSR2");
+  const text = await until(() => readFile(file, "utf8").catch(() => undefined), 30_000);
+  const { rss, heapUsed, external } = Memory.parse(JSON.parse(text));
+  return { usedMb: (heapUsed + external) / 1_048_576, residentMb: rss / 1_048_576 };
+}
 
 /** CPU of a process over four heartbeats, in percent of one core. */
 async function share(pid: number): Promise<number> {

@@ -34,12 +34,15 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     "select m.inst, m.channel, m.message, m.org, m.conv,",
     "select m.inst, m.channel, m.message, m.org, coalesce((select c.id from conversations c where c.organization_id = m.org order by c.id limit 1), m.conv),",
   ),
-  inStatement(
-    "everybody is taken for a member",
-    "read_mirrored_member",
-    "select m.state,",
-    "select 'joined' as state,",
-  ),
+  // Two walls stand in its way, and both are taken down.
+  inStatements("everybody is taken for a member", [
+    [
+      "read_mirrored_member",
+      'select m.state, m.member_class as "memberClass", m.source, coalesce(',
+      "select 'joined' as state, m.member_class as \"memberClass\", m.source, true or coalesce(",
+    ],
+    ["list_conversations", "and g.state = 'left'", "and g.state = 'never'"],
+  ]),
   inStatement(
     "who reads a room is not known and taken for nobody",
     "read_mirrored_roster",
@@ -129,8 +132,18 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
 
 /** A piece of one statement of the ledger is replaced; one that is not there any more is an error of this list. */
 function inStatement(name: string, statement: string, from: string, to: string): SeededBug {
+  return inStatements(name, [[statement, from, to]]);
+}
+
+/** Each edit: the name of a statement, what stands in it, and what takes its place. */
+function inStatements(
+  name: string,
+  edits: readonly (readonly [statement: string, from: string, to: string])[],
+): SeededBug {
   const broken = (given: Statement): Statement => {
-    if (given.name !== statement) return given;
+    const edit = edits.find(([statement]) => statement === given.name);
+    if (edit === undefined) return given;
+    const [statement, from, to] = edit;
     if (!given.text.includes(from)) throw new Error(`${statement} holds no "${from}" any more`);
     return { ...given, text: given.text.replace(from, to) };
   };

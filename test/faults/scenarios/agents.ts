@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { AguiAgent, type AguiBehaviour } from "../../support/agents/agui-agent.ts";
 import { WebhookAgent, type WebhookBehaviour } from "../../support/agents/webhook-agent.ts";
+import type { RunAgents } from "../../support/parley/run-folder.ts";
 import { type Outcome, type Scenario, STORES } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
 
@@ -8,7 +10,7 @@ const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 const NOTICE_WITHIN_MS = 45_000;
 const MAX_GROWTH_MB = 200;
 
-/** Ways in which an agent fails, by the handle under which it is asked. */
+/** Ways in which an agent behind a webhook fails, by the handle under which it is asked. */
 const FAILURES: Readonly<Record<string, WebhookBehaviour>> = {
   hangs: { kind: "hang" },
   drips: { kind: "drip", everyMs: 200 },
@@ -30,20 +32,40 @@ const FAILURES: Readonly<Record<string, WebhookBehaviour>> = {
   },
 };
 
+/** The same of one that speaks AG-UI. */
+const RUN_FAILURES: Readonly<Record<string, AguiBehaviour>> = {
+  "run-hangs": { kind: "hang" },
+  "run-stalls": { kind: "run", events: [{ type: "STEP_STARTED", stepName: "waiting" }], ending: "hang" },
+  "run-breaks": {
+    kind: "run",
+    events: [{ type: "TEXT_MESSAGE_CHUNK", messageId: "m", role: "assistant", delta: "half of" }],
+    ending: "reset",
+  },
+  "run-nonsense": { kind: "run", events: [{ type: "TEXT_MESSAGE_CONTENT", delta: 7 }] },
+  "run-nests": { kind: "flood", opening: `data: ${"[".repeat(1_000_000)}`, piece: "[", sizeBytes: 1024 ** 2 },
+  "run-floods": {
+    kind: "flood",
+    opening: "",
+    piece: `data: ${JSON.stringify({ type: "TEXT_MESSAGE_CHUNK", messageId: "m", delta: "x".repeat(1_024) })}\n\n`,
+    sizeBytes: 1024 ** 3,
+  },
+};
+
 /** Every failing agent is asked once, in a thread of its own, while others are answered as ever. */
 async function run(stage: Stage): Promise<Outcome> {
-  const agents: WebhookAgent[] = [];
-  const definitions = [];
+  const agents: (WebhookAgent | AguiAgent)[] = [];
+  const definitions: RunAgents[number][] = [];
+  const declare = (handle: string, connector: RunAgents[number]["connector"]): void =>
+    void definitions.push({ handle, name: handle, turnTimeoutMs: 5_000, idleTimeoutMs: 2_500, connector });
   for (const [handle, behaviour] of Object.entries(FAILURES)) {
     const agent = await WebhookAgent.start(() => behaviour);
     agents.push(agent);
-    definitions.push({
-      handle,
-      name: handle,
-      turnTimeoutMs: 5_000,
-      idleTimeoutMs: 2_500,
-      connector: { kind: "webhook", url: agent.url, secret: SECRET },
-    });
+    declare(handle, { kind: "webhook", url: agent.url, secret: SECRET });
+  }
+  for (const [handle, behaviour] of Object.entries(RUN_FAILURES)) {
+    const agent = await AguiAgent.start(() => behaviour);
+    agents.push(agent);
+    declare(handle, { kind: "agui", url: agent.url });
   }
   try {
     const scene = await stage.open({ agents: definitions });
@@ -55,7 +77,7 @@ async function run(stage: Stage): Promise<Outcome> {
     await delay(2_000);
     const before = residentMb(parley.pid);
     const threads = new Map<string, string>();
-    for (const handle of Object.keys(FAILURES)) {
+    for (const { handle } of definitions) {
       const root = await slack.people.postAs(user, channel, `About ${handle}`);
       threads.set(handle, root.ts);
       await slack.people.postAs(user, channel, `<@${workspace.bot.botUserId}> @${handle} help [#bad-${handle}]`, {

@@ -19,6 +19,9 @@ import { fromLoaded, type RunnableTurn } from "../invoke/runnable-turn.ts";
 import { heardIn } from "../invoke/shadow.ts";
 import { askerStoppedBy } from "./weigh-replay.ts";
 
+/** As the ledger keeps it: without the bytes of files. */
+const StoredReply = z.object({ parts: z.array(ReplyPart) });
+
 interface RecordedPorts {
   readonly database: Database;
   readonly directory: Directory;
@@ -79,12 +82,12 @@ export async function readTurnAgain(
   await appendAudit(database, organizationId, [
     { what: "context_read", by: how.by, turn: turnId, agent: turn.agent.agentId, rule: "given_again_for_development" },
   ]);
-  const reply = z.array(ReplyPart).safeParse(facts.reply);
+  const reply = StoredReply.safeParse(facts.reply);
   return {
     handle: turn.agent.handle,
     state: facts.state,
     request,
-    ...(reply.success ? { reply: reply.data } : {}),
+    ...(reply.success ? { reply: reply.data.parts } : {}),
   };
 }
 

@@ -30,4 +30,3 @@ export const AguiConfig = z.strictObject({
   firstByteTimeoutMs: z.number().int().min(500).max(600_000).optional(),
 });
 export type AguiConfig = z.infer<typeof AguiConfig>;
-export type AguiConfigInput = z.input<typeof AguiConfig>;

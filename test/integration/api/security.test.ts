@@ -114,15 +114,39 @@ test("a token reaches a route by the scope that the route declares, and by no ot
   const scopesOf = (token: string): ApiScope[] => API_SCOPES.filter((scope) => token.split("+").includes(scope));
   const unused = async () => Promise.reject(new Error("not asked for here"));
   const denials: string[] = [];
+  const nothing = async () => Promise.reject(new ParleyError("NOT_FOUND"));
   const api = await start({
     limits: { requestsPerMinute: 100_000 },
+    a2a: {
+      tasks: {
+        targets: async () => [],
+        target: nothing,
+        send: nothing,
+        read: nothing,
+        list: nothing,
+        cancel: nothing,
+        watch: () => ({ [Symbol.asyncIterator]: () => ({ next: nothing }) }),
+        pushes: nothing,
+        setPushes: nothing,
+        file: nothing,
+      },
+      baseUrl: () => "http://127.0.0.1",
+      checkPushUrl: () => undefined,
+      newId: () => "n",
+      denied: async () => undefined,
+    },
     auth: {
       tokens: {
         list: async () => [],
         create: unused,
         rotate: unused,
         revoke: unused,
-        verify: async (token) => ({ id: `token:${token}`, organizationId: "main", scopes: new Set(scopesOf(token)) }),
+        verify: async (token) => ({
+          id: `token:${token}`,
+          organizationId: "main",
+          scopes: new Set(scopesOf(token)),
+          personId: "p",
+        }),
       },
       denied: async (caller, { scope }) => void denials.push(`${caller.id} ${scope}`),
     },

@@ -5,20 +5,19 @@ import { z } from "zod";
 const OWN_NAME =
   /^(PARLEY_|SLACK_|DISCORD_|MATRIX_|POSTGRES_|PG[A-Z]+$|REDIS_|VALKEY_|DATABASE_URL$|OIDC_|OTEL_|NODE_OPTIONS$|LD_|DYLD_)/;
 
-const AbsolutePath = z
-  .string()
+/** What the system takes as a word of a command: anything without NUL. */
+const word = (maxChars: number) =>
+  z
+    .string()
+    .max(maxChars)
+    .refine((text) => !text.includes("\u0000"), "must not contain NUL");
+
+const AbsolutePath = word(1024)
   .min(1)
-  .max(1024)
   .refine((path) => isAbsolute(path), "must be an absolute path");
 
 const Environment = z
-  .record(
-    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, "must be the name of a variable"),
-    z
-      .string()
-      .max(8_192)
-      .refine((value) => !value.includes("\u0000"), "must not contain NUL"),
-  )
+  .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, "must be the name of a variable"), word(8_192))
   .superRefine((environment, context) => {
     for (const name of Object.keys(environment))
       if (OWN_NAME.test(name))
@@ -55,8 +54,8 @@ export const DEFAULT_MAX_LINE_BYTES = 1_048_576;
 /** An agent that speaks the Agent Client Protocol (version 1) on the standard streams of a process that Parley starts. */
 export const AcpConfig = z.strictObject({
   kind: z.literal("acp"),
-  command: z.string().min(1).max(1024),
-  args: z.array(z.string().max(8_192)).max(100).default([]),
+  command: word(1024).min(1),
+  args: z.array(word(8_192)).max(100).default([]),
   /** The folder it works in, which must exist; its home too, unless `env` names another. */
   cwd: AbsolutePath,
   /** The whole environment beside PATH, HOME, LANG and TMPDIR: nothing of Parley's own passes. */

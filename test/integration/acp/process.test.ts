@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { acpScene, isAlive } from "../../support/acp-agent/scene.ts";
-import { codeOf, collect, textOf } from "../../support/agents/collect.ts";
+import { codeOf, collect, summarize, textOf } from "../../support/agents/collect.ts";
 import { message, turnIo, turnRequest } from "../../support/agents/turn-fixtures.ts";
 
 const PARLEY_LIKE = fileURLToPath(new URL("../../support/acp-agent/host.ts", import.meta.url));
@@ -111,6 +111,19 @@ describe("the process of an ACP agent", () => {
     expect(textOf(next.events)).toBe("the next");
     expect(control.of("started")).toHaveLength(1);
     expect(control.of("method").map(({ method }) => method)).toContain("session/cancel");
+  });
+
+  it("may answer twice: what comes after the first answer reaches nobody", async () => {
+    const { control, create, ask } = await acpScene();
+    const connector = create();
+    control.behave("twice");
+    const first = await ask(connector, "hello");
+    expect(summarize(first.events)).toEqual(["text:once", "done:end"]);
+    await eventually(() => control.of("answer").length === 1);
+    control.behave("echo");
+    const second = await ask(connector, "and now");
+    expect(summarize(second.events)).toEqual(["text:and now", "done:end"]);
+    expect(control.of("started")).toHaveLength(1);
   });
 
   it("is ended when a turn in it does not stop; another turn in it may be tried again", async () => {

@@ -97,6 +97,20 @@ export async function perform(scene: Scene): Promise<PromptResponse> {
       if (!cancelled.aborted) await once(cancelled, "abort");
       await say(" and what comes too late");
       return { stopReason: "cancelled" };
+    case "twice":
+      setTimeout(() => {
+        const update = { sessionUpdate: "agent_message_chunk", content: { type: "text", text: "once more" } };
+        for (const id of [0, 1, 2])
+          process.stdout.write(
+            `${JSON.stringify({ jsonrpc: "2.0", id, result: { stopReason: "refusal", sessionId: "other" } })}\n`,
+          );
+        process.stdout.write(
+          `${JSON.stringify({ jsonrpc: "2.0", method: "session/update", params: { sessionId: scene.sessionId, update } })}\n`,
+          () => scene.report({ type: "answer", to: "twice", answer: null }),
+        );
+      }, 50);
+      await say("once");
+      return END;
     case "fork": {
       const pids = [
         scene.fork("sleep 300", false),

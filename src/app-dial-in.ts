@@ -32,8 +32,6 @@ export interface DialIn {
   readonly hub: DialInHub;
   /** Whether an agent that dials in is there; undefined for an agent of another kind. */
   presenceOf(agentId: string): AgentPresence | undefined;
-  /** Called whenever somebody came or left, anywhere. */
-  onPresence(listener: () => void): void;
   start(running: Running): Promise<void>;
   /** Tells the agents to dial in elsewhere; their turns go on for as long as they come back in time. */
   drain(): void;
@@ -43,7 +41,6 @@ export interface DialIn {
 /** Composes the hub of dial-in agents with the ledger: who is where, whose token is good, and whose turns wait. */
 export function createDialIn(parts: DialInParts): DialIn {
   const { database, directory, newId, logger } = parts;
-  const listeners: (() => void)[] = [];
   let running: Running | undefined;
   let notices: ReturnType<typeof createAwayNotices> | undefined;
   let stopWatching: (() => Promise<void>) | undefined;
@@ -70,9 +67,6 @@ export function createDialIn(parts: DialInParts): DialIn {
       work: (agentId) => {
         if (hub.connectionOf(agentId) !== undefined) ringQuietly(agentId);
       },
-      changed: () => {
-        for (const listener of listeners) listener();
-      },
     },
   });
   const hub = new DialInHub({ book, newId, logger, onAttached: ringQuietly });
@@ -96,7 +90,6 @@ export function createDialIn(parts: DialInParts): DialIn {
     hub,
     presenceOf: (agentId) =>
       directory.get(agentId)?.definition.connector.kind === "socket" ? book.presenceOf(agentId) : undefined,
-    onPresence: (listener) => void listeners.push(listener),
     async start(now) {
       running = now;
       await book.start();

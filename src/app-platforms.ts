@@ -16,6 +16,7 @@ import type { PolicyBook } from "./access/policy-book.ts";
 import { type Config, type OrganizationConfig, organizationsOf } from "./config/config.ts";
 import { deriveKey } from "./config/secret-key.ts";
 import type { ChatAdapter } from "./contracts/adapter.ts";
+import type { AgentPresence } from "./contracts/dial-in.ts";
 import type { WebRoomStore } from "./contracts/web-room-store.ts";
 import { grantIn } from "./pipeline/agent-grant.ts";
 import type { Directory, DirectoryAgent } from "./pipeline/directory.ts";
@@ -28,6 +29,8 @@ interface PlatformPorts {
   readonly invitations: RoomInvitations;
   /** Why a post of the web room came about, for members of its room. */
   readonly explain: NonNullable<WebAdapterDependencies["explain"]>;
+  /** Whether an agent that dials in is there. */
+  readonly presenceOf: (agentId: string) => AgentPresence | undefined;
   /** Puts something between an adapter and the pipeline. */
   readonly port: (created: ChatAdapter) => ChatAdapter;
 }
@@ -35,7 +38,7 @@ interface PlatformPorts {
 /** Creates the adapter of each platform that is set up, the web rooms always; does no I/O. */
 export function createAdapters(
   config: Config,
-  { store, directory, policies, invitations, explain, port }: PlatformPorts,
+  { store, directory, policies, invitations, explain, presenceOf, port }: PlatformPorts,
 ): { adapters: ReadonlyMap<string, ChatAdapter>; ownerOf: WebAdapter["ownerOf"]; visitors: WebAdapter["visitors"] } {
   const { openai, anthropic } = config.models;
   const hasModel = isAssistantConfigured({
@@ -61,6 +64,7 @@ export function createAdapters(
       )
       .map((agent) => ({
         ...agent.identity,
+        ...connectionOf(presenceOf(agent.agentId)),
         description: agent.definition.description,
         ...(agent.definition.owner === undefined ? {} : { owner: agent.definition.owner }),
         status:
@@ -223,4 +227,8 @@ export const RENDERED_PLATFORMS: readonly string[] = Object.keys(RENDERERS);
 /** The renderer of a platform, configured or not; `linkHosts` are the hosts whose links stay links. Undefined for an unknown name. */
 export function rendererOf(platform: string, linkHosts: readonly string[]): PlatformRenderer | undefined {
   return Object.hasOwn(RENDERERS, platform) ? RENDERERS[platform]?.(linkHosts) : undefined;
+}
+
+function connectionOf(presence: AgentPresence | undefined): Pick<WebRoomAgent, "connection"> {
+  return presence === undefined ? {} : { connection: presence.state };
 }

@@ -176,6 +176,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
           { platform: "web", channelId: roomId, id: postId },
           "member",
         ),
+      presenceOf: dialIn.presenceOf,
       port: ports.adapter ?? ((adapter) => adapter),
     });
     const state = { url: config.web.publicUrl ?? "", started: false, draining: false };

@@ -14,6 +14,8 @@ export interface WebRoomAgent extends AgentIdentity {
   readonly owner?: string;
   /** `not_set_up`: it would say so instead of answering. */
   readonly status: "active" | "paused" | "not_set_up";
+  /** Of an agent that dials in. */
+  readonly connection?: "connected" | "away";
 }
 
 /** A room, and who acts in it. */

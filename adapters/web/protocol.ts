@@ -129,6 +129,8 @@ export const WebAgent = z.object({
   owner: z.string().optional(),
   /** `not_set_up`: there is the agent, and it lacks what it needs to answer (a model). */
   status: z.enum(["active", "paused", "not_set_up"]),
+  /** Whether it is there, of an agent that dials in; one that is away answers when it is back. */
+  connection: z.enum(["connected", "away"]).optional(),
 });
 export type WebAgent = z.infer<typeof WebAgent>;
 

@@ -30,8 +30,17 @@ export function personView(person: WebPersonRecord): WebPerson {
 }
 
 export function agentView(agent: WebRoomAgent): WebAgent {
-  const { agentId, handle, name, description, color, avatarUrl, status } = agent;
-  return { agentId, handle, name, description, color, status, ...(avatarUrl === undefined ? {} : { avatarUrl }) };
+  const { agentId, handle, name, description, color, avatarUrl, status, connection } = agent;
+  return {
+    agentId,
+    handle,
+    name,
+    description,
+    color,
+    status,
+    ...(avatarUrl === undefined ? {} : { avatarUrl }),
+    ...(connection === undefined ? {} : { connection }),
+  };
 }
 
 /** The room as one person sees it; `role` is that person's in the organization. */

@@ -38,7 +38,7 @@ export const dialIns: Measurement = {
     const parley = await startParley({
       folder,
       databaseUrl: await server?.createDatabase(),
-      env: { PARLEY_TOKEN: OPERATOR, PARLEY_MEMORY_FILE: memoryFile },
+      env: { PARLEY_TOKEN: OPERATOR, MEMORY_FILE_OF_TEST: memoryFile },
       nodeFlags: ["--expose-gc", `--import=data:text/javascript,${encodeURIComponent(TELLS_MEMORY)}`],
     });
     const agents: DialInAgent[] = [];
@@ -102,7 +102,7 @@ export const dialIns: Measurement = {
 /** Runs in the process under measurement: collects garbage when it is asked, and writes down what is left. */
 const TELLS_MEMORY = `
   import { renameSync, writeFileSync } from "node:fs";
-  const file = process.env.PARLEY_MEMORY_FILE;
+  const file = process.env.MEMORY_FILE_OF_TEST;
   process.on("SIGUSR2", () => {
     globalThis.gc();
     globalThis.gc();

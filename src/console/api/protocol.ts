@@ -26,6 +26,8 @@ export interface WebAgent {
   /** Who answers for it. */
   readonly owner?: string | undefined;
   readonly status: "active" | "paused" | "not_set_up";
+  /** Of an agent that dials in: one that is away answers when it is back. */
+  readonly connection?: "connected" | "away" | undefined;
 }
 
 export interface WebCommand {

@@ -24,14 +24,18 @@ export function AgentItem({ agent, roomId }: { agent: WebAgent; roomId: string }
       }
       onClick={() => void rooms.openDirect({ agent: agent.handle })}
     >
-      <Avatar of={agentFace(agent)} small presence={agent.status === "active" ? "online" : "away"} />
+      <Avatar
+        of={agentFace(agent)}
+        small
+        presence={agent.status === "active" && agent.connection !== "away" ? "online" : "away"}
+      />
       <span className="member-names">
         <span>
           {agent.name} <span className="badge">agent</span>
         </span>
         <span className="member-handle">
           @{agent.handle}
-          {agentStateNote(agent.status)}
+          {agentStateNote(agent)}
         </span>
       </span>
       {working && <span className="member-working">working</span>}

@@ -22,7 +22,8 @@ const STATE_NOTES: Readonly<Record<WebAgent["status"], string>> = {
 };
 
 /** What stands behind an agent's handle when it would not answer. */
-export function agentStateNote(status: WebAgent["status"]): string {
+export function agentStateNote({ status, connection }: Pick<WebAgent, "status" | "connection">): string {
+  if (status === "active" && connection === "away") return " · not connected";
   return STATE_NOTES[status];
 }
 

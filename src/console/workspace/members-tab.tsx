@@ -32,7 +32,7 @@ export function MembersTab({ roomId }: { roomId: string }) {
                 </span>
                 <span className="member-handle">
                   @{agent.handle}
-                  {agentStateNote(agent.status)}
+                  {agentStateNote(agent)}
                 </span>
                 {agent.description && <span className="member-about">{agent.description}</span>}
                 {members?.invitations

@@ -36,8 +36,6 @@ export interface BookListener {
   revoked(agentId: string): void;
   /** Turns of this agent wait for whoever has it. */
   work(agentId: string): void;
-  /** Somebody came or left. */
-  changed(): void;
 }
 
 export interface BookOptions {
@@ -65,10 +63,8 @@ export function createConnectionBook(options: BookOptions): ConnectionBook {
   async function readAll(): Promise<void> {
     const here = new Map([...rows.keys()].map((agentId) => [agentId, listener.here(agentId)]));
     const read = await listConnections(database);
-    const same = read.length === rows.size && read.every((row) => rows.get(row.agent_id)?.live === row.live);
     rows = new Map(read.map((row) => [row.agent_id, row]));
     for (const row of read) if (here.has(row.agent_id)) compare(row, here.get(row.agent_id));
-    if (!same) listener.changed();
   }
 
   async function readOne(agentId: string): Promise<void> {
@@ -77,7 +73,6 @@ export function createConnectionBook(options: BookOptions): ConnectionBook {
     if (row === undefined) rows.delete(agentId);
     else rows.set(agentId, row);
     compare(row, here);
-    listener.changed();
   }
 
   const quietly = (work: Promise<void>): void =>

@@ -31,7 +31,7 @@ interface Running {
 export interface DialIn {
   readonly hub: DialInHub;
   /** Whether an agent that dials in is there; undefined for an agent of another kind. */
-  presenceOf(agentId: string): AgentPresence | undefined;
+  readonly presenceOf: (agentId: string) => AgentPresence | undefined;
   start(running: Running): Promise<void>;
   /** Tells the agents to dial in elsewhere; their turns go on for as long as they come back in time. */
   drain(): void;

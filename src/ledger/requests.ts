@@ -262,6 +262,8 @@ export function dueRequests(
           select r.id, r.created_at, true from requests r left join turns t on t.id = r.turn_id
             where r.state = 'open' and r.live and (t.id is null or t.finished_at is not null or t.state = 'delivering' or t.cancel_requested is not null)
           union all
+          select r.id, r.created_at, true from requests r join agents a on a.id = r.agent_id where r.state = 'open' and a.removed_at is not null
+          union all
           select r.id, r.created_at, false from requests r
             where r.state = 'open' and r.created_at < now() - interval '2 seconds'
               and not exists (select 1 from deliveries d where d.turn_id = r.turn_id and d.request_id = r.id and d.state not in ('rejected', 'cancelled', 'parked'))

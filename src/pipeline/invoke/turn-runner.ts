@@ -282,8 +282,9 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
   }
 
   /** While people are asked the turn's time stands still, and its slot is others'. */
-  function waitingTurn({ turn, clock }: ActiveTurn): WaitingTurn {
+  function waitingTurn({ turn, clock, controller }: ActiveTurn): WaitingTurn {
     return {
+      signal: controller.signal,
       pause() {
         const ends = [clock.pause(), slots.rest(turn.agent.agentId)];
         return () => {

@@ -33,6 +33,8 @@ export interface TurnRequestPorts {
 
 /** The time of a turn, which stands still while it waits for people. */
 export interface WaitingTurn {
+  /** Aborts when the turn does, whatever its agent listens to. */
+  readonly signal: AbortSignal;
   pause(): () => void;
   remainingMs(): number;
 }
@@ -118,7 +120,8 @@ export function createTurnRequests(ports: TurnRequestPorts): TurnRequestSource {
 
   return {
     of: (turn, clock) => ({
-      async ask(part, { binding, signal }) {
+      async ask(part, { binding, signal: given }) {
+        const signal = AbortSignal.any([given, clock.signal]);
         const resume = clock.pause();
         try {
           signal.throwIfAborted();

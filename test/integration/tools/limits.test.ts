@@ -33,7 +33,7 @@ const flood: AgentFunction = defineAgent(async function* (_request, io) {
   const roster = io.tools.find(({ name }) => name === "roster");
   const counts = { ok: 0, refused: 0 };
   for (let call = 0; call < 10_000; call += 100) {
-    const answers = await Promise.all(Array.from({ length: 100 }, () => roster?.execute({}, io.signal)));
+    const answers = await Promise.all(Array.from({ length: 100 }, async () => await roster?.execute({}, io.signal)));
     for (const answer of answers) counts[Array.isArray(answer) ? "ok" : "refused"] += 1;
   }
   yield JSON.stringify(counts);
@@ -91,10 +91,12 @@ it("does nothing more once its turn was stopped", async () => {
     [turn.request.turnId],
   );
   const signal = new AbortController().signal;
-  for (const name of ["post", "roster", "conversation_history", "schedule"]) {
-    const answer = await turn.io.tools.find((tool) => tool.name === name)?.execute({ text: "late" }, signal);
-    if (answer !== undefined) expect(answer).toMatchObject({ error: expect.any(String) });
+  const late = turn.io.tools.filter(({ name }) => ["post", "roster", "conversations", "ask"].includes(name));
+  for (const tool of late) {
+    const answer = await tool.execute({ ...(tool.effect === "write" && { text: "late" }) }, signal);
+    expect(answer).toMatchObject({ error: expect.any(String) });
   }
+  expect(late).toHaveLength(4);
   worker.letGo();
   await until(
     async () =>

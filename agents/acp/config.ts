@@ -73,4 +73,3 @@ export const AcpConfig = z.strictObject({
   mcpServers: z.array(ToolServer).max(20).default([]),
 });
 export type AcpConfig = z.infer<typeof AcpConfig>;
-export type AcpConfigInput = z.input<typeof AcpConfig>;

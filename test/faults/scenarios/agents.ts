@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { AcpAgentControl } from "../../support/acp-agent/control.ts";
 import { AguiAgent, type AguiBehaviour } from "../../support/agents/agui-agent.ts";
 import { WebhookAgent, type WebhookBehaviour } from "../../support/agents/webhook-agent.ts";
 import type { RunAgents } from "../../support/parley/run-folder.ts";
@@ -51,9 +54,22 @@ const RUN_FAILURES: Readonly<Record<string, AguiBehaviour>> = {
   },
 };
 
+const ACP_AGENT = fileURLToPath(new URL("../../support/acp-agent/main.ts", import.meta.url));
+
+/** The same of processes that speak ACP, as scenes of the scripted agent. */
+const PROCESS_FAILURES: Readonly<Record<string, string>> = {
+  "process-hangs": "hang",
+  "process-stalls": "hang_midway",
+  "process-dies": "crash_midway",
+  "process-nonsense": "nonsense",
+  "process-nests": "bomb",
+  "process-talks": "endless",
+  "process-floods": "flood",
+};
+
 /** Every failing agent is asked once, in a thread of its own, while others are answered as ever. */
 async function run(stage: Stage): Promise<Outcome> {
-  const agents: (WebhookAgent | AguiAgent)[] = [];
+  const agents: { stop(): Promise<unknown> }[] = [];
   const definitions: RunAgents[number][] = [];
   const declare = (handle: string, connector: RunAgents[number]["connector"]): void =>
     void definitions.push({ handle, name: handle, turnTimeoutMs: 5_000, idleTimeoutMs: 2_500, connector });
@@ -66,6 +82,13 @@ async function run(stage: Stage): Promise<Outcome> {
     const agent = await AguiAgent.start(() => behaviour);
     agents.push(agent);
     declare(handle, { kind: "agui", url: agent.url });
+  }
+  for (const [handle, behaviour] of Object.entries(PROCESS_FAILURES)) {
+    const control = await AcpAgentControl.start();
+    control.behave(behaviour);
+    agents.push(control);
+    const args = [ACP_AGENT, String(control.port)];
+    declare(handle, { kind: "acp", command: process.execPath, args, cwd: tmpdir() });
   }
   try {
     const scene = await stage.open({ agents: definitions });

@@ -27,8 +27,10 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 
 async function answer({ sessionId, prompt }: Prompt): Promise<"end_turn" | "cancelled"> {
-  const question = prompt.findLast((block) => block.type === "text")?.text ?? "";
-  // Put your own in place of this. What was said before comes in the same session.
+  const text = prompt.findLast((block) => block.type === "text")?.text ?? "";
+  // Who is here and what was said before comes first; the message to answer is the last element.
+  const question = [...text.matchAll(/<(message-\w+)[^>]*>\n?([\s\S]*?)\n?<\/\1>/g)].at(-1)?.[2] ?? text;
+  // Put your own in place of this.
   for (const word of `You said: ${question}`.split(" ")) {
     if (stopped.has(sessionId)) return "cancelled";
     const update = { sessionUpdate: "agent_message_chunk", content: { type: "text", text: `${word} ` } };

@@ -33,10 +33,11 @@ export async function clearFailing(sql: SqlRunner, agentId: string): Promise<voi
   await notifyAgents(sql);
 }
 
-/** Pauses an agent that works, with the reason and its line of the audit log; false when it is paused or stopped already, or gone. */
+/** Pauses an agent that works, with the reason, its line of the audit log and the notice to its owner; false when it is paused or stopped already, or gone. */
 export async function disableAgent(
   database: Database,
   agent: { readonly organizationId: string; readonly agentId: string; readonly reason: string; readonly rule: string },
+  notice: OwnerNotice | undefined,
 ): Promise<boolean> {
   return await database.transaction(async (tx) => {
     const rows = await tx.query<{ handle: string }>(
@@ -51,6 +52,7 @@ export async function disableAgent(
     await appendAudit(tx, agent.organizationId, [
       { what: "switch", by: "parley", rule: agent.rule, agent: paused.handle, reason: agent.reason },
     ]);
+    if (notice !== undefined) await addOwnerNotice(tx, notice);
     await notifyAgents(tx);
     return true;
   });
@@ -68,19 +70,34 @@ export async function findOwner(sql: SqlRunner, installationId: string, owner: s
   return first !== undefined && (second === undefined || first.person_id === owner) ? first.person_id : undefined;
 }
 
-/** Puts the notice to an owner into a conversation's outbox, once for the turn that brought it about. */
-export async function addOwnerNotice(
+/** Where a person of an installation has asked before with nobody else listening; undefined when they never did. */
+export async function findDirectConversation(
   sql: SqlRunner,
-  notice: {
-    readonly id: string;
-    readonly organizationId: string;
-    readonly agentId: string;
-    readonly turnId: string;
-    readonly conversationId: string;
-    readonly body: unknown;
-    readonly fallback: string;
-  },
-): Promise<void> {
+  installationId: string,
+  personId: string,
+): Promise<{ readonly id: string; readonly path: unknown } | undefined> {
+  const [row] = await sql.query<{ id: string; path: unknown }>(
+    {
+      text: `select c.id, c.path from turns t join conversations c on c.id = t.reply_conversation_id
+        where c.installation_id = $1 and t.asker_id = $2 and c.path->'channel'->>'kind' = 'direct' order by c.thread_id is null desc, t.order_no desc limit 1`,
+    },
+    [installationId, personId],
+  );
+  return row;
+}
+
+/** The notice to an owner: a write of a conversation's outbox, once for the turn that brought it about. */
+export interface OwnerNotice {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly agentId: string;
+  readonly turnId: string;
+  readonly conversationId: string;
+  readonly body: unknown;
+  readonly fallback: string;
+}
+
+export async function addOwnerNotice(sql: SqlRunner, notice: OwnerNotice): Promise<void> {
   await sql.query(
     {
       name: "add_owner_notice",

@@ -1,10 +1,19 @@
 import type { ChatAdapter } from "../../contracts/adapter.ts";
 import type { RetrySchedule } from "../../contracts/connector.ts";
 import type { Logger } from "../../contracts/logger.ts";
+import type { ConversationPath } from "../../envelope/conversation.ts";
 import type { ReplyPart } from "../../envelope/reply.ts";
 import { type ParleyError, toParleyError } from "../../errors/parley-error.ts";
 import type { Database } from "../../ledger/connection/database.ts";
-import { addOwnerNotice, clearFailing, disableAgent, findOwner, markFailing } from "../../ledger/failing-agents.ts";
+import {
+  addOwnerNotice,
+  clearFailing,
+  disableAgent,
+  findDirectConversation,
+  findOwner,
+  markFailing,
+  type OwnerNotice,
+} from "../../ledger/failing-agents.ts";
 import { postponeTurn } from "../../ledger/postponed-turns.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 import { retryDelayMs } from "./retry-policy.ts";
@@ -43,6 +52,15 @@ export interface UnreachableAgentsOptions {
   readonly wake: () => void;
 }
 
+interface Place {
+  readonly id: string;
+  readonly path: ConversationPath;
+}
+
+type WayToOwner =
+  | { readonly kind: "direct" | "here"; readonly place: Place }
+  | { readonly kind: "alone"; readonly person: string };
+
 const SHOW_TIMEOUT_MS = 20_000;
 /** Longest pause that is waited for in memory, in ms. */
 const MAX_TIMED_MS = 60_000;
@@ -55,51 +73,72 @@ export function createUnreachableAgents(options: UnreachableAgentsOptions): Unre
     return error.code === "AGENT_UNAVAILABLE" ? await markFailing(database, turn.agent.agentId) : 0;
   }
 
-  function posted(turn: RunnableTurn, part: ReplyPart): { body: unknown; fallback: string } | undefined {
-    const context = { identity: turn.agent.identity, conversation: turn.replyPath, mentionable: [] };
+  function posted(turn: RunnableTurn, part: ReplyPart, conversation: ConversationPath = turn.replyPath) {
+    const context = { identity: turn.agent.identity, conversation, mentionable: [] };
     const [post] = options.adapter(turn.platform).render([part], context);
     return post === undefined ? undefined : { body: post.body, fallback: post.fallbackText };
   }
 
   async function disable(turn: RunnableTurn, rule: string, reason: string): Promise<void> {
     const { organizationId, agent } = turn;
-    if (!(await disableAgent(database, { organizationId, agentId: agent.agentId, reason, rule }))) return;
-    logger.warn({ agent: agent.handle, rule }, "an agent was paused because it cannot be reached");
-    await tellOwner(turn, reason);
+    const { name, handle } = agent.identity;
+    const text = `${name} (@${handle}) is paused: ${reason}. Once it can be reached, an operator lets it work again with \`parley agents resume ${handle}\`.`;
+    const way = await wayToOwner(turn);
+    const notice = way.kind === "alone" ? undefined : noticeIn(turn, way.place, ownerText(turn, way.kind, text));
+    const paused = { organizationId, agentId: agent.agentId, reason, rule };
+    if (!(await disableAgent(database, paused, notice))) return;
+    logger.warn({ agent: handle, rule }, "an agent was paused because it cannot be reached");
+    if (way.kind === "alone") await showAlone(turn, way.person, text);
+    options.wakeOutbox();
   }
 
-  /** To the owner alone where the platform can and knows them; else in the conversation, by name. */
-  async function tellOwner(turn: RunnableTurn, reason: string): Promise<void> {
-    const { definition, identity, agentId } = turn.agent;
-    const named = definition.owner;
+  /** In a direct message where there is one; else alone in the conversation, where the platform can show that; else in it, by name. */
+  async function wayToOwner(turn: RunnableTurn): Promise<WayToOwner> {
+    const here: WayToOwner = { kind: "here", place: { id: turn.replyConversationId, path: turn.replyPath } };
+    const named = turn.agent.definition.owner;
     const person = named === undefined ? undefined : await findOwner(database, turn.installationId, named);
-    const text = `${identity.name} (@${identity.handle}) is paused: ${reason}. Once it can be reached, an operator lets it work again with \`parley agents resume ${identity.handle}\`.`;
-    const privately = options.adapter(turn.platform).features.privately;
-    if (person !== undefined && privately !== undefined && !isShadowed(turn)) {
-      const { organizationId, installationId, replyPath: conversation } = turn;
-      try {
-        await privately.show({
-          target: { organizationId, installationId, conversation, askerId: person },
-          personId: person,
-          identity,
-          parts: [{ type: "text", markdown: text }],
-          idempotencyKey: `${turn.turnId}:owner`,
-          signal: AbortSignal.timeout(SHOW_TIMEOUT_MS),
-        });
-        return;
-      } catch (thrown) {
-        const error = toParleyError(thrown, "PLATFORM_OUTCOME_UNKNOWN");
-        logger.info({ agent: identity.handle, code: error.code }, "an owner could not be told alone");
-        // What may have been shown is not said a second time.
-        if (error.delivery !== "not_sent") return;
-      }
+    if (person === undefined) return here;
+    const direct = await findDirectConversation(database, turn.installationId, person);
+    // The path was written from a validated envelope.
+    if (direct !== undefined)
+      return { kind: "direct", place: { id: direct.id, path: direct.path as ConversationPath } };
+    const canShow = options.adapter(turn.platform).features.privately !== undefined && !isShadowed(turn);
+    return canShow ? { kind: "alone", person } : here;
+  }
+
+  function ownerText(turn: RunnableTurn, kind: "direct" | "here", text: string): string {
+    const { owner: named } = turn.agent.definition;
+    return kind === "direct" || named === undefined ? text : `To its owner, ${named}: ${text}`;
+  }
+
+  function noticeIn(turn: RunnableTurn, place: Place, markdown: string): OwnerNotice | undefined {
+    const post = posted(turn, { type: "text", markdown }, place.path);
+    if (post === undefined) return undefined;
+    const { organizationId, turnId } = turn;
+    return { id: newId("d"), organizationId, agentId: turn.agent.agentId, turnId, conversationId: place.id, ...post };
+  }
+
+  async function showAlone(turn: RunnableTurn, person: string, text: string): Promise<void> {
+    const { organizationId, installationId, replyPath: conversation } = turn;
+    const { identity } = turn.agent;
+    try {
+      await options.adapter(turn.platform).features.privately?.show({
+        target: { organizationId, installationId, conversation, askerId: person },
+        personId: person,
+        identity,
+        parts: [{ type: "text", markdown: text }],
+        idempotencyKey: `${turn.turnId}:owner`,
+        signal: AbortSignal.timeout(SHOW_TIMEOUT_MS),
+      });
+    } catch (thrown) {
+      const error = toParleyError(thrown, "PLATFORM_OUTCOME_UNKNOWN");
+      logger.info({ agent: identity.handle, code: error.code }, "an owner could not be told alone");
+      // What may have been shown is not said a second time.
+      if (error.delivery !== "not_sent") return;
+      const place = { id: turn.replyConversationId, path: conversation };
+      const notice = noticeIn(turn, place, ownerText(turn, "here", text));
+      if (notice !== undefined) await addOwnerNotice(database, notice);
     }
-    const markdown = named === undefined ? text : `To its owner, ${named}: ${text}`;
-    const post = posted(turn, { type: "text", markdown });
-    if (post === undefined) return;
-    const { organizationId, turnId, replyConversationId: conversationId } = turn;
-    await addOwnerNotice(database, { id: newId("d"), organizationId, agentId, turnId, conversationId, ...post });
-    options.wakeOutbox();
   }
 
   return {

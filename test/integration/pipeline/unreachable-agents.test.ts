@@ -128,6 +128,34 @@ it("pauses an agent whose address is gone at once", async () => {
   expect((await rowOf("gone"))?.status_reason).toContain("gone for good");
 });
 
+it("tells an owner alone: in a direct message where they have asked in one, else where the agent was asked", async () => {
+  const { slack, user, space } = parley;
+  for (const handle of ["owned", "owned-too"]) {
+    await callApi(api(), { method: "POST", path: "/api/agents", body: await endpoint(handle, { owner: user }) });
+    agentOf(handle).behave = () => ({ kind: "respond", status: 410 });
+  }
+  const asked = post(parley.ask("owned", "hello"));
+  const [shown] = await until(() => {
+    const entries = slack.log.ofKind("ephemeral").filter((entry) => entry.text?.includes("@owned) is paused") === true);
+    return entries.length > 0 ? entries : undefined;
+  });
+  expect(shown?.detail).toMatchObject({ user });
+  await until(() => answers(asked).length === 1);
+  expect(answers(asked)[0]).not.toContain("is paused");
+
+  const { id: direct } = slack.setup.openDirect(space.team.id, [user, space.bot.botUserId]);
+  slack.people.postAs(user, direct, parley.ask("comes", "are you there?"));
+  await until(() => slack.log.posts({ channel: direct, by: "app" }).length === 1);
+  const again = post(parley.ask("owned-too", "hello"));
+  await until(() =>
+    slack.log.posts({ channel: direct, by: "app" }).some((entry) => entry.text?.includes("is paused") === true),
+  );
+  await until(() => answers(again).length === 1);
+  expect(
+    slack.log.posts({ by: "app" }).filter((entry) => entry.text?.includes("@owned-too) is paused") === true),
+  ).toHaveLength(1);
+});
+
 it("tries what waits as soon as the agent is reached by another question", async () => {
   const agent = agentOf("patient");
   const first = post(parley.ask("patient", "one"));

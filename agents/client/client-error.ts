@@ -4,7 +4,7 @@
  * `address`: the address is none. `replaced`: another process has dialled in with the same token. `revoked`: the token or the agent is gone. `unauthenticated`: the
  * token is wrong. `protocol`: Parley and this client do not understand one another. `closed`: this client was closed. `turn_over`: the
  * turn has ended, and nothing more of it is taken. `reply_invalid`, `reply_too_large`: what was to be said is no reply. `refused`: Parley
- * said no to a call. `outcome_unknown`: Parley was gone before a tool had answered, and it may have acted.
+ * said no to a call.
  */
 export type AgentClientErrorCode =
   | "address"
@@ -16,8 +16,7 @@ export type AgentClientErrorCode =
   | "turn_over"
   | "reply_invalid"
   | "reply_too_large"
-  | "refused"
-  | "outcome_unknown";
+  | "refused";
 
 /** The one error that the client throws; its message says what to do. */
 export class AgentClientError extends Error {

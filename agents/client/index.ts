@@ -10,4 +10,4 @@ export { AgentClientError, type AgentClientErrorCode } from "./client-error.ts";
 export { type ConnectedAgent, type ConnectOptions, connectAgent } from "./connect-agent.ts";
 export type { AgentTurn, TurnHandler } from "./turn-desk.ts";
 export type { ApprovalOutcome, ApprovalToAsk, FileToSend, InputToAsk, TurnReply } from "./turn-reply.ts";
-export type { TurnTools } from "./turn-tools.ts";
+export type { ToolInputs, TurnTools } from "./turn-tools.ts";

@@ -14,11 +14,8 @@ interface Waiting {
 }
 
 /**
- * Calls of one turn that wait for an answer of Parley; they outlive a drop, after which they are sent again under the same id and
- * carried out once.
- *
- * A Parley that has lost the turn asks people again for nothing, as their decision is durable. It cannot say whether a tool has acted: such
- * a call ends with `outcome_unknown` and is never repeated by itself.
+ * Calls of one turn that wait for an answer of Parley. They outlive a drop and a crash of Parley: each is sent again under its id, and
+ * what was carried out or decided already is answered and not done twice.
  */
 export class PendingCalls {
   readonly #waiting = new Map<string, Waiting>();
@@ -45,20 +42,8 @@ export class PendingCalls {
     this.#take(callId)?.reject(new AgentClientError("refused", message));
   }
 
-  /** Parley has the turn still. */
   sendAgain(): void {
     for (const { frame } of this.#waiting.values()) this.#send(frame);
-  }
-
-  /** Parley has lost the turn, and gives it again. */
-  startAgain(): void {
-    for (const [callId, { frame, reject }] of this.#waiting) {
-      if (frame.type === "request") continue;
-      this.#waiting.delete(callId);
-      const message = `Parley was gone before ${frame.name} had answered; whether it has acted is not known`;
-      reject(new AgentClientError("outcome_unknown", message));
-    }
-    this.sendAgain();
   }
 
   end(error: AgentClientError): void {

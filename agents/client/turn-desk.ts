@@ -6,6 +6,7 @@ import {
   type ParleyFrame,
   REFUSALS,
 } from "../../src/contracts/dial-in-protocol.ts";
+import type { JsonValue } from "../../src/contracts/json.ts";
 import { AgentClientError } from "./client-error.ts";
 import { FinishedReplies } from "./finished-replies.ts";
 import { PendingCalls } from "./pending-calls.ts";
@@ -13,6 +14,7 @@ import { SteeringQueue } from "./steering-queue.ts";
 import { readTurnFile } from "./turn-files.ts";
 import { TurnLog } from "./turn-log.ts";
 import { createTurnReply, type TurnReply } from "./turn-reply.ts";
+import { problemOf } from "./turn-tools.ts";
 
 /** One turn as a handler gets it: what was asked and where, and how to notice that it is over. */
 export interface AgentTurn extends TurnRequest {
@@ -134,7 +136,7 @@ export class TurnDesk {
     if (known !== undefined) {
       // Given again after a crash of Parley: it is the same work, and its reply is said again from the beginning.
       known.log.restart(attempt);
-      known.calls.startAgain();
+      known.calls.sendAgain();
       this.#pump(known);
       return;
     }
@@ -242,9 +244,6 @@ function createLive(log: TurnLog, send: (frame: AgentFrameInput) => boolean): Li
   };
 }
 
-function wordsOf(result: unknown): string {
-  if (typeof result === "string") return result;
-  if (typeof result === "object" && result !== null && "error" in result && typeof result.error === "string")
-    return result.error;
-  return JSON.stringify(result);
+function wordsOf(result: JsonValue): string {
+  return problemOf(result) ?? (typeof result === "string" ? result : JSON.stringify(result));
 }

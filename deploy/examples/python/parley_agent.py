@@ -90,9 +90,10 @@ class Reply:
     async def tool(self, name, **tool_input):
         """The result of a tool of the turn; raises RuntimeError when it was refused."""
         frame = await self.call({"type": "tool_call", "name": name, "input": tool_input})
-        if not frame["ok"]:
-            raise RuntimeError(json.dumps(frame["result"]))
-        return frame["result"]
+        result = frame["result"]
+        if not frame["ok"] or (isinstance(result, dict) and "error" in result):
+            raise RuntimeError(json.dumps(result))
+        return result
 
     async def ask(self, part, binding=None):
         """Asks people by an approval_request or input_request, and waits: {"state": "decided", "effect": "allow", ...}."""
@@ -130,10 +131,8 @@ class Reply:
         self.acknowledge(received)
 
     def start_again(self, attempt):
-        """Parley has lost the turn. Whether a tool that had not answered has acted is not known, so it is not called again."""
+        """Parley has lost the turn: everything is said again, as part of a new attempt."""
         self.attempt = attempt
-        for call_id in [call_id for call_id, (frame, _done) in self.calls.items() if frame["type"] == "tool_call"]:
-            self.settle(call_id, lambda done: done.set_exception(RuntimeError("the outcome is not known")))
         self.go_on(0)
 
     def pump(self):

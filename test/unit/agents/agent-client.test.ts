@@ -177,17 +177,23 @@ describe("the agent client", () => {
 
   it("calls tools, and tells a refusal by its words", async () => {
     const { connection } = await dialIn(async (_turn, reply) => {
-      const found = await reply.tools.call("roster", { limit: 1 });
-      const refused = await reply.tools.call("post", {}).catch((error: Error) => error.message);
+      const found = await reply.tools.call("look_up", { limit: 1 });
+      const refused = await reply.tools.call("post", { text: "x" }).catch((error: Error) => error.message);
       return `${JSON.stringify(found)} ${JSON.stringify(refused)}`;
     });
     connection.send(turnStart(turnRequest({ turnId: "t1" })));
     const first = await connection.next("tool_call");
-    expect(first).toMatchObject({ turnId: "t1", name: "roster", input: { limit: 1 } });
+    expect(first).toMatchObject({ turnId: "t1", name: "look_up", input: { limit: 1 } });
     connection.send({ type: "tool_result", turnId: "t1", callId: first.callId, ok: true, result: ["Ann"] });
     const second = await connection.next("tool_call");
-    connection.send({ type: "tool_result", turnId: "t1", callId: second.callId, ok: false, result: "not here" });
-    expect(textOfEvents(await connection.reply("t1"))).toBe('["Ann"] "not here"');
+    connection.send({
+      type: "tool_result",
+      turnId: "t1",
+      callId: second.callId,
+      ok: true,
+      result: { error: "not here" },
+    });
+    expect(textOfEvents(await connection.reply("t1"))).toBe('["Ann"] "post: not here"');
   });
 
   it("asks people and waits, also over a drop, under the same id", async () => {
@@ -322,20 +328,20 @@ describe("a connection that breaks", () => {
     expect(textOfEvents(await second.reply("t1"))).toBe("1");
   });
 
-  it("tells the caller of a tool, when Parley has lost the turn, that it is not known whether it has acted", async () => {
+  it("sends it again to a Parley that has lost the turn, as part of the new attempt", async () => {
     const turn = turnRequest({ turnId: "t1" });
-    const { connection } = await dialIn(async (_turn, reply) =>
-      reply.tools.call("post", { text: "x" }).then(
-        () => "posted",
-        (error: AgentClientError) => error.code,
-      ),
-    );
+    const { connection } = await dialIn(async (_turn, reply) => {
+      reply.text("Asking. ");
+      return JSON.stringify(await reply.tools.call("post", { text: "x" }));
+    });
     connection.send(turnStart(turn));
-    await connection.next("tool_call");
+    const call = await connection.next("tool_call");
     connection.send(turnStart({ ...turn, attempt: 2 }));
+    expect(await connection.next("tool_call")).toEqual(call);
+    connection.send({ type: "tool_result", turnId: "t1", callId: call.callId, ok: true, result: "done" });
     const events = await connection.reply("t1");
-    expect(textOfEvents(events)).toBe("outcome_unknown");
-    expect(events.every(({ attempt }) => attempt === 2)).toBe(true);
+    expect(textOfEvents(events)).toBe('Asking. "done"');
+    expect(events.map(({ n, attempt }) => [n, attempt])).toEqual(events.map((_, index) => [index + 1, 2]));
   });
 
   it("goes on after the newest acknowledgement when Parley has missed something", async () => {

@@ -7,6 +7,7 @@ export const SCENARIOS = [
   "idle",
   "embedded",
   "recovery",
+  "connectors",
   "discord",
   "matrix",
 ] as const;

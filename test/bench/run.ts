@@ -1,4 +1,5 @@
 import { readOptions, type Scenario } from "./options.ts";
+import { measureConnectors } from "./parts/connectors.ts";
 import { measureConversations } from "./parts/conversations.ts";
 import { measureLatency, measureRate, type PartOptions, type PartResult } from "./parts/peers.ts";
 import { measureDiscord, measureMatrix } from "./parts/platforms.ts";
@@ -14,6 +15,7 @@ const PARTS: Record<Scenario, { readonly title: string; readonly run: (options: 
     idle: { title: "Idle", run: measureIdle },
     embedded: { title: "Embedded: nothing configured, PGlite", run: measureEmbedded },
     recovery: { title: "Recovery after kill -9", run: measureRecovery },
+    connectors: { title: "A turn by each connector", run: measureConnectors },
     discord: { title: "Discord: beside a plain discord.js bot", run: measureDiscord },
     matrix: { title: "Matrix: beside a plain matrix-js-sdk bot, on a real Synapse", run: measureMatrix },
   };

@@ -66,9 +66,10 @@ export function createFeatures(dependencies: FeatureDependencies): AdapterFeatur
           const people = await store.rooms.members(organizationId, roomId);
           const self = { id: WEB_SELF_ID, name: "Parley", kind: "bot", self: true, memberClass: "bot" } as const;
           return [
-            ...people.map(({ personId, name, role }) => {
-              const memberClass: MemberClass = role === "member" ? "member" : "admin";
-              return { id: personId, name, kind: "human", self: false, memberClass } as const;
+            ...people.map(({ personId, name, role, external }) => {
+              const memberClass: MemberClass = external ? "external" : role === "member" ? "member" : "admin";
+              const kind = external ? "external_guest" : "human";
+              return { id: personId, name, kind, self: false, memberClass } as const;
             }),
             self,
           ];

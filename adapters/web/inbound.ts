@@ -25,7 +25,11 @@ export function eventToEnvelope(event: WebEventRecord, installationId: string): 
     ...place(event, event.room, installationId),
     sender: bySelf
       ? { id: WEB_SELF_ID, kind: "bot", name: "Parley", self: true }
-      : { id: event.personId, kind: "human", name: event.personName ?? event.personId },
+      : {
+          id: event.personId,
+          kind: event.personExternal === true ? "external_guest" : "human",
+          name: event.personName ?? event.personId,
+        },
     occurredAt: event.occurredAt,
     revision: event.revision,
     traceId: event.traceId,

@@ -52,6 +52,10 @@ export async function toMessage({ request, io, config, memory, taskId }: Outgoin
         agent: request.agent.handle,
         sender: { name: trigger.sender.name, kind: trigger.sender.kind },
         conversation: { id: request.conversation.conversationId, platform: request.conversation.platform },
+        // What it may write as ⟦⟦ NAME {json} ⟧⟧ in its answer.
+        ...(io.tools.length === 0
+          ? {}
+          : { commands: io.tools.map(({ name, description }) => ({ name, description: description.slice(0, 300) })) }),
         ...(request.alsoAsked === undefined ? {} : { alsoAsked: request.alsoAsked }),
         ...(request.answeredBy === undefined ? {} : { answeredBy: request.answeredBy }),
       },

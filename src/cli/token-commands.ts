@@ -25,6 +25,7 @@ interface AddOptions extends CommonOptions {
   readonly scope: string;
   readonly days?: string;
   readonly as?: string;
+  readonly guest?: string;
 }
 
 /** `parley tokens …` */
@@ -44,12 +45,14 @@ export function addTokenCommands(program: Command): void {
     .option("--scope <scopes>", `what it is good for, separated by commas: ${API_SCOPES.join(", ")}`, "read")
     .option("--days <days>", "days after which it ends by itself, 1 to 3650; default never")
     .option("--as <person>", "id or name of the person whom a token with the scope talk stands for")
+    .option("--guest <name>", "name of an external guest whom it stands for instead; made when there is none")
     .action(async (name: string, options: AddOptions) => {
       const body = {
         name,
         scopes: scopesOf(options.scope),
         ...(options.days === undefined ? {} : { expiresInDays: daysOf(options.days) }),
         ...(options.as === undefined ? {} : { as: options.as }),
+        ...(options.guest === undefined ? {} : { guest: options.guest }),
       };
       const made = await (await connect(options)).post("/api/tokens", body, WithSecret);
       show(made, options);

@@ -52,6 +52,8 @@ export interface ApiTokenOperations {
       readonly scopes: readonly ApiScope[];
       readonly expiresInDays?: number;
       readonly as?: string;
+      /** Name of an external guest whom it stands for instead, made when there is none. CONFLICT: somebody of the organization has it. */
+      readonly guest?: string;
     },
   ): Promise<{ readonly token: ApiTokenView; readonly secret: string }>;
   /** Gives it a new secret; the one before is refused from then on. PERMISSION_DENIED as `create`; NOT_FOUND when it is revoked. */

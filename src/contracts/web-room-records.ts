@@ -11,6 +11,8 @@ export interface WebPersonRecord {
   readonly name: string;
   readonly role: WebRole;
   readonly active: boolean;
+  /** Somebody of another organization: named, and a guest wherever they were let in. */
+  readonly external: boolean;
   /** Some process held a socket of this person within the last 45 s. */
   readonly online: boolean;
 }
@@ -140,6 +142,7 @@ export interface WebEventRecord {
   /** Absent when the room itself acted (it made the default room). */
   readonly personId?: string;
   readonly personName?: string;
+  readonly personExternal?: boolean;
   readonly traceId: string;
   readonly occurredAt: string;
   readonly room: Pick<WebRoomRecord, "name" | "kind" | "agentHandle">;

@@ -165,6 +165,30 @@ export async function findTalker(sql: SqlRunner, organizationId: string, named: 
   return row?.id;
 }
 
+/**
+ * The external guest of a name, made when there is none: somebody who is in no room, not even in the one that everybody is in.
+ * Undefined when the name is that of somebody of the organization, or of a guest whose access was taken away.
+ */
+export async function ensureGuest(
+  tx: SqlRunner,
+  organizationId: string,
+  guest: { readonly id: string; readonly name: string },
+): Promise<string | undefined> {
+  await tx.query(
+    {
+      text: `insert into web_people (id, organization_id, name, role, external) values ($1, $2, $3, 'member', true) on conflict do nothing`,
+    },
+    [guest.id, organizationId, guest.name],
+  );
+  const [row] = await tx.query<{ id: string }>(
+    {
+      text: "select id from web_people where organization_id = $1 and lower(name) = lower($2) and external and active",
+    },
+    [organizationId, guest.name],
+  );
+  return row?.id;
+}
+
 /** Keeps a token's hash under a new key, once it is known that it was the one presented. */
 export async function rehashToken(sql: SqlRunner, id: string, from: string, to: string): Promise<void> {
   await sql.query({ text: "update api_tokens set token_hash = $3 where id = $1 and token_hash = $2" }, [id, from, to]);

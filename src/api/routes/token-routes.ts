@@ -58,16 +58,19 @@ export const tokenRoutes: FastifyPluginAsyncZod<TokenRouteContext> = async (serv
           expiresInDays: z.number().int().min(1).max(MAX_DAYS).optional(),
           /** Id or name of the person whom a token with the scope talk stands for. */
           as: z.string().min(1).max(MAX_NAME_CHARS).optional(),
+          /** Name of an external guest whom it stands for instead; made when there is none. */
+          guest: wireKey(MAX_NAME_CHARS).optional(),
         }),
         response: { 201: WithSecret, 400: ErrorSchema, 403: ErrorSchema },
       },
     },
     async (request, reply) => {
-      const { expiresInDays, as, ...token } = request.body;
+      const { expiresInDays, as, guest, ...token } = request.body;
       const made = await tokens.create(callerOf(request), {
         ...token,
         ...(expiresInDays === undefined ? {} : { expiresInDays }),
         ...(as === undefined ? {} : { as }),
+        ...(guest === undefined ? {} : { guest }),
       });
       return reply.code(201).send(made);
     },

@@ -13,6 +13,8 @@ export const webPeople = pgTable(
     /** owner, admin or member. */
     role: text("role").notNull(),
     active: boolean("active").notNull().default(true),
+    /** Somebody of another organization, who is in no room that nobody let them into. */
+    external: boolean("external").notNull().default(false),
     /** Who they are to the identity provider, where they sign in by one. */
     oidcIssuer: text("oidc_issuer"),
     oidcSubject: text("oidc_subject"),

@@ -56,11 +56,14 @@ export async function leave(tx: SqlRunner, room: LockedRoom, personId: string, b
   return true;
 }
 
-/** Adds a person to the organization's default room, where there is one. */
+/** Adds a person to the organization's default room, where there is one; external guests are in no room that nobody let them into. */
 export async function joinDefaultRoom(tx: SqlRunner, organizationId: string, personId: string): Promise<void> {
   const rooms = await tx.query<{ id: string }>(
-    { text: "select id from web_rooms where organization_id = $1 and is_default" },
-    [organizationId],
+    {
+      text: `select id from web_rooms where organization_id = $1 and is_default
+        and not exists (select 1 from web_people where id = $2 and external)`,
+    },
+    [organizationId, personId],
   );
   for (const { id } of rooms) {
     if (await isMember(tx, organizationId, id, personId)) continue;

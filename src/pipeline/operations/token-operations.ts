@@ -2,6 +2,7 @@ import { hashApiToken, isApiTokenText, newApiToken } from "../../access/api-toke
 import type { ApiPrincipal, ApiScope, ApiTokenOperations, ApiTokenView } from "../../contracts/api-token.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
 import {
+  ensureGuest,
   findTalker,
   findToken,
   insertToken,
@@ -12,7 +13,7 @@ import {
   revokeToken,
 } from "../../ledger/api-tokens.ts";
 import { type AuditEntry, appendAudit } from "../../ledger/audit-log.ts";
-import type { Database } from "../../ledger/connection/database.ts";
+import type { Database, SqlRunner } from "../../ledger/connection/database.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 
 export interface TokenOperationsOptions {
@@ -40,10 +41,26 @@ export function createTokenOperations({ database, tenant, newId, keys }: TokenOp
     });
   }
 
-  async function talkerOf(organizationId: string, scopes: readonly ApiScope[], as: string | undefined) {
-    if (as === undefined) return undefined;
+  async function guestOf(tx: SqlRunner, organizationId: string, name: string): Promise<string> {
+    const personId = await ensureGuest(tx, organizationId, { id: newId("p"), name });
+    if (personId !== undefined) return personId;
+    throw new ParleyError("CONFLICT", {
+      detail: "somebody here has that name already; a guest needs one of their own",
+    });
+  }
+
+  async function talkerOf(
+    organizationId: string,
+    scopes: readonly ApiScope[],
+    as: string | undefined,
+    guest: string | undefined,
+  ): Promise<string | undefined> {
+    if (as === undefined && guest === undefined) return undefined;
+    if (as !== undefined && guest !== undefined)
+      throw new ParleyError("REQUEST_INVALID", { detail: "a token stands for one: give as or guest" });
     if (!scopes.includes("talk"))
       throw new ParleyError("REQUEST_INVALID", { detail: "only a token with the scope talk stands for a person" });
+    if (as === undefined) return undefined;
     const personId = await findTalker(tenant(organizationId), organizationId, as);
     if (personId === undefined)
       throw new ParleyError("NOT_FOUND", { detail: "nobody of this id or name is in the web rooms" });
@@ -52,14 +69,15 @@ export function createTokenOperations({ database, tenant, newId, keys }: TokenOp
 
   return {
     list: async ({ organizationId }) => await listTokens(tenant(organizationId), organizationId),
-    async create(principal, { name, scopes, expiresInDays, as }) {
+    async create(principal, { name, scopes, expiresInDays, as, guest }) {
       const { organizationId, id: createdBy } = principal;
       const wanted = [...new Set(scopes)];
       await refuseMore(principal, wanted, "token_added");
-      const personId = await talkerOf(organizationId, wanted, as);
+      const talker = await talkerOf(organizationId, wanted, as, guest);
       const secret = newApiToken();
       const id = newId("k");
       const token = await tenant(organizationId).transaction(async (tx) => {
+        const personId = guest === undefined ? talker : await guestOf(tx, organizationId, guest);
         await appendAudit(tx, organizationId, [
           entry(principal, "token_added", id, { name, scopes: wanted, personId }),
         ]);

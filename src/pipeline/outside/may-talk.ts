@@ -1,6 +1,6 @@
 import { type AccessDecision, decideAccess } from "../../access/decide-access.ts";
 import type { OrganizationPolicies } from "../../access/policy-book.ts";
-import type { AccessAction } from "../../contracts/access.ts";
+import type { AccessAction, MemberClass } from "../../contracts/access.ts";
 import type { WebPersonRecord, WebRoomView } from "../../contracts/web-room-records.ts";
 import type { ConversationPath } from "../../envelope/conversation.ts";
 import { agentMay, placesOf } from "../agent-grant.ts";
@@ -28,12 +28,14 @@ export function mayTalk(person: WebPersonRecord, place: TalkPlace, policies: Org
     if (!answers.allowed) return answers;
   }
   const where = placesOf(installationId, path);
-  const decisions = (["post", "start_agent"] satisfies AccessAction[]).map((action) =>
+  // In a room, whether it starts an agent is decided when it is routed, for each agent by itself.
+  const actions: readonly AccessAction[] = agent === undefined ? ["post"] : ["post", "start_agent"];
+  const decisions = actions.map((action) =>
     decideAccess({
       who: {
         kind: "person",
         id: person.personId,
-        memberClass: person.role === "member" ? "member" : "admin",
+        memberClass: classOf(person),
         roles: policies.rolesOf(person.personId, where),
       },
       action,
@@ -52,6 +54,11 @@ export function mayTalk(person: WebPersonRecord, place: TalkPlace, policies: Org
     }),
   );
   return decisions.find(({ allowed }) => !allowed) ?? { allowed: true, rule: decisions[0]?.rule ?? "none" };
+}
+
+function classOf({ external, role }: WebPersonRecord): MemberClass {
+  if (external) return "external";
+  return role === "member" ? "member" : "admin";
 }
 
 function pathOf({ room, agent }: TalkPlace): ConversationPath {

@@ -1,0 +1,1 @@
+ALTER TABLE "web_people" ADD COLUMN "external" boolean DEFAULT false NOT NULL;

@@ -171,7 +171,7 @@ export async function removeOldSends(
 
 /** Removes dead letters that were replayed or discarded long ago, journal rows whose event and turn are gone, and totals of days gone by; open letters wait for a person however old. */
 export async function removeOldLeftovers(sql: SqlRunner, days: number, limit: number): Promise<RemovedPage<true>> {
-  const [letters, journal, totals] = await retryDeadlocks(async () => [
+  const [letters, journal, totals, schedules] = await retryDeadlocks(async () => [
     await sql.query(
       {
         name: "remove_old_letters",
@@ -197,8 +197,16 @@ export async function removeOldLeftovers(sql: SqlRunner, days: number, limit: nu
       },
       [days, limit],
     ),
+    await sql.query(
+      {
+        name: "remove_old_schedules",
+        text: `delete from schedules where id in (
+          select id from schedules where state <> 'active' and coalesce(last_fired_at, due_at) < ${CUTOFF} order by id limit $2) returning 1`,
+      },
+      [days, limit],
+    ),
   ]);
   const removed = { ...NOTHING_REMOVED, deadLetters: letters?.length ?? 0, journal: journal?.length ?? 0 };
-  const isMore = [letters, journal, totals].some((rows) => rows?.length === limit);
+  const isMore = [letters, journal, totals, schedules].some((rows) => rows?.length === limit);
   return { removed, next: isMore ? true : undefined };
 }

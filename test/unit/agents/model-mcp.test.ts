@@ -1,3 +1,6 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createModelConnector, ModelConfig, type ModelConfigInput } from "../../../agents/model/index.ts";
 import { findConnectorFaults, type NetworkPolicy } from "../../../agents/registry.ts";
@@ -137,6 +140,15 @@ describe("the tools of an MCP server", () => {
   });
 });
 
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 describe("a server that cannot be used", () => {
   const cases: readonly (readonly [string, Mischief])[] = [
     ["redirects", { kind: "redirect", to: "http://127.0.0.1:9/mcp" }],
@@ -165,6 +177,28 @@ describe("a server that cannot be used", () => {
       await vi.waitFor(() => expect(hostile.server.openConnections).toBe(0));
     },
   );
+
+  it("because it is a program that floods is ended at once, with all that it has started", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "parley-mcp-"));
+    const pids = join(folder, "pids");
+    const program = `
+      const child = require("node:child_process").spawn(process.execPath, ["-e", "setInterval(() => 0, 1000)"], { stdio: "ignore" });
+      require("node:fs").writeFileSync(${JSON.stringify(pids)}, process.pid + " " + child.pid);
+      setInterval(() => process.stdout.write("[".repeat(100_000)), 1);`;
+    const servers = [{ name: "h", command: process.execPath, args: ["-e", program], env: { OWN: "yes" } }];
+    const outcome = await collect(connect(servers).invoke(turnRequest(), turnIo()));
+    expect(summarize(outcome.events)).toEqual(["status", "text:Hello", "done:end"]);
+    const started = (await readFile(pids, "utf8")).split(" ").map(Number);
+    expect(started).toHaveLength(2);
+    await vi.waitFor(() => expect(started.filter(isAlive)).toEqual([]), { timeout: 5_000 });
+    await rm(folder, { recursive: true });
+  });
+
+  it("because it is a program that is not there costs its tools alone", async () => {
+    const servers = [{ name: "h", command: "/no/such/program" }];
+    const outcome = await collect(connect(servers).invoke(turnRequest(), turnIo()));
+    expect(summarize(outcome.events)).toEqual(["status", "text:Hello", "done:end"]);
+  });
 
   it("because it is at a private address is never connected to", async () => {
     const closed = { allowPrivateAddresses: false, allowedCidrs: ["127.0.0.0/30"] };

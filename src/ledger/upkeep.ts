@@ -85,7 +85,9 @@ export function takeOrphans(
         update turns t set epoch = t.epoch + 1, attempt = t.attempt + case when o.state = 'running' then 1 else 0 end,
           state = case when o.again then 'queued' else 'running' end, owner = case when o.again then null else $1 end
         from orphan o where t.id = o.id
-          and (o.state <> 'queued' or not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id and x.is_active))
+          -- Of one agent in one conversation only one turn is at work, so those that are to be ended are so one after the other.
+          and (o.state <> 'queued' or not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id
+            and (x.is_active or (x.order_no < t.order_no and exists (select 1 from orphan e where e.id = x.id and e.state = 'queued')))))
         returning t.id, t.organization_id, t.event_id, t.reply_conversation_id, t.state, t.attempt
       ), noted as (
         insert into journal (organization_id, event_id, turn_id, verb, outcome, rule, detail)

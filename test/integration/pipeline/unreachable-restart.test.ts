@@ -64,7 +64,9 @@ const states = async (): Promise<string[]> =>
     (row) => row.state,
   );
 
-it("answers after a kill and two hours, the turns behind it included, and tells people once", async () => {
+it("answers after a kill and two hours, the turns behind it included, and tells people once", {
+  timeout: 120_000,
+}, async () => {
   const [channel = "", user = ""] = [space.channels[0], space.users[0]];
   const { ts } = slack.people.postAs(user, channel, `<@${space.bot.botUserId}> away one`);
   await until(() => answers(ts).length === 1);
@@ -93,4 +95,24 @@ it("answers after a kill and two hours, the turns behind it included, and tells 
   expect(answers(ts)[2]).toContain("two");
   expect(new Set(agent.calls.slice(0, 3).map((call) => call.headers["webhook-id"])).size).toBe(1);
   await until(async () => (await states()).every((state) => state === "answered"));
+});
+
+it("ends queued turns that nobody keeps one after the other, however many are too old", {
+  timeout: 60_000,
+}, async () => {
+  const [channel = "", user = ""] = [space.channels[0], space.users[0]];
+  agent.behave = () => ({ kind: "respond", status: 503 });
+  const { ts } = slack.people.postAs(user, channel, `<@${space.bot.botUserId}> away three`);
+  await until(() => answers(ts).length === 1);
+  slack.people.postAs(user, channel, "four", { threadTs: ts });
+  await until(async () => (await states()).length === 4);
+  await ledger.query({
+    text: "update turns set retries = 0, created_at = created_at - interval '2 hours', not_before = now() + interval '1 hour' where state = 'queued'",
+  });
+  await until(() => answers(ts).length === 3);
+  expect(answers(ts).slice(1)).toEqual([
+    expect.stringContaining("did not answer in time"),
+    expect.stringContaining("did not answer in time"),
+  ]);
+  await until(async () => (await states()).slice(2).every((state) => state === "dead_lettered"));
 });

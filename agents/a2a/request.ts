@@ -12,7 +12,7 @@ const MAX_FILES_BYTES = 8_388_608;
 const MAX_EARLIER_CHARS = 60_000;
 
 /** Under this name Parley's own facts are in a message's metadata. */
-export const METADATA_KEY = "parley";
+const METADATA_KEY = "parley";
 
 /** The same for every attempt at a turn, so that the agent can tell a repeat. */
 export function messageIdOf(turnId: string): string {

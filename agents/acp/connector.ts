@@ -19,7 +19,7 @@ import { NOTHING_HANDED, toPrompt } from "./prompt.ts";
 import { PromptTurn } from "./prompt-turn.ts";
 import { toStopReason, usageOf } from "./results.ts";
 import { Sessions } from "./sessions.ts";
-import { ToolBridge } from "./tool-bridge.ts";
+import { ToolBridge, type ToolDoor } from "./tool-bridge.ts";
 import { TurnLocks } from "./turn-locks.ts";
 
 export interface AcpConnectorOptions {
@@ -62,22 +62,23 @@ class AcpConnector implements AgentConnector {
   invoke(request: TurnRequest, io: TurnIo): AsyncIterable<ConnectorEvent> {
     const { idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS } = this.#options;
     const asking = watchQuestions(io.requests);
+    const tools: { door?: ToolDoor | undefined } = {};
     return guardedReply(
       {
         signal: io.signal,
         closed: this.#closed.signal,
         idleTimeoutMs,
         firstEventTimeoutMs: 2 * this.#config.startTimeoutMs + idleTimeoutMs,
-        isWaiting: asking.isWaiting,
+        isWaiting: () => asking.isWaiting() || tools.door?.wasAtWork() === true,
       },
       (signal) => {
         const { requests: _unwatched, ...own } = withSignal(io, signal);
-        return this.#run(request, asking.requests === undefined ? own : { ...own, requests: asking.requests });
+        return this.#run(request, asking.requests === undefined ? own : { ...own, requests: asking.requests }, tools);
       },
     );
   }
 
-  async *#run(request: TurnRequest, io: TurnIo): AsyncGenerator<unknown> {
+  async *#run(request: TurnRequest, io: TurnIo, tools: { door?: ToolDoor | undefined }): AsyncGenerator<unknown> {
     const { sessionKey } = request;
     const release = await this.#locks.take(sessionKey, io.signal);
     let ending: Promise<unknown> = Promise.resolve();
@@ -87,6 +88,7 @@ class AcpConnector implements AgentConnector {
       const { process, sessions } = yield* withSigns(this.#start(io.logger), io.signal);
       const session = yield* withSigns(sessions.open(memory, access), io.signal);
       const { sessionId, isNew, door } = session;
+      tools.door = door;
       const known: Memory = isNew ? { sessionId, handed: NOTHING_HANDED } : memory;
       if (isNew) await this.#remember(sessionKey, io, known);
       const attachments = await loadAttachments(request, io, process.capabilities);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { PermissionOption, RequestPermissionRequest, RequestPermissionResponse } from "@agentclientprotocol/sdk";
 import type { RequestOutcome, RequestPart } from "../../src/contracts/turn-requests.ts";
-import { changeText, clip, oneLine, valueText } from "./tool-text.ts";
+import { changeText, clip, oneLine, titleLine, valueText, withoutSecrets } from "./tool-text.ts";
 
 const CANCELLED: RequestPermissionResponse = { outcome: { outcome: "cancelled" } };
 const MAX_SUBJECT_CHARS = 6_000;
@@ -34,14 +34,16 @@ export interface PermissionQuestion {
 export function toPermissionQuestion(request: RequestPermissionRequest, occurrence: number): PermissionQuestion {
   const choices = toChoices(request.options);
   const binding = { ...actionOf(request), options: choices.map(({ label, effect }) => [label, effect]), occurrence };
-  const title = oneLine(request.toolCall.title ?? request.toolCall.kind ?? "an action");
-  const subject = subjectOf(request);
+  const title = titleLine(request.toolCall.title ?? request.toolCall.kind ?? "an action") || "an action";
+  const { subject, hiddenChars } = subjectOf(request);
+  const rest =
+    hiddenChars === 0 ? "" : `\n\n${hiddenChars} more characters of it are not shown; a decision is about them too.`;
   return {
     binding,
     part: {
       type: "approval_request",
       approvalId: `acp-${digest(binding)}`,
-      prompt: `May I do this? **${title.replace(/[*_`[\]<>]/g, "\\$&")}**`,
+      prompt: `May I do this? **${title.replace(/[*_`[\]<>]/g, "\\$&")}**${rest}`,
       ...(subject === "" ? {} : { subject }),
       options: choices.map(({ id, label, effect }) => ({ id, label, effect })),
     },
@@ -103,13 +105,17 @@ function actionOf({ toolCall }: RequestPermissionRequest): Readonly<Record<strin
   return { title, name, kind, rawInput, content, locations };
 }
 
-function subjectOf({ toolCall }: RequestPermissionRequest): string {
+/** What it is about as people may read it, and how much of it did not fit. */
+function subjectOf({ toolCall }: RequestPermissionRequest): { readonly subject: string; readonly hiddenChars: number } {
   const changes = (toolCall.content ?? []).flatMap((item) =>
     item.type === "diff" ? [changeText(item.path, item.oldText ?? undefined, item.newText)] : [],
   );
-  const input = valueText(toolCall.rawInput, MAX_SUBJECT_CHARS);
-  const shown = [...(input === undefined || changes.length > 0 ? [] : [input]), ...changes].join("\n\n");
-  return shown === "" ? "" : fenced(clip(shown, MAX_SUBJECT_CHARS), changes.length > 0 ? "diff" : "json");
+  const input = valueText(toolCall.rawInput);
+  const all = [...(input === undefined || changes.length > 0 ? [] : [input]), ...changes];
+  const shown = withoutSecrets(all.join("\n\n"));
+  if (shown === "") return { subject: "", hiddenChars: 0 };
+  const subject = fenced(clip(shown, MAX_SUBJECT_CHARS), changes.length > 0 ? "diff" : "json");
+  return { subject, hiddenChars: Math.max(0, shown.length - MAX_SUBJECT_CHARS) };
 }
 
 /** A fence longer than any within, so that what is asked about cannot end it and pose as words of Parley. */

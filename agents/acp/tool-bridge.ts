@@ -18,7 +18,17 @@ export interface ToolDoor {
   readonly token: string;
   /** Opens it onto the tools of a turn, or shuts it. */
   lead(access: ToolAccess | undefined): void;
+  /** Whether a tool is at work now, or was since it was asked last: then the agent's silence is not its own. */
+  wasAtWork(): boolean;
   remove(): void;
+}
+
+interface Door {
+  readonly token: string;
+  access: ToolAccess | undefined;
+  /** Calls under way. */
+  atWork: number;
+  hasWorked: boolean;
 }
 
 /**
@@ -28,7 +38,7 @@ export interface ToolDoor {
  * turn's token, which the agent never sees. Between turns there is nothing behind it.
  */
 export class ToolBridge {
-  readonly #doors = new Map<string, { readonly token: string; access: ToolAccess | undefined }>();
+  readonly #doors = new Map<string, Door>();
   #server: Promise<Server> | undefined;
   #isClosed = false;
 
@@ -36,9 +46,11 @@ export class ToolBridge {
     this.#server ??= this.#listen();
     const { port } = (await this.#server).address() as AddressInfo; // it listens on a port
     const name = randomBytes(9).toString("base64url");
-    const entry: { readonly token: string; access: ToolAccess | undefined } = {
+    const entry: Door = {
       token: randomBytes(32).toString("base64url"),
       access: undefined,
+      atWork: 0,
+      hasWorked: false,
     };
     this.#doors.set(name, entry);
     return {
@@ -46,6 +58,11 @@ export class ToolBridge {
       token: entry.token,
       lead: (access) => {
         entry.access = access;
+      },
+      wasAtWork: () => {
+        const was = entry.atWork > 0 || entry.hasWorked;
+        entry.hasWorked = false;
+        return was;
       },
       remove: () => this.#doors.delete(name),
     };
@@ -86,29 +103,47 @@ export class ToolBridge {
     if (access === undefined) return refuse(response, 403, "no turn is under way: tools are there while one is");
     const body = await readBody(request);
     if (body === undefined) return refuse(response, 413, `a call may have ${MAX_BODY_BYTES} bytes`);
-    const headers = PASSED_HEADERS.flatMap((name): [string, string][] => {
-      const value = request.headers[name];
-      return typeof value === "string" ? [[name, value]] : [];
-    });
-    const aborted = new AbortController();
-    response.once("close", () => aborted.abort());
-    const answer = await fetch(access.url, {
-      method: request.method ?? "POST",
-      headers: [...headers, ["authorization", `Bearer ${access.token}`]],
-      ...(request.method === "POST" && { body: new Uint8Array(body) }),
-      redirect: "error",
-      signal: aborted.signal,
-    });
-    for (const name of ANSWERED_HEADERS) {
-      const value = answer.headers.get(name);
-      if (value !== null) response.setHeader(name, value);
+    if (request.method !== "POST") return await pass({ request, response, access, body: undefined });
+    door.atWork += 1;
+    try {
+      await pass({ request, response, access, body });
+    } finally {
+      door.atWork -= 1;
+      door.hasWorked = true;
     }
-    response.writeHead(answer.status);
-    // The two declarations of the one web stream differ in a detail that is not used here.
-    const stream = answer.body as unknown as NodeStream | null;
-    if (stream === null) response.end();
-    else await pipeline(Readable.fromWeb(stream), response);
   }
+}
+
+interface Passage {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly access: ToolAccess;
+  readonly body: Buffer | undefined;
+}
+
+async function pass({ request, response, access, body }: Passage): Promise<void> {
+  const headers = PASSED_HEADERS.flatMap((name): [string, string][] => {
+    const value = request.headers[name];
+    return typeof value === "string" ? [[name, value]] : [];
+  });
+  const aborted = new AbortController();
+  response.once("close", () => aborted.abort());
+  const answer = await fetch(access.url, {
+    method: request.method ?? "POST",
+    headers: [...headers, ["authorization", `Bearer ${access.token}`]],
+    ...(body !== undefined && { body: new Uint8Array(body) }),
+    redirect: "error",
+    signal: aborted.signal,
+  });
+  for (const name of ANSWERED_HEADERS) {
+    const value = answer.headers.get(name);
+    if (value !== null) response.setHeader(name, value);
+  }
+  response.writeHead(answer.status);
+  // The two declarations of the one web stream differ in a detail that is not used here.
+  const stream = answer.body as unknown as NodeStream | null;
+  if (stream === null) response.end();
+  else await pipeline(Readable.fromWeb(stream), response);
 }
 
 function isToken(authorization: string | undefined, token: string): boolean {

@@ -1,3 +1,4 @@
+import { redactArguments } from "../shared/redact-arguments.ts";
 import type { ToolContent } from "./update-shapes.ts";
 
 /** What is shown of one tool's input or output, in UTF-16 code units. */
@@ -11,29 +12,39 @@ export function clip(text: string, maxChars: number): string {
   return text.length <= maxChars ? text : `${text.slice(0, maxChars - 1).toWellFormed()}…`;
 }
 
-/** One short line of a text: for titles and names, which agents make of whole commands. */
+/** One short line of a text: for titles and names. */
 export function oneLine(text: string, maxChars = 200): string {
   return clip(text.replace(/\s+/g, " ").trim(), maxChars);
 }
 
-/** Any JSON value as people can read it; text stays text. */
-export function valueText(value: unknown, maxChars: number = MAX_TOOL_CHARS): string | undefined {
-  if (value === undefined || value === null) return undefined;
-  return clip(typeof value === "string" ? value : JSON.stringify(value, null, 2), maxChars);
+/** As `oneLine`, without secrets: agents make titles of whole commands. */
+export function titleLine(text: string): string {
+  return oneLine(withoutSecrets(text));
 }
 
-/** What a tool call holds, as plain text: words, changes of files, and the names of what else there is. */
+/** The same text with what looks like a secret hidden. */
+export function withoutSecrets(text: string): string {
+  return String(redactArguments(text));
+}
+
+/** Any JSON value as people may read it, secrets hidden; text stays text. */
+export function valueText(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  const shown = redactArguments(value);
+  return typeof shown === "string" ? shown : JSON.stringify(shown, null, 2);
+}
+
+/** What a tool call holds, as plain text without secrets: words, changes of files, and the names of what else there is. */
 export function contentText(content: readonly ToolContent[]): string {
-  return content
-    .flatMap((item): string[] => {
-      if (item.type === "diff") return [changeText(item.path, item.oldText ?? undefined, item.newText)];
-      if (item.type !== "content") return [];
-      const inner = item.content;
-      if (inner.type === "text") return [inner.text];
-      if (inner.type === "resource") return [inner.resource.text ?? `[${inner.resource.uri}]`];
-      return [`[${inner.type === "resource_link" ? inner.name : inner.mimeType}]`];
-    })
-    .join("\n");
+  const texts = content.flatMap((item): string[] => {
+    if (item.type === "diff") return [changeText(item.path, item.oldText ?? undefined, item.newText)];
+    if (item.type !== "content") return [];
+    const inner = item.content;
+    if (inner.type === "text") return [inner.text];
+    if (inner.type === "resource") return [inner.resource.text ?? `[${inner.resource.uri}]`];
+    return [`[${inner.type === "resource_link" ? inner.name : inner.mimeType}]`];
+  });
+  return withoutSecrets(texts.join("\n"));
 }
 
 /**

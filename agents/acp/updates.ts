@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { MAX_REPLY_BYTES, MAX_REPLY_PARTS, type ReplyPartInput } from "../../src/envelope/reply.ts";
 import type { ReplyEventInput, Usage } from "../../src/envelope/reply-event.ts";
-import { clip, contentText, MAX_TOOL_CHARS, oneLine, valueText } from "./tool-text.ts";
+import { clip, contentText, MAX_TOOL_CHARS, oneLine, titleLine, valueText } from "./tool-text.ts";
 import { type Content, SILENT_KINDS, type ToolFields, Update } from "./update-shapes.ts";
 
 /** Parts that are kept for the plan, for files and for the last words; tools beyond the rest show as status lines. */
@@ -177,7 +177,7 @@ export class UpdateTranslator {
 
   /** A tool call as a part, or as a status line where the reply has no room for more. */
   #show(call: ToolCall): readonly ReplyEventInput[] {
-    const title = oneLine(call.fields.title ?? "");
+    const title = titleLine(call.fields.title ?? "");
     const name = nameOf(call.fields);
     const hasRoom = this.#parts + 2 <= MAX_REPLY_PARTS - RESERVED_PARTS;
     call.state = hasRoom ? "shown" : "hidden";
@@ -203,7 +203,7 @@ export class UpdateTranslator {
     call.fields = { toolCallId };
     if (!isShown) return [];
     const shown = contentText(content ?? []);
-    const output = this.#toolText(shown === "" ? valueText(rawOutput) : clip(shown, MAX_TOOL_CHARS));
+    const output = this.#toolText(shown === "" ? valueText(rawOutput) : shown);
     const failure = this.#options.isDenied(toolCallId) ? "denied" : "error";
     return [
       this.#part({
@@ -218,8 +218,9 @@ export class UpdateTranslator {
 
   #toolText(text: string | undefined): string | undefined {
     if (text === undefined || text === "" || this.#toolChars >= MAX_ALL_TOOL_CHARS) return undefined;
-    this.#toolChars += text.length;
-    return text;
+    const shown = clip(text, MAX_TOOL_CHARS);
+    this.#toolChars += shown.length;
+    return shown;
   }
 
   #planned(entries: readonly { readonly content: string; readonly status: string }[]): readonly ReplyEventInput[] {
@@ -230,7 +231,7 @@ export class UpdateTranslator {
   }
 
   #status(text: string): readonly ReplyEventInput[] {
-    const line = oneLine(text);
+    const line = titleLine(text);
     return line === "" || line === this.#lastStatus ? [] : this.#say(line);
   }
 

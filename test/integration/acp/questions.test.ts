@@ -259,6 +259,21 @@ describe("Parley's tools for an ACP agent", () => {
     await expect(call()).rejects.toThrow("fetch failed");
   });
 
+  it("may work longer than an agent may be silent", async () => {
+    const tools = createServer((request, response) => {
+      request.resume();
+      setTimeout(() => response.end("somebody has answered"), 1_200);
+    }).listen(0, "127.0.0.1");
+    await once(tools, "listening");
+    onTestFinished(() => void tools.close());
+    const url = `http://127.0.0.1:${(tools.address() as AddressInfo).port}/mcp`; // it listens on a port
+    const { control, create, ask } = await acpScene({ mcpCapabilities: { http: true } });
+    control.behave("tools");
+    const toolAccess = () => ({ url, token: "t", expiresAt: "" });
+    const { events } = await ask(create({}, { idleTimeoutMs: 500 }), "x", { io: { toolAccess } });
+    expect(textOf(events)).toBe("200: somebody has answered");
+  });
+
   it("are not named to an agent that takes no servers by HTTP; those of the configuration are, as far as it takes them", async () => {
     const { control, create, ask } = await acpScene();
     const own = { name: "files", command: "/usr/bin/files-server" };

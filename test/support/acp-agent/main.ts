@@ -4,7 +4,14 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import { Readable, Writable } from "node:stream";
-import { type AgentContext, agent, methods, ndJsonStream, RequestError } from "@agentclientprotocol/sdk";
+import {
+  type AgentContext,
+  agent,
+  type McpServer,
+  methods,
+  ndJsonStream,
+  RequestError,
+} from "@agentclientprotocol/sdk";
 import type { AgentReport } from "./control.ts";
 import { perform, type Scene } from "./scenes.ts";
 
@@ -32,6 +39,8 @@ report({ type: "started", pid: process.pid, env: { ...process.env } as Record<st
 const sessions = new Map<string, string[]>(
   stateFile !== undefined && existsSync(stateFile) ? Object.entries(JSON.parse(readFileSync(stateFile, "utf8"))) : [],
 );
+/** The tool servers that the client named for each session. */
+const servers = new Map<string, readonly McpServer[]>();
 const cancels = new Map<string, AbortController>();
 
 function keep(sessionId: string, text: string): void {
@@ -69,6 +78,7 @@ agent({ name: "scripted" })
     if (behaviour === "auth_required") throw RequestError.authRequired();
     const sessionId = `session-${randomUUID()}`;
     keep(sessionId, "");
+    servers.set(sessionId, params.mcpServers);
     return { sessionId };
   })
   .onRequest(methods.agent.session.load, async ({ params, client }) => {
@@ -118,6 +128,7 @@ function sceneOf(client: AgentContext, sessionId: string, text: string, cancelle
     text,
     cancelled,
     history: known(sessionId),
+    servers: servers.get(sessionId) ?? [],
     update: (update) => client.notify(methods.client.session.update, { sessionId, update }),
     report,
     fork: (command, detached) => {

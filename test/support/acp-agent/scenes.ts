@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import {
   type AgentContext,
+  type McpServer,
   methods,
   type PromptResponse,
   RequestError,
@@ -17,6 +18,7 @@ export interface Scene {
   readonly text: string;
   readonly cancelled: AbortSignal;
   readonly history: readonly string[];
+  readonly servers: readonly McpServer[];
   readonly update: (update: SessionUpdate) => Promise<void>;
   readonly report: (line: AgentReport) => void;
   /** Starts a shell command and gives its process. */
@@ -111,6 +113,9 @@ export async function perform(scene: Scene): Promise<PromptResponse> {
       }, 50);
       await say("once");
       return END;
+    case "tools":
+      await say(await callTools(scene.servers));
+      return END;
     case "fork": {
       const pids = [
         scene.fork("sleep 300", false),
@@ -163,6 +168,14 @@ async function performExtra({ behaviour, update, client, sessionId, report }: Sc
     default:
       throw new Error(`no scene ${behaviour}`);
   }
+}
+
+/** What the first tool server says to one call. */
+async function callTools([server]: readonly McpServer[]): Promise<string> {
+  if (server === undefined || !("url" in server)) return "no tools";
+  const headers = server.headers.map(({ name, value }): [string, string] => [name, value]);
+  const answer = await fetch(server.url, { method: "POST", headers, body: "{}" });
+  return `${answer.status}: ${await answer.text()}`;
 }
 
 async function askPermission({ client, sessionId, update, report }: Scene, times: number): Promise<PromptResponse> {

@@ -130,6 +130,27 @@ describe("updates of an ACP agent", () => {
     expect(translator.accept({ sessionUpdate: "session_info_update", title: "Mending" })).toHaveLength(1);
   });
 
+  it("show tools without the secrets in their arguments and results", () => {
+    const secret = `sk-${"a1".repeat(12)}`;
+    const { events } = translate([
+      {
+        sessionUpdate: "tool_call",
+        toolCallId: "t",
+        title: `curl -H ${secret}`,
+        rawInput: { password: "hunter2", url: "https://x" },
+      },
+      {
+        sessionUpdate: "tool_call_update",
+        toolCallId: "t",
+        status: "completed",
+        content: [{ type: "content", content: text(`got ${secret}`) }],
+      },
+    ]);
+    expect(summarize(events)).toEqual(["tool_call:tool", "tool_result:tool"]);
+    expect(JSON.stringify(events)).not.toMatch(/hunter2|sk-a1/);
+    expect(JSON.stringify(events)).toContain("https://x");
+  });
+
   it("hide thoughts unless they are wanted, and show notices and titles as status lines", () => {
     const thought = { sessionUpdate: "agent_thought_chunk", content: text("Hm,\nlet me see") };
     expect(translate([thought]).events).toEqual([]);
@@ -259,6 +280,20 @@ describe("a request for permission", () => {
     expect(idOf(reordered)).toBe(idOf(first));
     expect(idOf(other)).not.toBe(idOf(first));
     expect(idOf(first, 2)).not.toBe(idOf(first));
+  });
+
+  it("hides secrets in what is shown, and says how much of it is not shown; the decision is about all of it", () => {
+    const secret = `ghp_${"a".repeat(36)}`;
+    const asked = request(["allow_once"]);
+    const long = {
+      ...asked.toolCall,
+      title: `push with ${secret}`,
+      rawInput: { apiKey: "short", text: `${secret}${"x ".repeat(5_000)}` },
+    };
+    const { part, binding } = toPermissionQuestion({ ...asked, toolCall: long }, 1);
+    expect(JSON.stringify(part)).not.toMatch(/ghp_|short/);
+    expect(part.prompt).toMatch(/\d{4} more characters of it are not shown/);
+    expect(binding).toMatchObject({ rawInput: long.rawInput });
   });
 
   it("shows what it is about within a fence that it cannot end", () => {

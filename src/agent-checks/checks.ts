@@ -29,6 +29,9 @@ const STOP_MS = 1_000;
 const STOP_AFTER_MS = 150;
 const LONG_TRANSCRIPT = { messages: 200, chars: 2_000 } as const;
 
+/** Keeps an agent that says again what it hears at work for a while, too. */
+const LONG_QUESTION = `Please write a long story${" about a lighthouse and its keeper, and".repeat(40)} so on.`;
+
 /** What can be asked of an agent that cannot be told how to behave: that it keeps its part of each obligation. */
 export const AGENT_CHECKS: readonly AgentCheck[] = [
   {
@@ -131,7 +134,7 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
     title: "a turn that is stopped ends within a second, and the next one is answered",
     async run(probe) {
       const controller = new AbortController();
-      const running = runTurn(probe, sampleTurn({ ...probe, text: "Please write a long story." }), controller);
+      const running = runTurn(probe, sampleTurn({ ...probe, text: LONG_QUESTION }), controller);
       await new Promise((resolve) => setTimeout(resolve, STOP_AFTER_MS));
       const abortedAtMs = performance.now();
       controller.abort();

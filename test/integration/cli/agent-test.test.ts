@@ -1,11 +1,39 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import type { RunAgentInput } from "@ag-ui/core";
 import { afterAll, describe, expect, test } from "vitest";
+import { AguiAgent, type AguiServerEvent } from "../../support/agents/agui-agent.ts";
 import { WebhookAgent } from "../../support/agents/webhook-agent.ts";
-import { ROOT, runParley } from "./run-parley.ts";
+import { ModelServer } from "../../support/models/model-server.ts";
+import { freePort } from "../../support/servers/index.ts";
+import { type Ended, ROOT, runParley } from "./run-parley.ts";
 
 const ECHO = path.join(ROOT, "test/support/agents/programs/dial-in-echo.ts");
 const run = (...args: string[]) => runParley(["agent", "test", ...args], { cwd: tmpdir() });
+
+const TEMPLATES = path.join(ROOT, "deploy/templates");
+
+/** How a run of the checks ended, in short. */
+function summary({ code, stdout }: Ended) {
+  const { kind, checks } = JSON.parse(stdout);
+  const failed = checks.filter(({ state }: { state: string }) => state === "failed" || state === "skipped");
+  return { code, kind, failed };
+}
+
+/** A run that says again, in pieces, what was said last. */
+function aguiEcho({ threadId, runId, messages }: RunAgentInput): AguiServerEvent[] {
+  const last = messages.at(-1)?.content;
+  const words = typeof last === "string" ? last : JSON.stringify(last);
+  return [
+    { type: "RUN_STARTED", threadId, runId },
+    { type: "TEXT_MESSAGE_START", messageId: "m1", role: "assistant" },
+    ...["You said: ", words].map((delta) => ({ type: "TEXT_MESSAGE_CONTENT", messageId: "m1", delta })),
+    { type: "TEXT_MESSAGE_END", messageId: "m1" },
+    { type: "RUN_FINISHED", threadId, runId },
+  ];
+}
 
 let webhook: WebhookAgent | undefined;
 afterAll(() => webhook?.stop());
@@ -50,6 +78,40 @@ describe("parley agent test", () => {
     expect(bad.stdout).toMatch(/^FAILED +CO-INV-01 .*AGENT_REPLY_INVALID.*\n +Answer in one of the forms/m);
     expect(bad.stdout).toContain("skipped");
   }, 60_000);
+
+  test("speaks ACP with a command, A2A with an address that has a card, AG-UI where it is told to, and asks a model", async () => {
+    const acp = await run("--json", "--kind", "acp", "--", process.execPath, path.join(TEMPLATES, "acp/agent.ts"));
+    expect(summary(acp)).toEqual({ code: 0, kind: "acp", failed: [] });
+
+    const port = await freePort();
+    const a2a = spawn(process.execPath, [path.join(TEMPLATES, "a2a/agent.ts")], {
+      env: { PATH: process.env["PATH"] ?? "", PORT: String(port) },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    try {
+      await once(a2a.stdout, "data");
+      expect(summary(await run("--json", `http://localhost:${port}/`))).toEqual({ code: 0, kind: "a2a", failed: [] });
+    } finally {
+      a2a.kill("SIGKILL");
+      await once(a2a, "exit");
+    }
+
+    const agui = await AguiAgent.start(({ input }) => ({ kind: "run", events: aguiEcho(input) }));
+    try {
+      const ended = await run("--json", "--kind", "agui", agui.url);
+      expect(summary(ended)).toEqual({ code: 0, kind: "agui", failed: [] });
+    } finally {
+      await agui.stop();
+    }
+
+    const model = await ModelServer.start(() => ({ kind: "answer", moves: [{ text: "Hel" }, { text: "lo" }] }));
+    try {
+      const ended = await run("--json", "--model", "test-model", model.baseUrl);
+      expect(summary(ended)).toEqual({ code: 0, kind: "model", failed: [] });
+    } finally {
+      await model.stop();
+    }
+  }, 120_000);
 
   test("says what is missing when a command does not dial in", async () => {
     const { code, stderr } = await run(

@@ -51,6 +51,26 @@ describe("commands that ask a running Parley", () => {
     expect((await run(["agents", "usage"])).stdout).toMatch(/@helper\s+3\s+1200\s+300\s+\$0\.0123\s+\$1\.00/);
   });
 
+  test("agents list says why an agent rests, and since when", async () => {
+    const since = "2026-11-21T10:00:00.000Z";
+    api.operations.next.set("agents.list", async () => [
+      {
+        ...AGENT,
+        handle: "paused",
+        status: "paused",
+        statusReason: "it could not be reached\u001b[31m",
+        statusSince: since,
+      },
+      { ...AGENT, handle: "away", failingSince: since },
+      AGENT,
+    ]);
+    const { stdout } = await run(["agents"]);
+    expect(stdout).toContain(`@paused is paused since ${since}: it could not be reached`);
+    expect(stdout).toContain(`@away cannot be reached since ${since}; its turns wait.`);
+    expect(stdout).not.toMatch(/@helper (is|cannot)/);
+    expect(stdout).not.toContain("\u001b[31m");
+  });
+
   test.each<[string, string[], unknown, unknown[]]>([
     ["agents list", ["agents"], { agents: [AGENT] }, ["agents.list", "main"]],
     [

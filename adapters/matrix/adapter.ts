@@ -49,6 +49,7 @@ export class MatrixAdapter implements ChatAdapter {
       maxTextChars: MAX_TEXT_CHARS,
       minEditIntervalMs: paced ? EDIT_INTERVAL_MS : FAST_EDIT_INTERVAL_MS,
       maxUploadBytes: MAX_ARTIFACT_BYTES,
+      nativeReplies: true,
     };
     const need = (installationId: string): Promise<Served> => this.#need(installationId);
     this.#outbound = new Outbound(need);

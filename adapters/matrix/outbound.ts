@@ -10,7 +10,7 @@ import { DELIVERY_KEY, editContent, messageContent, profileOf, transactionId } f
 import { noteAsk } from "./lookup.ts";
 import { type PostBody, readPostBody } from "./post-body.ts";
 import { seedReactions } from "./reactions.ts";
-import { threadRelation } from "./relations.ts";
+import { replyRelation, threadRelation } from "./relations.ts";
 import { uploadFile } from "./upload.ts";
 import { type EventWrite, type Place, writeEvent } from "./write-event.ts";
 
@@ -68,7 +68,10 @@ export class Outbound {
             ...profileOf(place.shownName),
             [DELIVERY_KEY]: { key: txnId },
           }
-        : messageContent(body, txnId, place.shownName);
+        : {
+            ...messageContent(body, txnId, place.shownName),
+            ...(body.replyTo === undefined ? {} : { "m.relates_to": replyRelation(body.replyTo, place.threadId) }),
+          };
     const receipt = await this.postContent(place, { type: "m.room.message", content, txnId, signal });
     if (body.kind === "message" && body.ask !== undefined)
       await this.#openAsk(place, body.ask, receipt.messageId, signal);
@@ -79,7 +82,7 @@ export class Outbound {
   async postContent(place: Place, write: EventWrite): Promise<Receipt> {
     const { account, roomId, threadId } = place;
     const content =
-      threadId === undefined
+      threadId === undefined || "m.relates_to" in write.content
         ? write.content
         : { ...write.content, "m.relates_to": threadRelation(threadId, account.latestIn(roomId, threadId)) };
     const eventId = await writeEvent(place, { ...write, content });

@@ -1,6 +1,8 @@
+import type { RenderedPost } from "../../src/contracts/adapter.ts";
 import type { JsonValue } from "../../src/contracts/json.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { ASK_KEY, type Ask, askToJson, readAsk } from "./ask.ts";
+import { asEventId } from "./matrix-ids.ts";
 import { asList, asRecord, asString } from "./raw.ts";
 
 /** What an outbox row of Matrix holds: a message, or a file with the words that stand for it. */
@@ -14,6 +16,8 @@ export type PostBody =
       readonly mentions: readonly string[];
       /** What it asks people for. */
       readonly ask?: Ask;
+      /** The event that it answers. */
+      readonly replyTo?: string;
     }
   | {
       readonly kind: "upload";
@@ -22,6 +26,14 @@ export type PostBody =
       readonly base64: string;
       readonly body: string;
     };
+
+/** The posts, the first of which answers an event, if it is a message. */
+export function answering(posts: readonly RenderedPost[], replyTo: string | undefined): readonly RenderedPost[] {
+  const [first, ...rest] = posts;
+  if (replyTo === undefined || first === undefined) return posts;
+  const body = readPostBody(first.body);
+  return body.kind === "message" ? [{ ...first, body: postBodyToJson({ ...body, replyTo }) }, ...rest] : posts;
+}
 
 export function postBodyToJson(body: PostBody): JsonValue {
   if (body.kind === "upload") return { ...body };
@@ -35,6 +47,7 @@ export function readPostBody(value: JsonValue): PostBody {
   const body = asString(raw?.["body"]) ?? "";
   if (raw?.["kind"] === "message") {
     const ask = readAsk(raw);
+    const replyTo = asEventId(raw["replyTo"]);
     return {
       kind: "message",
       msgtype: raw["msgtype"] === "m.notice" ? "m.notice" : "m.text",
@@ -42,6 +55,7 @@ export function readPostBody(value: JsonValue): PostBody {
       html: asString(raw["html"]) ?? "",
       mentions: asList(raw["mentions"]).filter((id) => typeof id === "string"),
       ...(ask === undefined ? {} : { ask }),
+      ...(replyTo === undefined ? {} : { replyTo }),
     };
   }
   const name = asString(raw?.["name"]);

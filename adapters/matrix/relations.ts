@@ -26,6 +26,14 @@ export function redacted(event: Raw): string | undefined {
   return asEventId(asRecord(event["content"])?.["redacts"]) ?? asEventId(event["redacts"]);
 }
 
+/** The relation of a message that answers another one, in the thread that both are in, if they are. */
+export function replyRelation(eventId: string, rootId: string | undefined): { readonly [key: string]: JsonValue } {
+  const answered = { "m.in_reply_to": { event_id: eventId } };
+  return rootId === undefined
+    ? answered
+    : { rel_type: "m.thread", event_id: rootId, is_falling_back: false, ...answered };
+}
+
 /** The relation of a message in a thread, with a reply for clients that know no threads. */
 export function threadRelation(rootId: string, latestId: string): { readonly [key: string]: JsonValue } {
   return {

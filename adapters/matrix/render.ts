@@ -17,7 +17,7 @@ import {
   SPLIT_CHARS,
   toMatrixPieces,
 } from "./markup.ts";
-import { type PostBody, postBodyToJson } from "./post-body.ts";
+import { answering, type PostBody, postBodyToJson } from "./post-body.ts";
 import { foldedTools } from "./tool-details.ts";
 
 /** Beyond about eight posts a conversation is flooded: such a text goes as a file. */
@@ -49,7 +49,7 @@ export function renderReply(
     if (section.file !== undefined) packer.file(section.file, section.fallback);
     else for (const shown of withOwnPlainText(section, shownOf(section, markup))) packer.add(shown);
   }
-  return packer.finish();
+  return answering(packer.finish(), context.replyTo);
 }
 
 /** One stretch of a message. A request stands alone, so that a reaction to it means one thing. */

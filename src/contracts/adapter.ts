@@ -66,6 +66,8 @@ export interface AdapterLimits {
   readonly maxUploadBytes: number;
   /** Answers to a message outside a thread open one under it, unless the agent says otherwise. Default false. */
   readonly answersInThread?: boolean;
+  /** A post can name the message that it answers, and is shown so. Default false. */
+  readonly nativeReplies?: boolean;
   /** How long a turn may last before its text is shown live, in ms; quicker answers are posted whole. Default 700. */
   readonly previewAfterMs?: number;
   /** How long events are held so that ones the platform delivers late still come in order, in ms. Default 0. */
@@ -96,6 +98,8 @@ export interface RenderContext {
   readonly conversation: ConversationPath;
   /** Platform ids of people whom this reply may mention (the asker); everybody else's mention is neutralised. */
   readonly mentionable: readonly string[];
+  /** The message of this conversation that is answered; its first post says so where `limits.nativeReplies` does. */
+  readonly replyTo?: string;
 }
 
 /** One platform write in the platform's own form; kept in the outbox as JSON. */

@@ -64,11 +64,13 @@ export function postTools(
         if (message === undefined) return toolError("there is no such message in this conversation");
         const threaded = threadUnder(messageId);
         if (threaded === undefined) {
-          const quote = quoteOf(message.sender_name, message.text);
+          const native = ports.adapter(turn.platform).limits.nativeReplies === true;
+          const words = native ? text : `${quoteOf(message.sender_name, message.text)}\n\n${text}`;
           const posted = await writer.post("reply_to", call, {
             conversationId: turn.replyConversationId,
             path: turn.replyPath,
-            parts: [{ type: "text", markdown: `${quote}\n\n${text}` }],
+            parts: [{ type: "text", markdown: words }],
+            ...(native ? { replyTo: messageId } : {}),
           });
           return "error" in posted ? posted : postAnswer(posted);
         }

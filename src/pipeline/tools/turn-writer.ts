@@ -42,6 +42,8 @@ export interface PostRequest {
   readonly conversationId: string;
   readonly path: ConversationPath;
   readonly parts: readonly ReplyPart[];
+  /** The message that it answers, where the platform shows that. */
+  readonly replyTo?: string;
   /** Is done before the post is stored, in its transaction. */
   readonly prepare?: (tx: SqlRunner) => Promise<void>;
 }
@@ -113,11 +115,12 @@ export function createTurnWriter(ports: WriterPorts, turn: RunnableTurn): TurnWr
         "you have read a conversation that not everybody here may read: only your reply can be weighed and shown",
       );
     },
-    async post(tool, call, { conversationId, path, parts, prepare }) {
+    async post(tool, call, { conversationId, path, parts, replyTo, prepare }) {
       const rendered = ports.adapter(turn.platform).render(parts, {
         identity: turn.agent.identity,
         conversation: path,
         mentionable: turn.envelope.sender.kind === "human" ? [turn.envelope.sender.id] : [],
+        ...(replyTo === undefined ? {} : { replyTo }),
       });
       if (rendered.length === 0) return toolError("there is nothing to show");
       const slot = await take(tool, call, async (tx, ordinal) => {

@@ -22,6 +22,7 @@ export async function describeApi(server: FastifyInstance): Promise<void> {
             scheme: "bearer",
             description: "The operator's token, or a token of the API that has the route's scope",
           },
+          agent: { type: "http", scheme: "bearer", description: "The token that an agent dials in with" },
         },
       },
       tags: [

@@ -5,6 +5,7 @@ import { CLOSE_CODES } from "../../contracts/dial-in-protocol.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
 import { createAttemptLimit } from "../attempt-limit.ts";
 import { bearerToken } from "../auth-policy.ts";
+import { ErrorSchema } from "../view-schemas.ts";
 
 export interface ConnectRouteContext {
   /** Takes agents that dial in; undefined in a process without the worker role, which cannot run their turns. */
@@ -62,24 +63,38 @@ export async function connectRoute(server: FastifyInstance, context: ConnectRout
     return undefined;
   }
 
-  server.get(
-    "/agents/connect",
-    { config: { auth: "agent" }, websocket: true, preHandler: admit, schema: { hide: true } },
-    (webSocket, request) => {
-      const { dialIn } = context;
-      if (dialIn === undefined) return webSocket.close(1013);
-      const receiver = dialIn.accept(toSocket(webSocket), request.dialInAgent);
-      webSocket.on("message", (data, isBinary) => {
-        if (isBinary) webSocket.close(CLOSE_CODES.protocolError, "frames are text");
-        else receiver.message(bytesOf(data));
-      });
-      webSocket.once("close", (code) => {
-        // Whoever says who they are in the hello is counted by how that ended.
-        if (code === CLOSE_CODES.unauthenticated) failures.count(request.ip);
-        receiver.closed();
-      });
+  server.route({
+    method: "GET",
+    url: "/agents/connect",
+    config: { auth: "agent" },
+    preHandler: admit,
+    schema: {
+      tags: ["agents"],
+      summary: "The WebSocket by which an agent dials in, with its token",
+      security: [{ agent: [] }],
+      response: { 400: ErrorSchema, 401: ErrorSchema, 403: ErrorSchema, 429: ErrorSchema, 503: ErrorSchema },
     },
-  );
+    wsHandler: take,
+    // Whoever asks for no upgrade was refused before.
+    handler: () => {
+      throw new ParleyError("REQUEST_INVALID");
+    },
+  });
+
+  function take(webSocket: WebSocket, request: FastifyRequest): void {
+    const { dialIn } = context;
+    if (dialIn === undefined) return webSocket.close(1013);
+    const receiver = dialIn.accept(toSocket(webSocket), request.dialInAgent);
+    webSocket.on("message", (data, isBinary) => {
+      if (isBinary) webSocket.close(CLOSE_CODES.protocolError, "frames are text");
+      else receiver.message(bytesOf(data));
+    });
+    webSocket.once("close", (code) => {
+      // Whoever says who they are in the hello is counted by how that ended.
+      if (code === CLOSE_CODES.unauthenticated) failures.count(request.ip);
+      receiver.closed();
+    });
+  }
 }
 
 function notHere(reply: FastifyReply, isDraining: boolean): FastifyReply {

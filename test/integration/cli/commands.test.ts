@@ -74,6 +74,18 @@ describe("commands that ask a running Parley", () => {
   test.each<[string, string[], unknown, unknown[]]>([
     ["agents list", ["agents"], { agents: [AGENT] }, ["agents.list", "main"]],
     [
+      "agents rotate",
+      ["agents", "rotate", "@helper"],
+      { agent: AGENT, secret: "prl_agent_shown-once" },
+      ["agents.rotateToken", "main", "helper", { by: "operator" }],
+    ],
+    [
+      "agents revoke",
+      ["agents", "revoke", "helper"],
+      { revoked: "helper" },
+      ["agents.revokeToken", "main", "helper", { by: "operator" }],
+    ],
+    [
       "agents pause",
       ["agents", "pause", "@helper"],
       { agent: { ...AGENT, status: "paused" } },

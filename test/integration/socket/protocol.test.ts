@@ -201,6 +201,7 @@ describe("bad input", () => {
     expect(codeOf(await flooded.outcome)).toBe("AGENT_REPLY_TOO_LARGE");
     agent.event(other.turnId, { type: "done" });
     expect(codeOf(await other.outcome)).toBeUndefined();
+    await agent.until(() => agent.of("turn_end").length === 1);
     expect(agent.of("turn_cancel").map((frame) => frame.turnId)).toEqual([flooded.turnId]);
   });
 

@@ -1,6 +1,7 @@
 import type { AddressInfo } from "node:net";
 import websocket from "@fastify/websocket";
 import { fastify } from "fastify";
+import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { type ConnectionBook, DialInHub } from "../../../agents/socket/index.ts";
 import { connectRoute } from "../../../src/api/routes/connect-route.ts";
 import type { DialInPort } from "../../../src/contracts/dial-in.ts";
@@ -53,6 +54,8 @@ export async function startDialInStand(
   });
   hub.start();
   const server = fastify({ logger: false });
+  server.setValidatorCompiler(validatorCompiler);
+  server.setSerializerCompiler(serializerCompiler);
   await server.register(websocket, {
     options: { maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false },
     errorHandler: () => undefined,

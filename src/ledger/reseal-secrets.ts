@@ -50,6 +50,13 @@ const KINDS: readonly Kind[] = [
       "update adapter_state set value = $3 where installation_id = $1 and 'state:' || key = $2 and value = $4::bytea",
   },
   {
+    name: "a2a_tasks",
+    select: `select id, 'push' as field, organization_id as "organizationId", 'a2a' as platform, decode(push->>'sealed', 'base64') as sealed
+      from a2a_tasks where push is not null and (id, '') > ($1, $2) and ${begins("decode(push->>'sealed', 'base64')")} order by id limit $3`,
+    replace:
+      "update a2a_tasks set push = jsonb_build_object('sealed', translate(encode($3::bytea, 'base64'), E'\\n', '')) where id = $1 and $2::text is not null and decode(push->>'sealed', 'base64') = $4::bytea",
+  },
+  {
     name: "agent_sessions",
     manyPerId: true,
     select: `select s.agent_id as id, 'session:' || s.session_key as field, s.organization_id as "organizationId", 'agent' as platform, decode(s.value, 'base64') as sealed

@@ -278,9 +278,14 @@ export function createOutsideTasks(options: OutsideTasksOptions): OutsideTasks {
       const row = await rowOf(caller, taskId);
       const task = await read(caller, taskId);
       if (ENDED.has(task.state)) throw new ParleyError("CONFLICT", { detail: "the task is over" });
-      const progress = await postsOf(caller, row);
-      for (const { postId } of progress)
-        if (postId !== null) await visitors.stop(caller, { roomId: row.room_id, messageId: postId });
+      // A context of a room goes on in the thread under its first post.
+      const root = row.context_id.slice(CONTEXT_PREFIX.length);
+      for (const { postId } of await postsOf(caller, row)) {
+        if (postId === null) continue;
+        const isInThread = root !== row.room_id && root !== postId;
+        const where = { roomId: row.room_id, messageId: postId, ...(isInThread ? { threadRootId: root } : {}) };
+        await visitors.stop(caller, where);
+      }
       return await settled(caller, taskId, CANCEL_WAIT_MS, ({ state }) => ENDED.has(state));
     },
     async pushes(caller, taskId) {

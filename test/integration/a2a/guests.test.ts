@@ -14,7 +14,9 @@ export default {
   ] },
 };`;
 
-test("a named guest from outside is in no room that nobody let them into, and has an external's rights there", async () => {
+test("a named guest from outside is in no room that nobody let them into, and has an external's rights there", {
+  timeout: 60_000,
+}, async () => {
   const deployment = await createDeployment(CONFIG);
   const app = await deployment.process();
   const database = await openDatabase({ dataFolder: "unused", databaseUrl: deployment.databaseUrl });

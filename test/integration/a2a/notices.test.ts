@@ -17,7 +17,7 @@ async function tokenOf(app: OrganizationsApp): Promise<string> {
 const later = (url: string): string => `export default { allowPrivateAgentAddresses: true, agents: [{
   handle: "later", name: "Later", connector: { kind: "a2a", url: "${url}", deferAfterMs: 200 } }] };`;
 
-describe("notifications", () => {
+describe("notifications", { timeout: 60_000 }, () => {
   test.each(["1.0", "0.3"] satisfies A2aVersion[])(
     "of a %s agent end a turn that was put off, once, and only with the task's token",
     async (version) => {

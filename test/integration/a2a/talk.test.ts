@@ -59,7 +59,7 @@ async function deployed() {
   return { deployment, app, database };
 }
 
-describe("Parley's agents as A2A agents", () => {
+describe("Parley's agents as A2A agents", { timeout: 60_000 }, () => {
   test.each(["1.0", "0.3"] satisfies A2aVersion[])(
     "answer a %s client: whole, streamed, with files, once per message",
     async (version) => {
@@ -178,6 +178,32 @@ describe("Parley's agents as A2A agents", () => {
     await expect(client.sendMessage(say("q-3", "more", { taskId: asked.taskId }))).rejects.toThrow(
       /takes no more messages/,
     );
+  });
+
+  test("are asked in rooms by name; a context goes on in the thread under its first post, and is stopped there", async () => {
+    const { app, database } = await deployed();
+    const { token } = await callerIn(app, "alpha");
+    const client = await connectOutside(`${app.url}/a2a/rooms/general`, token);
+    const unheard = await client.sendMessage(say("r-0", "nobody is named"));
+    expect(isTask(unheard) && unheard.status?.state).toBe(TaskState.TASK_STATE_REJECTED);
+    const first = await client.sendMessage(say("r-1", "@echo hello"));
+    if (!isTask(first)) throw new Error("no task");
+    expect(textIn(first)).toContain("hello");
+    const more = say("r-2", "@slow work", { contextId: first.contextId });
+    const configuration = { acceptedOutputModes: [], returnImmediately: true, taskPushNotificationConfig: undefined };
+    const second = await client.sendMessage({ ...more, configuration });
+    if (!isTask(second)) throw new Error("no task");
+    expect(second.contextId).toBe(first.contextId);
+    const [post] = await database.query<{ root: string | null }>({
+      text: "select thread_root_id as root from web_posts where text = '@slow work'",
+    });
+    expect(post?.root).toBe(first.contextId.replace("ctx_", ""));
+    await expect
+      .poll(async () => (await client.getTask({ tenant: "", id: second.id })).status?.state, { timeout: 10_000 })
+      .toBe(TaskState.TASK_STATE_WORKING);
+    const stopped = await client.cancelTask({ tenant: "", id: second.id, metadata: undefined });
+    expect(stopped.status?.state).toBe(TaskState.TASK_STATE_CANCELED);
+    expect((await client.getTask({ tenant: "", id: first.id })).status?.state).toBe(TaskState.TASK_STATE_COMPLETED);
   });
 
   test("are stopped by CancelTask, and end their streams at once with a token that is revoked", async () => {

@@ -21,6 +21,8 @@ interface AuthorAgent {
 
 const DEFER = { defer: "an agent that dials in keeps its turn open for as long as it works" } as const;
 const REFUSED_AT_HOME = "the client refuses it before it leaves";
+/** How long an interpreter may take to start on a busy machine, in ms. */
+const START_MS = 20_000;
 const PYTHON_AGENT = fileURLToPath(new URL("../../support/agents/programs/suite_agent.py", import.meta.url));
 
 /** The TypeScript client, behind the socket connector and a real WebSocket. */
@@ -41,7 +43,7 @@ async function startRig(startAgent: (stand: DialInStand) => Promise<AuthorAgent>
   const received: ReceivedTurn[] = [];
   const stand = await startDialInStand({ port: (hub) => tapTurns(hub, received) });
   const agent = await startAgent(stand);
-  await until(() => stand.hub.connectionOf(stand.agentId) !== undefined, "the agent did not dial in");
+  await until(() => stand.hub.connectionOf(stand.agentId) !== undefined, "the agent did not dial in", START_MS);
   return {
     create: () =>
       createSocketConnector(
@@ -150,7 +152,12 @@ async function startClient(stand: DialInStand, connect: typeof connectAgent): Pr
 
 async function startPython(stand: DialInStand): Promise<AuthorAgent> {
   const child = spawn("python3", [PYTHON_AGENT], {
-    env: { PATH: process.env["PATH"] ?? "", PARLEY_URL: stand.url, PARLEY_TOKEN: stand.token },
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      PYTHONDONTWRITEBYTECODE: "1",
+      PARLEY_URL: stand.url,
+      PARLEY_TOKEN: stand.token,
+    },
     stdio: ["pipe", "pipe", "ignore"],
   });
   const exited = once(child, "exit");

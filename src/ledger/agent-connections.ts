@@ -15,9 +15,13 @@ export const IS_AWAY = (agentId: string): string => `exists (
   select 1 from agents da where da.id = ${agentId} and da.definition->'connector'->>'kind' = 'socket'
     and not exists (select 1 from agent_connections dk where dk.agent_id = da.id and ${LIVE("dk")}))`;
 
+/** Whether an agent is one that dials in. SQL text. */
+export const DIALS_IN = (agentId: string): string =>
+  `exists (select 1 from agents da where da.id = ${agentId} and da.definition->'connector'->>'kind' = 'socket')`;
+
 /** How long a queued turn of an agent is kept: agents that dial in have an inbox. SQL text. */
 export const KEPT_FOR = (agentId: string): string => `case
-  when (select da.definition->'connector'->>'kind' from agents da where da.id = ${agentId}) = 'socket' then interval '24 hours' else interval '30 minutes' end`;
+  when ${DIALS_IN(agentId)} then interval '24 hours' else interval '30 minutes' end`;
 
 export interface ConnectionRow {
   readonly agent_id: string;

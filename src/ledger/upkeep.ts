@@ -1,4 +1,4 @@
-import { IS_AWAY, KEPT_FOR } from "./agent-connections.ts";
+import { DIALS_IN, IS_AWAY, KEPT_FOR } from "./agent-connections.ts";
 import type { SqlRunner } from "./connection/database.ts";
 import { IS_POSTPONED } from "./postponed-turns.ts";
 import { SENDING_COLUMNS, type SendingDelivery } from "./replies.ts";
@@ -79,7 +79,7 @@ export function takeOrphans(
         left join deferred_replies r on r.turn_id = t.id and t.state in ('waiting', 'queued')
         where t.finished_at is null and t.reply_conversation_id is not null and ((t.state = 'running' and (t.id = any($2::text[]) or ($4::boolean and t.owner <> $1 and ${DEAD_OWNER("t.owner")})))
           or (t.state = 'waiting' and (t.deadline_at < now() or t.cancel_requested is not null or r.turn_id is not null))
-          or (t.state = 'queued' and (t.cancel_requested is not null or (t.created_at < now() - ${KEPT_FOR("t.agent_id")} and r.turn_id is null and not ${IS_POSTPONED("t")} and not ${HAS_ASKED("t")}))))
+          or (t.state = 'queued' and (t.cancel_requested is not null or (t.created_at < now() - ${KEPT_FOR("t.agent_id")} and r.turn_id is null and (not ${IS_POSTPONED("t")} or ${DIALS_IN("t.agent_id")}) and not ${HAS_ASKED("t")}))))
         order by t.id limit 200 for update of t skip locked
       ), taken as (
         update turns t set epoch = t.epoch + 1, attempt = t.attempt + case when o.state = 'running' then 1 else 0 end,

@@ -163,7 +163,9 @@ export async function advanceSchedule(
       name: "advance_schedule",
       text: `update schedules set firings = firings + 1, last_fired_at = now(), state = case when every_ms is null then 'done' else state end,
           due_at = case when every_ms is null then due_at else due_at + (floor(extract(epoch from now() - due_at) * 1000 / every_ms) + 1) * every_ms * interval '1 millisecond' end
-        where id = $1 and state = 'active' and date_trunc('milliseconds', due_at) = $2 returning id`,
+        where id = $1 and state = 'active'
+          -- A Date has no microseconds, and drivers may round its milliseconds down.
+          and due_at between $2::timestamptz - interval '2 milliseconds' and $2::timestamptz + interval '2 milliseconds' returning id`,
     },
     [seen.id, seen.dueAt],
   );

@@ -45,6 +45,8 @@ export interface ScheduleLoop {
 /** How often is looked at least, in ms: other processes make schedules too. */
 const LOOK_EVERY_MS = 5_000;
 const RETRY_MS = 2_000;
+/** How soon is looked again at what stayed due, in ms. */
+const OVERDUE_MS = 1_000;
 /** No rule: it stays due. */
 const LATER = "later";
 
@@ -64,7 +66,7 @@ export function createScheduleLoop(ports: ScheduleLoopPorts): ScheduleLoop {
     try {
       for (const schedule of await dueSchedules(database, platforms)) if (!stopped) await fire(schedule);
       const next = await nextScheduleMs(database);
-      if (next !== null) waitMs = Math.min(LOOK_EVERY_MS, Math.max(20, next));
+      if (next !== null) waitMs = Math.min(LOOK_EVERY_MS, next > 0 ? Math.max(20, next) : OVERDUE_MS);
     } catch (error) {
       logger.warn({ err: error }, "schedules could not be looked at; trying again");
       waitMs = RETRY_MS;

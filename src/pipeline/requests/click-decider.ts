@@ -25,6 +25,8 @@ import { askedPart, endOf, type RequestDisplay } from "./request-display.ts";
 export interface RequestClick {
   readonly eventId: string;
   readonly requestId: string;
+  /** How long ago it was made, in ms. */
+  readonly ageMs: number;
   readonly envelope: EnvelopeOf<"action_submitted">;
 }
 
@@ -52,6 +54,8 @@ export interface ClickDecider {
 
 /** Clicks that are looked into at once; others wait in the ledger. */
 const MAX_AT_ONCE = 200;
+/** So long a choice waits for a platform that cannot say who is in the conversation, in ms. */
+const MAX_UNKNOWN_MS = 20_000;
 
 export function createClickDecider(ports: ClickDeciderPorts): ClickDecider {
   const { database, facts, rights, display, logger } = ports;
@@ -64,6 +68,8 @@ export function createClickDecider(ports: ClickDeciderPorts): ClickDecider {
     const part = askedPart(row);
     const choice: Choice = part === undefined ? { fault: "no_such_option" } : readChoice(part, click.envelope.body);
     const why = "fault" in choice ? { allowed: false, rule: choice.fault } : await whyNot(click, row);
+    // It is looked at again in a moment.
+    if (why.rule === "membership_unknown" && click.ageMs < MAX_UNKNOWN_MS) return;
     if ("fault" in choice || !why.allowed) return await refuse(click, row, why.rule);
     const { sender } = click.envelope;
     const by = { id: sender.id, name: sender.name ?? sender.id };
@@ -194,15 +200,22 @@ export function createClickDecider(ports: ClickDeciderPorts): ClickDecider {
   }
 
   function take(click: RequestClick, work: () => Promise<void>): void {
-    if (inHand.has(click.eventId) || inHand.size >= MAX_AT_ONCE) return;
-    inHand.set(
-      click.eventId,
-      guarded(click, work()).finally(() => inHand.delete(click.eventId)),
-    );
+    const { eventId } = click;
+    const before = inHand.get(eventId) ?? Promise.resolve();
+    const done = before
+      .then(() => guarded(click, work()))
+      .finally(() => {
+        if (inHand.get(eventId) === done) inHand.delete(eventId);
+      });
+    inHand.set(eventId, done);
   }
 
   return {
-    decide: (click) => take(click, () => decide(click)),
+    decide(click) {
+      // It is looked at again while it waits.
+      if (!inHand.has(click.eventId) && inHand.size < MAX_AT_ONCE) take(click, () => decide(click));
+    },
+    // Routing has ended the event meanwhile, so that nobody else tells.
     tooLate: (click) =>
       take(click, async () => {
         const row = await readRequest(database, click.requestId);

@@ -22,7 +22,10 @@ export function planChoice(
   if (request === null) return event.target_agent === null ? false : end("dropped", "no_such_question");
   if (request.decided_event === event.id)
     return request.live ? end("answered", "decided_what_a_turn_waits_for") : false;
-  plan.requestClicks.push({ click: { eventId: event.id, requestId: request.id, envelope }, late: !request.open });
+  plan.requestClicks.push({
+    click: { eventId: event.id, requestId: request.id, ageMs: event.age_ms, envelope },
+    late: !request.open,
+  });
   if (!request.open) return end("dropped", "request_not_open");
   plan.held = true;
   return end("pending", "waits_for_its_decision");

@@ -174,7 +174,8 @@ it("takes what was filled in by a form, and shows who did", async () => {
     "field:v": { value: { type: "plain_text_input", value: "1.2.3" } },
   });
   await shows('Decided form (none) with {"v":"1.2.3"}');
-  await until(() => shown().find((one) => one.ts === ts && /Answered by .+, \d{4}-/u.test(one.text)));
+  const filled = await until(() => shown().find((one) => one.ts === ts && one.text.includes("Answered by")));
+  expect(filled.text).toMatch(/Answered by .+, \d{4}-/u);
 });
 
 it("expires, says so, and tells whoever comes after", async () => {

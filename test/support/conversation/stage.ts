@@ -21,6 +21,8 @@ const configuration = (module: URL): ConfigInput => ({
       connector: { kind: "function", module: module.href },
       // What people of a platform are used to is that platform's default; a conversation that is to be the same says it once.
       replyInThread: true,
+      // Platforms tell differently of Parley's own reactions; what they show of work has a test of its own.
+      workReactions: "never",
     },
   ],
   limits: { drainTimeoutMs: 1_000 },

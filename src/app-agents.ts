@@ -26,6 +26,7 @@ interface AgentParts {
   readonly operations: () => Operations;
   readonly dialIn: Pick<DialIn, "hub" | "presenceOf">;
   readonly agentTokenKeys: readonly [Buffer, ...Buffer[]];
+  readonly cancelRunning: (turnIds: readonly string[], request: string) => void;
 }
 
 /** The agents of a process: their connectors by kind, the registry over any database, and those that the configuration and Parley itself bring. */
@@ -60,6 +61,7 @@ export async function createAgents(parts: AgentParts): Promise<{
       kinds: { faults: findConnectorFaults, secretFields: secretFieldsOf, issueSecrets },
       tokens: createAgentTokens({ newId, keys: parts.agentTokenKeys }),
       presenceOf: parts.dialIn.presenceOf,
+      cancelRunning: parts.cancelRunning,
     });
   const agents = agentsOn(database);
   const assistant = { openai: reveal(config.models.openai), anthropic: reveal(config.models.anthropic) };

@@ -142,6 +142,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     const dialIn = createDialIn({ database, directory, newId, keys: agentTokenKeys, logger, roles });
     closers.push(() => dialIn.stop());
     const operationsHolder: { operations?: Operations } = {};
+    const running: { cancel?: (turnIds: readonly string[], request: string) => void } = {};
     const { connectors, agentsOn, isAssistantReady } = await createAgents({
       config,
       organizations,
@@ -152,10 +153,10 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       operations: () => held(operationsHolder),
       dialIn,
       agentTokenKeys,
+      cancelRunning: (turnIds, request) => running.cancel?.(turnIds, request),
     });
     closers.push(() => connectors.close());
 
-    const running: { cancel?: (turnIds: readonly string[], request: string) => void } = {};
     const invitations = createInvitations({
       database,
       directory,

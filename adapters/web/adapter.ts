@@ -22,6 +22,8 @@ import { webRenderer } from "./web-renderer.ts";
 /** The room that everybody is in. */
 const DEFAULT_ROOM_NAME = "general";
 const PRUNE_INTERVAL_MS = 60 * 60_000;
+/** How often growing messages are looked for that nobody ends any more. */
+const ABANDONED_INTERVAL_MS = 15_000;
 /** What nobody needs any more is kept this long, so that late repeats are still known. */
 const PRUNE_AGE_MS = 24 * 60 * 60_000;
 
@@ -49,6 +51,7 @@ class WebRoomAdapter implements WebAdapter {
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
   #pruning: NodeJS.Timeout | undefined;
+  #ending: NodeJS.Timeout | undefined;
 
   constructor(config: WebAdapterConfig, { store, agents, invitations, explain }: WebAdapterDependencies) {
     const people = new PeopleDirectory(store.access);
@@ -104,6 +107,8 @@ class WebRoomAdapter implements WebAdapter {
     this.#sink = sink;
     this.#pruning = setInterval(() => void this.#prune(), PRUNE_INTERVAL_MS);
     this.#pruning.unref();
+    this.#ending = setInterval(() => void this.#endAbandoned(), ABANDONED_INTERVAL_MS);
+    this.#ending.unref();
   }
 
   stop(): Promise<void> {
@@ -115,6 +120,7 @@ class WebRoomAdapter implements WebAdapter {
     await this.#started?.catch(() => undefined);
     this.#sink = undefined;
     clearInterval(this.#pruning);
+    clearInterval(this.#ending);
     await this.#context.intake.stop();
     await this.#context.hub.stop();
   }
@@ -148,6 +154,15 @@ class WebRoomAdapter implements WebAdapter {
       throw new ParleyError("PLATFORM_UNAVAILABLE", { detail: "The web room is not running in this process." });
     }
     return this.#installations;
+  }
+
+  async #endAbandoned(): Promise<void> {
+    try {
+      for (const organizationId of this.#context.config.organizationIds)
+        await this.#context.store.posts.endAbandoned(organizationId);
+    } catch {
+      this.#sink?.logger.info({}, "web room: half answers could not be looked for; tried again in a moment");
+    }
   }
 
   async #prune(): Promise<void> {

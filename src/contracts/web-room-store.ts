@@ -142,6 +142,8 @@ export interface WebEventInput {
 }
 
 export interface WebPostsStore {
+  /** Lets growing messages of which nothing more will come stand as they are; resolves with how many. */
+  endAbandoned(organizationId: string): Promise<number>;
   /**
    * Stores a person's post and its event, once per (person, clientMessageId): a repeat gives the post that exists, with `duplicate`.
    * Undefined when the person is no member. CONFLICT: the room is archived; NOT_FOUND: no such thread, or an upload that is not the

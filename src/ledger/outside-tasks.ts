@@ -1,5 +1,15 @@
 import type { SqlRunner } from "./connection/database.ts";
 
+/** How far one of a task's notification addresses is, where it is not as far as the task's own state says. */
+export interface OutsidePushProgress {
+  /** The state that it was told last. */
+  readonly told?: string;
+  /** Attempts in a row that failed. */
+  readonly attempts: number;
+  /** When the next attempt is due, in ms since 1970. */
+  readonly dueAtMs: number;
+}
+
 /** A task that came from outside, as it was stored. */
 export interface OutsideTaskRow {
   readonly id: string;
@@ -7,13 +17,13 @@ export interface OutsideTaskRow {
   readonly token_id: string;
   readonly context_id: string;
   readonly room_id: string;
-  readonly push: { readonly sealed: string } | null;
+  /** Where notifications go, sealed, and how far each address is, by its id. */
+  readonly push: { readonly sealed: string; readonly progress?: Readonly<Record<string, OutsidePushProgress>> } | null;
   readonly state: string;
-  readonly push_attempts: number;
   readonly created_at: Date;
 }
 
-const COLUMNS = "id, organization_id, token_id, context_id, room_id, push, state, push_attempts, created_at";
+const COLUMNS = "id, organization_id, token_id, context_id, room_id, push, state, created_at";
 
 /** The task that a message of a token was for; undefined for a message that was not seen before. */
 export async function findOutsideMessage(
@@ -84,18 +94,25 @@ export async function findOutsideContext(
   return row?.room_id;
 }
 
-/** A token's own tasks, newest first; `before` is the id of the last one of the page before. */
+/** A token's own tasks in one room, newest first; `before` is the id of the last one of the page before. */
 export async function listOutsideTasks(
   sql: SqlRunner,
-  query: { tokenId: string; contextId: string | undefined; before: string | undefined; limit: number },
+  query: {
+    tokenId: string;
+    roomId: string;
+    contextId: string | undefined;
+    before: string | undefined;
+    limit: number;
+  },
 ): Promise<OutsideTaskRow[]> {
   return await sql.query<OutsideTaskRow>(
     {
       text: `select ${COLUMNS} from a2a_tasks t where token_id = $1 and ($2::text is null or context_id = $2)
           and ($3::text is null or (created_at, id) < (select b.created_at, b.id from a2a_tasks b where b.id = $3 and b.token_id = $1))
+          and room_id = $5
         order by created_at desc, id desc limit $4`,
     },
-    [query.tokenId, query.contextId ?? null, query.before ?? null, query.limit],
+    [query.tokenId, query.contextId ?? null, query.before ?? null, query.limit, query.roomId],
   );
 }
 
@@ -158,11 +175,11 @@ export async function readOutsideProgress(
   return row;
 }
 
-/** Keeps where the notifications of a task go; null ends them. */
+/** Keeps where the notifications of a task go, each address anew; undefined ends them. */
 export async function storeOutsidePush(sql: SqlRunner, taskId: string, sealed: string | undefined): Promise<void> {
   await sql.query(
     {
-      text: `update a2a_tasks set push = $2::jsonb, push_attempts = 0, updated_at = now(),
+      text: `update a2a_tasks set push = $2::jsonb, updated_at = now(),
         push_due_at = case when $2::jsonb is null then null else now() end where id = $1`,
     },
     [taskId, sealed === undefined ? null : JSON.stringify({ sealed })],
@@ -182,24 +199,31 @@ export async function claimOutsidePushes(
         )
         update a2a_tasks t set push_due_at = now() + $2::float8 * interval '1 millisecond' from due, api_tokens k
         where t.id = due.id and k.id = t.token_id
-        returning t.id, t.organization_id, t.token_id, t.context_id, t.room_id, t.push, t.state, t.push_attempts, t.created_at, k.person_id,
+        returning t.id, t.organization_id, t.token_id, t.context_id, t.room_id, t.push, t.state, t.created_at, k.person_id,
           (k.revoked_at is null and (k.expires_at is null or k.expires_at > now()) and k.scopes ? 'talk') as talks`,
     },
     [limit, leaseMs],
   );
 }
 
-/** Says how a look at a task's notifications went: which state they have told, and when it is looked at again (never, without a time). */
+/**
+ * Says how a look at a task's notifications went: the state that all of its addresses are done with, how far each is, and when it is looked
+ * at again (never, without a time). Says nothing where the addresses were changed meanwhile: they are due at once.
+ */
 export async function settleOutsidePush(
   sql: SqlRunner,
-  taskId: string,
-  settled: { told: string | undefined; attempts: number; againInMs: number | undefined },
+  { id, push }: Pick<OutsideTaskRow, "id" | "push">,
+  settled: {
+    told: string | undefined;
+    progress: Readonly<Record<string, OutsidePushProgress>>;
+    againInMs: number | undefined;
+  },
 ): Promise<void> {
   await sql.query(
     {
-      text: `update a2a_tasks set state = coalesce($2, state), push_attempts = $3, updated_at = now(),
-        push_due_at = now() + $4::float8 * interval '1 millisecond' where id = $1 and push is not null`,
+      text: `update a2a_tasks set state = coalesce($3, state), push = push || jsonb_build_object('progress', $4::jsonb), updated_at = now(),
+        push_due_at = now() + $5::float8 * interval '1 millisecond' where id = $1 and push->>'sealed' = $2`,
     },
-    [taskId, settled.told ?? null, settled.attempts, settled.againInMs ?? null],
+    [id, push?.sealed ?? "", settled.told ?? null, JSON.stringify(settled.progress), settled.againInMs ?? null],
   );
 }

@@ -54,7 +54,7 @@ const KINDS: readonly Kind[] = [
     select: `select id, 'push' as field, organization_id as "organizationId", 'a2a' as platform, decode(push->>'sealed', 'base64') as sealed
       from a2a_tasks where push is not null and (id, '') > ($1, $2) and ${begins("decode(push->>'sealed', 'base64')")} order by id limit $3`,
     replace:
-      "update a2a_tasks set push = jsonb_build_object('sealed', translate(encode($3::bytea, 'base64'), E'\\n', '')) where id = $1 and $2::text is not null and decode(push->>'sealed', 'base64') = $4::bytea",
+      "update a2a_tasks set push = push || jsonb_build_object('sealed', translate(encode($3::bytea, 'base64'), E'\\n', '')) where id = $1 and $2::text is not null and decode(push->>'sealed', 'base64') = $4::bytea",
   },
   {
     name: "agent_sessions",

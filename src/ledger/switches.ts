@@ -24,13 +24,15 @@ export interface SwitchedOff {
 
 export interface EndedTurn {
   readonly id: string;
-  readonly rule: "organization_stopped" | "agent_stopped";
+  readonly rule: "organization_stopped" | "agent_stopped" | "agent_removed";
 }
 
-/** The agents that a switch holds, each with the rule; no rows while nothing is stopped. */
+/** How long after its removal an agent is looked for among the turns: what slipped in beside it is found in seconds. */
+const REMOVED_LATELY = "a.removed_at > now() - interval '1 hour'";
+/** The agents that a switch holds or that were removed, each with the rule; no rows while nothing is stopped. */
 const STOPPED = `stopped as materialized (
-    select a.id as agent_id, case when o.status = 'stopped' then 'organization_stopped' else 'agent_stopped' end as rule
-    from agents a join organizations o on o.id = a.organization_id where a.status = 'stopped' or o.status = 'stopped'
+    select a.id as agent_id, case when a.removed_at is not null then 'agent_removed' when o.status = 'stopped' then 'organization_stopped' else 'agent_stopped' end as rule
+    from agents a join organizations o on o.id = a.organization_id where ${REMOVED_LATELY} or (a.removed_at is null and (a.status = 'stopped' or o.status = 'stopped'))
   )`;
 
 /**
@@ -58,6 +60,37 @@ export async function switchOff(database: Database, what: Switched): Promise<Swi
   );
 }
 
+/**
+ * Ends what a removed agent runs, queues, will do later and has not sent; to be called in the transaction that removes it. An agent of the same
+ * handle that is added later begins with nothing.
+ */
+export async function endRemoved(
+  tx: SqlRunner,
+  removed: { readonly organizationId: string; readonly agentId: string; readonly handle: string; readonly by: string },
+): Promise<readonly EndedTurn[]> {
+  const { organizationId, agentId, handle, by } = removed;
+  const cancelled = await cancelUnsent(tx);
+  const turns = await endTurns(tx);
+  await tx.query(
+    {
+      text: "update schedules set state = 'cancelled', state_reason = 'agent_removed' where agent_id = $1 and state = 'active'",
+    },
+    [agentId],
+  );
+  await appendAudit(tx, organizationId, [
+    {
+      what: "switch",
+      by,
+      agent: handle,
+      rule: "agent_removed",
+      turns: turns.map((turn) => turn.id),
+      cancelledDeliveries: cancelled,
+    },
+  ]);
+  await tx.query({ text: "select pg_notify($1, '')" }, [SWITCHED]);
+  return turns;
+}
+
 /** Lets it work again, with its line of the audit log; false when there is no such agent or organization. */
 export async function switchOn(database: Database, what: Switched): Promise<boolean> {
   return await database.transaction(async (tx) => {
@@ -76,7 +109,7 @@ export async function switchOn(database: Database, what: Switched): Promise<bool
 export async function endStopped(database: Database): Promise<readonly EndedTurn[]> {
   const [found] = await database.query<{ any: boolean }>({
     name: "any_stopped",
-    text: `select exists (select 1 from organizations where status = 'stopped') or exists (select 1 from agents where status = 'stopped') as any`,
+    text: `select exists (select 1 from organizations where status = 'stopped') or exists (select 1 from agents a where a.status = 'stopped' or ${REMOVED_LATELY}) as any`,
   });
   if (found?.any !== true) return [];
   return await retryDeadlocks(() =>

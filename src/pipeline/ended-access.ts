@@ -1,5 +1,6 @@
 /** The rules that say that an agent has no business in a place any more, as they stand in requests to stop a turn. */
 const ACCESS_ENDED: ReadonlySet<string> = new Set([
+  "agent_removed",
   "agent_stopped",
   "organization_stopped",
   "member_left",

@@ -182,12 +182,13 @@ export const a2aTasks = pgTable(
     roomId: text("room_id").notNull(),
     postId: text("post_id"),
     agentId: text("agent_id"),
-    /** The state that its notifications have told; the state itself is that of its posts and turns. */
+    /** The state that its notifications have told everywhere; the state itself is that of its posts and turns. */
     state: text("state").notNull(),
-    /** Where notifications go, sealed; null where nobody asked for any. */
+    /** Where notifications go, sealed, and how far each address is; null where nobody asked for any. */
     push: jsonb("push"),
     /** When it is next looked at for a notification; null once there is none to come. */
     pushDueAt: instant("push_due_at"),
+    /** No longer written: attempts are counted for each address, in `push`. */
     pushAttempts: integer("push_attempts").notNull().default(0),
     createdAt: createdAt(),
     updatedAt: instant("updated_at").notNull().defaultNow(),

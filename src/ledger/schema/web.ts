@@ -144,6 +144,7 @@ export const webPosts = pgTable(
       .where(sql`idempotency_key is not null`),
     uniqueIndex("web_posts_seq").on(table.roomId, table.seq),
     index("web_posts_change").on(table.roomId, table.changeSeq),
+    index("web_posts_streaming").on(table.organizationId).where(sql`state = 'streaming'`),
     index("web_posts_thread").on(table.threadRootId, table.seq).where(sql`thread_root_id is not null`),
   ],
 );

@@ -3,6 +3,7 @@ import type { WebPostsStore } from "../../contracts/web-room-store.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
 import type { SqlRunner } from "../connection/database.ts";
 import type { Tenants } from "../connection/tenant-database.ts";
+import { endAbandonedPreviews } from "./abandoned-previews.ts";
 import { publish } from "./notices.ts";
 import { answer, editByPerson, react, removePost, replaceByAgent } from "./posts-change.ts";
 import { byClientMessageId, byIdempotencyKey, type Created, createByAgent, createByPerson } from "./posts-create.ts";
@@ -38,6 +39,8 @@ export function createPostsStore(tenant: Tenants): WebPostsStore {
       }),
     storePreview: async (preview) =>
       await tenant(preview.organizationId).transaction((tx) => storePreview(tx, preview)),
+    endAbandoned: async (organizationId) =>
+      await tenant(organizationId).transaction((tx) => endAbandonedPreviews(tx, organizationId)),
     createAnswer: async (given) =>
       await tenant(given.organizationId).transaction(async (tx) => {
         await createAnswer(tx, given);

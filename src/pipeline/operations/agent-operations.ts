@@ -9,6 +9,8 @@ import type { Database } from "../../ledger/connection/database.ts";
 import { endInvitationsOfAgent } from "../../ledger/invitations.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 import { agentSecrets, type SecretBox } from "../../ledger/secret-box.ts";
+import { retryDeadlocks } from "../../ledger/sql-states.ts";
+import { endRemoved } from "../../ledger/switches.ts";
 import type { Connectors } from "../connectors.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
 import type { AgentTokens } from "./agent-tokens.ts";
@@ -36,6 +38,8 @@ export interface AgentOperationsOptions {
   readonly tokens: AgentTokens;
   /** Whether an agent that dials in is there; undefined for one of another kind. */
   readonly presenceOf: (agentId: string) => AgentPresence | undefined;
+  /** Tells turns that run, here or in other processes, that they are over. */
+  readonly cancelRunning: (turnIds: readonly string[], request: string) => void;
 }
 
 /** The kind of agents that dial in, with a token of Parley's. */
@@ -76,11 +80,19 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
 
   /** An agent of the same handle that is added later gets nothing of what this one was given. */
   async function withdraw(organizationId: string, agent: DirectoryAgent, by: string): Promise<void> {
-    await database.transaction(async (tx) => {
-      await removeAgent(tx, organizationId, agent.handle);
-      await options.tokens.revoke(tx, agent, by);
-      await endInvitationsOfAgent(tx, agent.agentId, by);
-    });
+    const { agentId, handle } = agent;
+    const ended = await retryDeadlocks(() =>
+      database.transaction(async (tx) => {
+        await removeAgent(tx, organizationId, handle);
+        await options.tokens.revoke(tx, agent, by);
+        await endInvitationsOfAgent(tx, agentId, by);
+        return await endRemoved(tx, { organizationId, agentId, handle, by });
+      }),
+    );
+    options.cancelRunning(
+      ended.map((turn) => turn.id),
+      "cancelled:agent_removed",
+    );
   }
 
   const viewOf = (agent: DirectoryAgent): AgentView => toView(agent, options.presenceOf(agent.agentId));

@@ -170,7 +170,11 @@ export function createOutsideTasks(options: OutsideTasksOptions): OutsideTasks {
     const sql = tenant(organizationId);
     const place = await placeOf(caller, address);
     const known = await findOutsideMessage(sql, tokenId, message.messageId);
-    if (known !== undefined) return await read(caller, known);
+    if (known !== undefined) {
+      const task = await read(caller, known);
+      if (task.roomId === place.room?.roomId) return task;
+      throw new ParleyError("REQUEST_INVALID", { detail: "the messageId was used for another agent or room" });
+    }
     const before = message.taskId === undefined ? undefined : await read(caller, message.taskId);
     if (before !== undefined && ENDED.has(before.state))
       throw new ParleyError("CONFLICT", { detail: "the task is over and takes no more messages" });
@@ -252,17 +256,23 @@ export function createOutsideTasks(options: OutsideTasksOptions): OutsideTasks {
     },
     async target(caller, address) {
       const { agent, room } = await placeOf(caller, address);
-      if (agent !== undefined) return agentTarget(agent);
+      if (agent !== undefined) return { ...agentTarget(agent), ...(room === undefined ? {} : { roomId: room.roomId }) };
       if (room === undefined) throw noSuchTask();
       return roomTarget(room);
     },
     send,
     read,
     watch,
-    async list(caller, { contextId, before, limit }) {
+    async list(caller, { roomId, contextId, before, limit }) {
       await personOf(caller);
       const { organizationId, tokenId } = caller;
-      const rows = await listOutsideTasks(tenant(organizationId), { tokenId, contextId, before, limit: limit + 1 });
+      const rows = await listOutsideTasks(tenant(organizationId), {
+        tokenId,
+        roomId,
+        contextId,
+        before,
+        limit: limit + 1,
+      });
       const tasks: OutsideTask[] = [];
       for (const row of rows.slice(0, limit)) {
         const task = await readRow(caller, row).catch((error: unknown) => {

@@ -14,7 +14,6 @@ import {
 } from "../../ledger/schedules.ts";
 import { finishWrite } from "../../ledger/turn-writes.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
-import { isShadowed } from "../invoke/shadow.ts";
 import { CallId } from "./post-tools.ts";
 import { toolError } from "./tool-answer.ts";
 import type { ToolSpec } from "./tool-spec.ts";
@@ -57,7 +56,9 @@ export function scheduleTools(
       needs: "post",
       async execute(input, call) {
         const { task, inMs, everyMs } = ScheduleInput.parse(input);
-        if (isShadowed(turn)) return toolError("you are in shadow here: nothing is scheduled");
+        // Its text comes back in a turn that has read nothing, and is listed here.
+        const silence = await writer.silence("schedule");
+        if (silence !== undefined) return silence;
         if (inMs === undefined && everyMs === undefined) return toolError("say when: `inMs`, `everyMs` or both");
         // What a schedule begins may schedule too, but not faster than people could follow.
         if (turn.reason === "schedule" && (inMs ?? MIN_EVERY_MS) < MIN_EVERY_MS)

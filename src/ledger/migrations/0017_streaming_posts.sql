@@ -1,0 +1,1 @@
+CREATE INDEX "web_posts_streaming" ON "web_posts" USING btree ("organization_id") WHERE state = 'streaming';

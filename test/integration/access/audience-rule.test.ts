@@ -22,7 +22,13 @@ let asked = 0;
 
 beforeAll(async () => {
   parley = await startSlackApp([
-    { handle: "reader", name: "Reader", connector: { kind: "function", run: agent.run }, replyInThread: false },
+    {
+      handle: "reader",
+      name: "Reader",
+      connector: { kind: "function", run: agent.run },
+      replyInThread: false,
+      speaksFirst: true,
+    },
     {
       handle: "homebody",
       name: "Homebody",
@@ -368,4 +374,24 @@ it("forgets a reply that waits once a message that it was based on is deleted", 
   const kept = "select 1 from withheld_replies where reply::text like $1";
   expect(await parley.ledger.query({ text: kept }, [`%soon gone ${canary}%`])).toEqual([]);
   expect(leaked()).toBe(false);
+});
+
+it("lets a turn that has read elsewhere leave nothing of it here by its tools: no post, no document, no task for later", async () => {
+  const task = JSON.stringify({ task: "later", inMs: 1_000 });
+  const value = JSON.stringify({ name: "notes", revision: 0, value: "kept" });
+  await named(narrow);
+  ask(
+    history(`narrow-${tag}`),
+    `schedule ${task}`,
+    `post ${JSON.stringify({ text: "said" })}`,
+    `document_write ${value}`,
+  );
+  const turn = await until(() => {
+    const heard = agent.heard[asked];
+    return heard !== undefined && heard.results.length + heard.failures.length === 4 ? heard : undefined;
+  });
+  for (const result of turn.results.slice(1)) expect(result).toMatchObject({ error: expect.any(String) });
+  const kept = "select (select count(*) from schedules) + (select count(*) from shared_documents) as left_behind";
+  const [row] = await parley.ledger.query<{ left_behind: string }>({ text: kept });
+  expect(Number(row?.left_behind)).toBe(0);
 });

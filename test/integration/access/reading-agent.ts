@@ -41,8 +41,9 @@ export function createReadingAgent(): ReadingAgent {
       heard.push(turn);
       for (const line of request.trigger.text.split("\n")) {
         const [, word = "", rest = ""] =
-          /^.*?\b(say|wait|tell|part|conversation_history|conversation_search|conversations)\b ?(.*)$/u.exec(line) ??
-          [];
+          /^.*?\b(say|wait|tell|part|conversation_history|conversation_search|conversations|schedule|post|document_write)\b ?(.*)$/u.exec(
+            line,
+          ) ?? [];
         if (word === "say") yield `${rest}\n`;
         else if (word === "part")
           yield JSON.parse(rest) as ReplyPartInput; // a test's own words

@@ -17,13 +17,18 @@ const CLOSE_BRACKET = 0x5d;
  * Guarantees that JSON which passed through `push` is cheap to parse: it looks at the bytes as they come and refuses deep nesting
  * and floods of values at once.
  *
- * JSON.parse takes more than a second and many times the memory for megabytes of `[`; the size of a body alone bounds neither.
+ * Errors speak of `what` was read. JSON.parse takes more than a second and many times the memory for megabytes of `[`; the size of a body alone bounds neither.
  */
 export class JsonGuard {
+  readonly #what: string;
   #depth = 0;
   #values = 0;
   #isInString = false;
   #isEscaped = false;
+
+  constructor(what = "answer") {
+    this.#what = what;
+  }
 
   push(bytes: Uint8Array): void {
     for (const byte of bytes) {
@@ -48,7 +53,7 @@ export class JsonGuard {
       this.#depth += 1;
       if (this.#depth > MAX_JSON_DEPTH) {
         throw new ParleyError("AGENT_REPLY_INVALID", {
-          detail: `the answer is nested deeper than ${MAX_JSON_DEPTH} levels`,
+          detail: `the ${this.#what} is nested deeper than ${MAX_JSON_DEPTH} levels`,
         });
       }
     } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
@@ -60,7 +65,7 @@ export class JsonGuard {
     this.#values += 1;
     if (this.#values > MAX_JSON_VALUES) {
       throw new ParleyError("AGENT_REPLY_TOO_LARGE", {
-        detail: `the answer holds more than ${MAX_JSON_VALUES} values`,
+        detail: `the ${this.#what} holds more than ${MAX_JSON_VALUES} values`,
       });
     }
   }
@@ -73,11 +78,11 @@ export function parseGuardedJson(text: string): unknown {
   return parseJson(text);
 }
 
-/** Parses JSON that a JsonGuard let through; throws AGENT_REPLY_INVALID without quoting it. */
-export function parseJson(text: string): unknown {
+/** Parses JSON that a JsonGuard let through; throws AGENT_REPLY_INVALID, which speaks of `what` and does not quote it. */
+export function parseJson(text: string, what = "answer"): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new ParleyError("AGENT_REPLY_INVALID", { detail: `the answer is not JSON (${text.length} characters)` });
+    throw new ParleyError("AGENT_REPLY_INVALID", { detail: `the ${what} is not JSON (${text.length} characters)` });
   }
 }

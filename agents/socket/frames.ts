@@ -30,11 +30,13 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 export function readFrame(bytes: Uint8Array): ReadFrame {
   let value: unknown;
   try {
-    const guard = new JsonGuard();
+    const guard = new JsonGuard("frame");
     guard.push(bytes);
-    value = parseJson(decoder.decode(bytes));
+    value = parseJson(decoder.decode(bytes), "frame");
   } catch (thrown) {
-    return { problem: thrown instanceof ParleyError ? (thrown.detail ?? "it is not JSON") : "it is not UTF-8" };
+    return {
+      problem: thrown instanceof ParleyError ? (thrown.detail ?? "the frame is not JSON") : "the frame is not UTF-8",
+    };
   }
   const isEvent = typeof value === "object" && value !== null && "type" in value && value.type === "event";
   const parsed = isEvent ? EventFrame.safeParse(value) : AgentFrame.safeParse(value);

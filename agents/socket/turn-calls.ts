@@ -72,7 +72,7 @@ export class TurnCalls {
     if (!parsed.success) return failed(`the input does not fit the tool: ${describeIssues(parsed.error)}`);
     try {
       const result = bounded(await tool.execute(parsed.data, signal));
-      return { type: "tool_result", turnId, callId, ok: true, result };
+      return { type: "tool_result", turnId, callId, ok: !saysError(result), result };
     } catch (thrown) {
       return failed(messageOf(thrown));
     }
@@ -98,6 +98,11 @@ export class TurnCalls {
     }
     this.#ports.answer(frame);
   }
+}
+
+/** Tools answer `{ error }` for what did not work: to the agent that is no success, wherever in the tool it was found out. */
+function saysError(result: JsonValue): boolean {
+  return typeof result === "object" && result !== null && "error" in result && typeof result["error"] === "string";
 }
 
 function bounded(value: JsonValue): JsonValue {

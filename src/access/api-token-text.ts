@@ -26,6 +26,11 @@ export function isAgentTokenText(text: string): boolean {
   return isToken(AGENT_PREFIX, text);
 }
 
+/** Whether a text is meant as the token of an agent, however it was copied. */
+export function looksLikeAgentToken(text: string): boolean {
+  return text.startsWith(AGENT_PREFIX);
+}
+
 /** What is kept of a token: without the key, a copy of the ledger says nothing about it, not even whether a guess is right. */
 export function hashApiToken(key: Buffer, token: string): string {
   return createHmac("sha256", key).update(token).digest("base64url");

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest, preParsingAsyncHookHandler, RouteOptions } from "fastify";
+import { looksLikeAgentToken } from "../access/api-token-text.ts";
 import { API_SCOPES, type ApiPrincipal, type ApiScope } from "../contracts/api-token.ts";
 import { ParleyError } from "../errors/parley-error.ts";
 import { isLoopbackHost } from "./loopback-host.ts";
@@ -21,6 +22,9 @@ const LIMITED: ReadonlySet<AuthPolicy> = new Set(["operator", "local_or_operator
 const SCOPED: ReadonlySet<AuthPolicy> = new Set(["operator", "local_or_operator"]);
 /** The organization that the operator, who belongs to none, acts in. */
 export const ORGANIZATION_HEADER = "parley-organization";
+/** The command line reads PARLEY_TOKEN, and so does an agent that dials in: in one shell the one is easily taken for the other. */
+const AGENT_TOKEN_HERE =
+  "this is an agent's token, which is good for dialling in alone; send the operator's token or one of the API (PARLEY_TOKEN), or unset PARLEY_TOKEN";
 const EVERY_SCOPE: ReadonlySet<ApiScope> = new Set(API_SCOPES);
 
 declare module "fastify" {
@@ -134,7 +138,9 @@ async function callerOf(request: FastifyRequest, options: AuthOptions): Promise<
     if (options.operator.verify(token)) return operatorOf("operator", request, options);
     const principal = await options.verifyToken?.(token);
     if (principal !== undefined) return ownOrganization(principal, request, options);
-    throw new ParleyError("UNAUTHENTICATED", { detail: "the bearer token is not valid" });
+    throw new ParleyError("UNAUTHENTICATED", {
+      detail: looksLikeAgentToken(token) ? AGENT_TOKEN_HERE : "the bearer token is not valid",
+    });
   }
   const owner = await options.ownerSession?.(request);
   if (owner === undefined) {

@@ -14,8 +14,17 @@ export interface ConnectRouteContext {
   readonly isDraining: () => boolean;
 }
 
-/** Tokens that were not good, from one address and within a minute, after which nothing of it is looked at. */
+/**
+ * Tokens that were not good, from one address and within a minute, after which it may keep Parley less busy. Good ones pass all the same:
+ * many agents share an address with strangers, who must not lock them out.
+ */
 const FAILURES_PER_MINUTE = 30;
+/** Tokens from addresses over that limit that are looked up at once; a look-up is one hash and one row. */
+const MAX_SUSPECT_LOOKUPS = 16;
+/** Sockets that have not said who they are, from which on an address over that limit gets no more. */
+const MAX_SUSPECT_STRANGERS = 32;
+/** When whoever was refused because others are looked at may come again, in ms. */
+const CROWDED_MS = 5_000;
 /** Connections of one token within a minute: one that dials in again and again does nothing else. */
 const CONNECTIONS_PER_MINUTE = 60;
 /** Sockets that have not said who they are. */
@@ -35,6 +44,20 @@ export async function connectRoute(server: FastifyInstance, context: ConnectRout
   const failures = createAttemptLimit(FAILURES_PER_MINUTE);
   const connections = createAttemptLimit(CONNECTIONS_PER_MINUTE);
 
+  let suspectLookups = 0;
+
+  /** Whose token it is; of an address with too many bad ones only a few are looked up at once. */
+  async function verify(dialIn: DialInPort, token: string, isSuspect: boolean): Promise<DialInPrincipal | undefined> {
+    if (!isSuspect) return dialIn.verify(token);
+    if (suspectLookups >= MAX_SUSPECT_LOOKUPS) throw new ParleyError("RATE_EXCEEDED", { retryAfterMs: CROWDED_MS });
+    suspectLookups += 1;
+    try {
+      return await dialIn.verify(token);
+    } finally {
+      suspectLookups -= 1;
+    }
+  }
+
   async function admit(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
     const { dialIn } = context;
     if (request.headers.upgrade === undefined) {
@@ -43,14 +66,15 @@ export async function connectRoute(server: FastifyInstance, context: ConnectRout
     if (dialIn === undefined || context.isDraining()) return notHere(reply, dialIn !== undefined);
     refuseForeignPages(request, context.publicUrl);
     const waitMs = failures.waitMs(request.ip);
-    if (waitMs !== undefined) throw new ParleyError("RATE_EXCEEDED", { retryAfterMs: waitMs });
     const token = bearerToken(request);
     if (token === undefined) {
-      if (dialIn.strangers() >= MAX_STRANGERS) throw new ParleyError("RATE_EXCEEDED", { retryAfterMs: 5_000 });
+      const most = waitMs === undefined ? MAX_STRANGERS : MAX_SUSPECT_STRANGERS;
+      if (dialIn.strangers() >= most) throw new ParleyError("RATE_EXCEEDED", { retryAfterMs: CROWDED_MS });
       return undefined;
     }
-    const agent = await dialIn.verify(token);
+    const agent = await verify(dialIn, token, waitMs !== undefined);
     if (agent === undefined) {
+      if (waitMs !== undefined) throw new ParleyError("RATE_EXCEEDED", { retryAfterMs: waitMs });
       failures.count(request.ip);
       throw new ParleyError("UNAUTHENTICATED", {
         detail: "the agent's token is not valid, or the agent was removed or stopped",

@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import { inspect } from "node:util";
 import { type FastifyInstance, fastify } from "fastify";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { newAgentToken } from "../../../src/access/api-token-text.ts";
 import { AUTH_POLICIES, enforceAuthPolicies } from "../../../src/api/auth-policy.ts";
 import { API_SCOPES, type ApiScope } from "../../../src/contracts/api-token.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
@@ -69,6 +70,18 @@ describe("every route", () => {
     }
     expect(admitted).toEqual([]);
     expect(api.operations.calls).toEqual([]);
+  });
+
+  test("tells whoever sends an agent's token what it is good for, and lets nobody in by it", async () => {
+    for (const token of [newAgentToken(), "prl_agent_cut-sho"]) {
+      const answer = await api.request("/api/agents", { token });
+      expect(answer.status).toBe(401);
+      const told = await answer.text();
+      expect(told).toMatch(/an agent's token.*unset PARLEY_TOKEN/);
+      expect(told).not.toContain(token);
+    }
+    const other = await api.request("/api/agents", { token: "wrong" });
+    expect(await other.text()).toContain("the bearer token is not valid");
   });
 
   test("has the security headers on its answers, good and bad", async () => {

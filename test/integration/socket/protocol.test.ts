@@ -125,6 +125,28 @@ describe("a drop in the middle of a turn", () => {
     expect(calls).toBe(1);
   });
 
+  it("says of a tool that answers an error that it did not work, as of a call that never reached one", async () => {
+    const { z } = await import("zod");
+    const tool = {
+      name: "refuse",
+      description: "Refuses",
+      input: z.strictObject({ how: z.enum(["error", "errors", "nothing"]) }),
+      effect: "write" as const,
+      execute: async ({ how }: { how: string }) =>
+        how === "error" ? { error: "they are not here" } : how === "errors" ? { error: ["a word"] } : null,
+    };
+    const agent = await dial();
+    const { turnId } = await begin(agent, turnIo({ tools: [tool] }));
+    for (const how of ["error", "errors", "nothing"])
+      agent.send({ type: "tool_call", turnId, callId: how, name: "refuse", input: { how } });
+    await agent.until(() => agent.of("tool_result").length === 3);
+    expect(agent.of("tool_result")).toMatchObject([
+      { callId: "error", ok: false, result: { error: "they are not here" } },
+      { callId: "errors", ok: true },
+      { callId: "nothing", ok: true, result: null },
+    ]);
+  });
+
   it("repeats what people said during the turn", async () => {
     const hello = { capabilities: { steer: true, tools: false, maxTurns: 8 } };
     const first = await dial({ hello });
@@ -146,6 +168,20 @@ describe("one connection per token", () => {
     const stranger = await DialInAgent.dial(stand.url, { hello: { token: `${stand.token.slice(0, -1)}1` } });
     expect(await stranger.closed).toMatchObject({ code: CLOSE_CODES.unauthenticated });
     await expect(DialInAgent.connect(stand.url, { token: "prl_agent_made-up" })).rejects.toThrow("refused with");
+  });
+
+  it("lets nobody's wrong tokens lock out a good one from the same address, in the header or in the hello", async () => {
+    const wrong = () => DialInAgent.connect(stand.url, { token: "prl_agent_made-up" });
+    for (let count = 0; count < 30; count += 1) await expect(wrong()).rejects.toThrow("refused with 401");
+    await expect(wrong()).rejects.toThrow("refused with 429");
+    expect((await dial()).welcome?.agent.handle).toBe("helper");
+    const inHello = await DialInAgent.dial(stand.url, { hello: { token: stand.token } });
+    agents.push(inHello);
+    expect(inHello.welcome?.agent.handle).toBe("helper");
+    const silent = await Promise.all(Array.from({ length: 32 }, () => DialInAgent.connect(stand.url, {})));
+    agents.push(...silent);
+    await expect(DialInAgent.connect(stand.url, {})).rejects.toThrow("refused with 429");
+    expect((await dial()).welcome?.agent.handle).toBe("helper");
   });
 });
 
@@ -175,6 +211,10 @@ describe("bad input", () => {
       REFUSALS.eventGap,
       REFUSALS.frameInvalid,
       REFUSALS.turnEnded,
+    ]);
+    expect(agent.of("error").slice(0, 2)).toMatchObject([
+      { message: expect.stringContaining("the frame is not JSON") },
+      { message: expect.stringContaining("the frame is nested deeper") },
     ]);
     expect(JSON.stringify(agent.frames)).not.toContain("canary-words");
     expect(agent.isGone).toBe(false);

@@ -3,6 +3,7 @@ import websocket from "@fastify/websocket";
 import { fastify } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { type ConnectionBook, DialInHub } from "../../../agents/socket/index.ts";
+import { answerErrors } from "../../../src/api/error-answers.ts";
 import { connectRoute } from "../../../src/api/routes/connect-route.ts";
 import type { DialInPort } from "../../../src/contracts/dial-in.ts";
 import { MAX_FRAME_BYTES } from "../../../src/contracts/dial-in-protocol.ts";
@@ -56,6 +57,7 @@ export async function startDialInStand(
   const server = fastify({ logger: false });
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);
+  answerErrors(server, logger);
   await server.register(websocket, {
     options: { maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false },
     errorHandler: () => undefined,

@@ -13,9 +13,15 @@ const templates = join(root, "deploy/templates");
 const kinds = readdirSync(templates).sort();
 const DEFAULT_PORT = "3700";
 
-const { values } = parseArgs({
-  options: { kind: { type: "string" }, name: { type: "string" }, folder: { type: "string" } },
-});
+const USAGE = `Usage: npm run agent:new -- --kind ${kinds.join("|")} [--name <name>] [--folder <folder>]`;
+
+const values = readOptions();
+if (values.help === true) {
+  process.stdout.write(
+    `${USAGE}\n\nWrites a folder with an agent that works, and a README of what to do with it: ./<name> unless --folder says otherwise.\n`,
+  );
+  process.exit(0);
+}
 const { kind = "", name = `my-${kind}-agent` } = values;
 const handle = name
   .toLowerCase()
@@ -23,7 +29,7 @@ const handle = name
   .replace(/^[^a-z]+/, "")
   .slice(0, 32);
 
-if (!kinds.includes(kind)) fail(`Say --kind ${kinds.join("|")}.`);
+if (!kinds.includes(kind)) fail(USAGE);
 if (handle === "") fail("The name must have a letter of a-z.");
 const folder = resolve(process.env["INIT_CWD"] ?? process.cwd(), values.folder ?? handle);
 if (existsSync(folder) && readdirSync(folder).length > 0) fail(`${folder} is not empty.`);
@@ -34,6 +40,21 @@ for (const file of readdirSync(source))
   writeFileSync(join(folder, file), filled(readFileSync(join(source, file), "utf8")));
 if (existsSync(join(folder, "agent.ts"))) writePackage();
 process.stdout.write(`${readFileSync(join(folder, "README.md"), "utf8")}\nWritten to ${folder}\n`);
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        kind: { type: "string" },
+        name: { type: "string" },
+        folder: { type: "string" },
+        help: { type: "boolean", short: "h" },
+      },
+    }).values;
+  } catch (error) {
+    return fail(`${error instanceof Error ? error.message.split(". ")[0] : String(error)}. ${USAGE}`);
+  }
+}
 
 function filled(text: string): string {
   return text

@@ -102,6 +102,18 @@ describe("what agent:new writes", { timeout: 60_000 }, () => {
     expect(existsSync(join(folder, "magic"))).toBe(false);
   });
 
+  it("says in one line what is wrong with an option, and how it is used", async () => {
+    const script = join(ROOT, "deploy/tooling/agent-new.ts");
+    for (const words of [["--bogus"], ["socket"], ["--kind"]])
+      await expect(run(process.execPath, [script, ...words])).rejects.toMatchObject({
+        code: 1,
+        stdout: "",
+        stderr: expect.stringMatching(/^[^\n]*Usage: npm run agent:new -- --kind [^\n]*socket[^\n]*\n$/),
+      });
+    const { stdout } = await run(process.execPath, [script, "--help"]);
+    expect(stdout).toContain("Usage: npm run agent:new -- --kind a2a|");
+  });
+
   it("dials in and answers", async () => {
     const { secret = "" } = await add("socket", { kind: "socket" });
     await start("socket", { PARLEY_URL: parley.url, PARLEY_TOKEN: secret });

@@ -11,6 +11,7 @@ const DEFAULT_EXPIRY_MS = 24 * 3_600_000;
 /** Longest time a question stands, in ms. */
 const MAX_EXPIRY_MS = 7 * 24 * 3_600_000;
 const MIN_EXPIRY_MS = 1_000;
+const MAX_SHOWN_BINDING_CHARS = 2_000;
 
 /** Whether a part of a reply asks people something that is to be kept; what Parley asks itself has its own way. */
 export function isAsked(part: ReplyPart): part is AskedPart {
@@ -46,6 +47,24 @@ export function parseAsked(given: unknown): AskedPart {
   if (isWithheldAction(actionIdOf(parsed.data)))
     throw new ParleyError("REQUEST_INVALID", { detail: "this id is one of Parley's own" });
   return parsed.data;
+}
+
+/**
+ * The question with what it is about, where the agent shows nothing of that itself: nobody decides about arguments that they do not see.
+ *
+ * Errors: REQUEST_INVALID for more than can be shown whole.
+ */
+export function showingItsBinding(part: AskedPart, binding: unknown): AskedPart {
+  if (part.type !== "approval_request" || part.subject !== undefined || binding === undefined || binding === null)
+    return part;
+  const json = JSON.stringify(JSON.parse(canonicalJson(binding)), undefined, 2);
+  if (json.length > MAX_SHOWN_BINDING_CHARS)
+    throw new ParleyError("REQUEST_INVALID", {
+      detail: `what the decision is about has ${json.length} characters, and ${MAX_SHOWN_BINDING_CHARS} can be shown: give a subject that says it`,
+    });
+  const longest = Math.max(2, ...[...json.matchAll(/`+/gu)].map(([run]) => run.length));
+  const fence = "`".repeat(longest + 1);
+  return { ...part, subject: `${fence}json\n${json}\n${fence}` };
 }
 
 /** What a decision is bound to: what is shown and what it is about, equal for equal values in whatever order their keys come. */

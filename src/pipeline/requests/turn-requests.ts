@@ -13,7 +13,15 @@ import type { RunnableTurn } from "../invoke/runnable-turn.ts";
 import { isShadowed } from "../invoke/shadow.ts";
 import { checkAudience } from "../render/audience-check.ts";
 import type { ShadowGuard } from "../render/shadow-guard.ts";
-import { type AskedPart, actionIdOf, boundTo, expiryOf, kindOf, parseAsked } from "./request-part.ts";
+import {
+  type AskedPart,
+  actionIdOf,
+  boundTo,
+  expiryOf,
+  kindOf,
+  parseAsked,
+  showingItsBinding,
+} from "./request-part.ts";
 import type { RequestWaits } from "./request-waits.ts";
 
 export interface TurnRequestPorts {
@@ -48,7 +56,7 @@ export function createTurnRequests(ports: TurnRequestPorts): TurnRequestSource {
   const { database, owner } = ports;
 
   async function ask(turn: RunnableTurn, given: unknown, binding: unknown): Promise<string> {
-    const part = parseAsked(given);
+    const part = showingItsBinding(parseAsked(given), binding);
     const shown = await shownParts(turn, part);
     const posts = ports.adapter(turn.platform).render(shown, {
       identity: turn.agent.identity,

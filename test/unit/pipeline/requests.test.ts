@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { readChoice } from "../../../src/pipeline/requests/choice.ts";
 import { decidedPart, refusedPart, tooLatePart } from "../../../src/pipeline/requests/decided-part.ts";
-import { type AskedPart, boundTo, expiryOf, isAsked, parseAsked } from "../../../src/pipeline/requests/request-part.ts";
+import {
+  type AskedPart,
+  boundTo,
+  expiryOf,
+  isAsked,
+  parseAsked,
+  showingItsBinding,
+} from "../../../src/pipeline/requests/request-part.ts";
 
 const APPROVAL = parseAsked({
   type: "approval_request",
@@ -136,5 +143,33 @@ describe("what people read of it", () => {
     expect(textOf(tooLatePart(APPROVAL, decided))).toContain("came too late");
     expect(textOf(refusedPart("not_a_member"))).toContain("Only members");
     expect(textOf(refusedPart("denied_at_space"))).toContain("(denied_at_space)");
+  });
+});
+
+describe("what an approval is about", () => {
+  const asked = parseAsked({
+    type: "approval_request",
+    approvalId: "a1",
+    prompt: "Send it?",
+    options: [{ id: "yes", label: "Yes", effect: "allow" }],
+  });
+
+  it("is shown where the agent shows nothing of it", () => {
+    expect(showingItsBinding(asked, { to: "finance", amount: 3 })).toMatchObject({
+      subject: '```json\n{\n  "amount": 3,\n  "to": "finance"\n}\n```',
+    });
+    expect(showingItsBinding(asked, undefined)).toEqual(asked);
+    expect(showingItsBinding({ ...asked, subject: "to finance" } as typeof asked, { to: "finance" })).toMatchObject({
+      subject: "to finance",
+    });
+  });
+
+  it("ends no code block of its own", () => {
+    const shown = showingItsBinding(asked, { text: "```\n@everyone" });
+    expect(shown).toMatchObject({ subject: expect.stringMatching(/^````json\n[\s\S]*\n````$/u) });
+  });
+
+  it("is refused where it is too long to be read", () => {
+    expect(() => showingItsBinding(asked, { text: "x".repeat(2_000) })).toThrow(/give a subject/u);
   });
 });

@@ -1,38 +1,14 @@
 import { randomUUID } from "node:crypto";
-import type { AgentConnector, ConnectorEvent, TurnRequest } from "../contracts/connector.ts";
-import { explainError } from "./mending.ts";
-import { sampleIo, sampleMessage, sampleTurn } from "./sample-turn.ts";
-import { collect, findEndFault, type Outcome, textOf } from "./turn-outcome.ts";
+import { INPUT_CHECKS } from "./input-checks.ts";
+import { type AgentCheck, ask, faultOf, runTurn, secretWord, silenceOf } from "./probe-turn.ts";
+import { sampleAnswer, sampleMessage, sampleTurn } from "./sample-turn.ts";
+import { STOP_CHECKS } from "./stop-checks.ts";
+import { textOf } from "./turn-outcome.ts";
 
-/** `advice` breaks nothing and is worth mending. */
-export type Verdict =
-  | { readonly state: "ok"; readonly detail: string }
-  | { readonly state: "failed" | "advice"; readonly detail: string; readonly mend: string };
-
-export interface AgentCheck {
-  /** The obligation of src/contracts/connector.ts. */
-  readonly id: string;
-  readonly title: string;
-  run(probe: AgentProbe): Promise<Verdict>;
-}
-
-/** An agent under check, by whatever connector reaches it. */
-export interface AgentProbe {
-  readonly connector: AgentConnector;
-  /** Longest time of one turn, in ms. */
-  readonly timeoutMs: number;
-}
-
-/** How long an aborted turn may take to end, in ms; the contract says a second. */
-const STOP_MS = 1_000;
-/** When a turn is stopped in its middle, in ms: most agents are at work by then. */
-const STOP_AFTER_MS = 150;
-const LONG_TRANSCRIPT = { messages: 200, chars: 2_000 } as const;
-
-/** Keeps an agent that says again what it hears at work for a while, too. */
-const LONG_QUESTION = `Please write a long story${" about a lighthouse and its keeper, and".repeat(40)} so on.`;
-
-/** What can be asked of an agent that cannot be told how to behave: that it keeps its part of each obligation. */
+/**
+ * What can be asked of an agent that cannot be told how to behave: that it keeps its part of each obligation. The rest of the contract is
+ * Parley's part, and needs an agent that fails on command (`OWN_PART`).
+ */
 export const AGENT_CHECKS: readonly AgentCheck[] = [
   {
     id: "CO-ERR-01",
@@ -51,20 +27,11 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
     id: "CO-INV-01",
     title: "it answers, and the answer has one end",
     async run(probe) {
-      const { outcome, tookMs } = await runTurn(
-        probe,
-        sampleTurn({ ...probe, text: "Hello! Please answer with one short sentence." }),
-      );
-      const fault = faultOf(outcome);
+      const { outcome, tookMs } = await ask(probe, { text: "Hello! Please answer with one short sentence." });
+      const fault = silenceOf(outcome);
       if (fault !== undefined) return fault;
       if (outcome.events.at(-1)?.type === "deferred")
         return { state: "ok", detail: "it puts its answer off and posts it later" };
-      if (!outcome.events.some(saysSomething))
-        return {
-          state: "failed",
-          detail: "the reply is empty",
-          mend: "Answer with at least one part; a text of one sentence is enough.",
-        };
       return { state: "ok", detail: `${quoted(textOf(outcome.events))} in ${Math.round(tookMs)} ms` };
     },
   },
@@ -73,7 +40,7 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
     title: "it answers in pieces, so that people see it write",
     async run(probe) {
       const text = "Please count from one to thirty in words.";
-      const { outcome } = await runTurn(probe, sampleTurn({ ...probe, text }));
+      const { outcome } = await ask(probe, { text });
       const fault = faultOf(outcome);
       if (fault !== undefined) return fault;
       const pieces = outcome.events.filter(({ type }) => type === "text_delta").length;
@@ -86,13 +53,26 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
     },
   },
   {
+    id: "CO-INV-01",
+    title: "it answers the next message of a conversation, too",
+    async run(probe) {
+      const sessionKey = `session_${randomUUID()}`;
+      const first = await ask(probe, { text: "Hello! Please answer with one short sentence.", sessionKey });
+      const said = [
+        sampleMessage("Hello! Please answer with one short sentence."),
+        sampleAnswer(textOf(first.outcome.events)),
+      ];
+      const next = await ask(probe, { text: "And with another one, please.", sessionKey, transcript: said });
+      const fault = faultOf(first.outcome) ?? silenceOf(next.outcome, "the second message");
+      return fault ?? { state: "ok", detail: `in ${Math.round(next.tookMs)} ms` };
+    },
+  },
+  {
     id: "CO-INV-02",
     title: "two turns at once do not mix",
     async run(probe) {
       const words = [secretWord(), secretWord()];
-      const turns = await Promise.all(
-        words.map((word) => runTurn(probe, sampleTurn({ ...probe, text: `Please repeat this word: ${word}` }))),
-      );
+      const turns = await Promise.all(words.map((word) => ask(probe, { text: `Please repeat this word: ${word}` })));
       for (const { outcome } of turns) {
         const fault = faultOf(outcome);
         if (fault !== undefined) return fault;
@@ -129,82 +109,12 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
       };
     },
   },
-  {
-    id: "CO-STOP-01",
-    title: "a turn that is stopped ends within a second, and the next one is answered",
-    async run(probe) {
-      const controller = new AbortController();
-      const running = runTurn(probe, sampleTurn({ ...probe, text: LONG_QUESTION }), controller);
-      await new Promise((resolve) => setTimeout(resolve, STOP_AFTER_MS));
-      const abortedAtMs = performance.now();
-      controller.abort();
-      const stopped = await running;
-      const tookMs = performance.now() - abortedAtMs;
-      const wasOver = stopped.outcome.error === undefined;
-      if (!wasOver && tookMs > STOP_MS)
-        return {
-          state: "failed",
-          detail: `it took ${Math.round(tookMs)} ms`,
-          mend: "Stop working when the request is closed or the signal aborts.",
-        };
-      const next = await runTurn(probe, sampleTurn({ ...probe, text: "Are you still there?" }));
-      const fault = faultOf(next.outcome);
-      if (fault !== undefined)
-        return fault.state === "ok" ? fault : { ...fault, detail: `after a stop: ${fault.detail}` };
-      return {
-        state: "ok",
-        detail: wasOver ? "it had answered before it could be stopped" : `in ${Math.round(tookMs)} ms`,
-      };
-    },
-  },
-  {
-    id: "CO-SIZE-01",
-    title: "it takes a long conversation",
-    async run(probe) {
-      const line = "All of this was said before. "
-        .repeat(Math.ceil(LONG_TRANSCRIPT.chars / 29))
-        .slice(0, LONG_TRANSCRIPT.chars);
-      const transcript = Array.from({ length: LONG_TRANSCRIPT.messages }, () => sampleMessage(line));
-      const text = "Please answer with one word.";
-      const { outcome } = await runTurn(probe, sampleTurn({ ...probe, text, transcript }));
-      const fault = faultOf(outcome);
-      if (fault !== undefined)
-        return fault.state === "ok"
-          ? fault
-          : { ...fault, detail: `with ${LONG_TRANSCRIPT.messages} messages before the question: ${fault.detail}` };
-      return { state: "ok", detail: `${LONG_TRANSCRIPT.messages} messages of ${LONG_TRANSCRIPT.chars} characters` };
-    },
-  },
+  ...STOP_CHECKS,
+  ...INPUT_CHECKS,
 ];
 
-async function runTurn(
-  { connector, timeoutMs }: AgentProbe,
-  request: TurnRequest,
-  controller = new AbortController(),
-): Promise<{ readonly outcome: Outcome; readonly tookMs: number }> {
-  const startedAtMs = performance.now();
-  const signal = AbortSignal.any([controller.signal, AbortSignal.timeout(timeoutMs)]);
-  const outcome = await collect(connector.invoke(request, sampleIo(signal)));
-  return { outcome, tookMs: performance.now() - startedAtMs };
-}
-
-/** Why a turn that should have gone well did not. */
-function faultOf(outcome: Outcome): Verdict | undefined {
-  if (outcome.error !== undefined) return { state: "failed", ...explainError(outcome.error) };
-  const fault = findEndFault(outcome.events);
-  if (fault === undefined) return undefined;
-  return { state: "failed", detail: fault, mend: "End every reply with one done, and say nothing after it." };
-}
-
-function saysSomething(event: ConnectorEvent): boolean {
-  return event.type === "text_delta"
-    ? event.markdown.trim() !== ""
-    : event.type === "part" && event.part.type !== "status";
-}
-
-function secretWord(): string {
-  return `parley-${randomUUID().slice(0, 8)}`;
-}
+/** Obligations that no foreign agent can break or be put to: Parley's own suite checks them for each kind of connector. */
+export const OWN_PART: readonly string[] = ["CO-LIFE-01", "CO-ERR-02", "CO-LOG-01"];
 
 function quoted(text: string): string {
   const line = text.replace(/\s+/g, " ").trim();

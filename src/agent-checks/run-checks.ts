@@ -1,10 +1,8 @@
-import { AGENT_CHECKS, type AgentProbe, type Verdict } from "./checks.ts";
+import { AGENT_CHECKS } from "./checks.ts";
 import { explainError } from "./mending.ts";
+import type { AgentProbe, Verdict } from "./probe-turn.ts";
 
-export type CheckResult = { readonly id: string; readonly title: string } & (
-  | Verdict
-  | { readonly state: "skipped"; readonly detail: string }
-);
+export type CheckResult = { readonly id: string; readonly title: string } & Verdict;
 
 /** Runs every check against an agent, one after the other; what makes no sense with an agent that does not answer is left out. Never throws. */
 export async function* runAgentChecks(probe: AgentProbe): AsyncGenerator<CheckResult> {
@@ -12,7 +10,7 @@ export async function* runAgentChecks(probe: AgentProbe): AsyncGenerator<CheckRe
   for (const check of AGENT_CHECKS) {
     const { id, title } = check;
     if (!isAnswering) {
-      yield { id, title, state: "skipped", detail: "it does not answer" };
+      yield { id, title, state: "skipped", detail: "it does not answer", mend: "Mend what failed above first." };
       continue;
     }
     const verdict = await check

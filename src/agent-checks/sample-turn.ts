@@ -3,6 +3,7 @@ import type { TranscriptMessage, TurnIo, TurnRequest } from "../contracts/connec
 import type { Logger } from "../contracts/logger.ts";
 
 const AUTHOR = { id: "author", kind: "human", name: "Author" } as const;
+const AGENT = { agentId: "agent_check", handle: "agent", name: "Agent", color: "#336699" } as const;
 const CONVERSATION_ID = "conversation_check";
 const CHANNEL = { id: "agent-check", name: "agent-check", kind: "public", external: false } as const;
 
@@ -14,27 +15,31 @@ const SILENT: Logger = {
   child: () => SILENT,
 };
 
-/** A turn as Parley gives it, in a web room that does not exist; a turn of its own each time unless `turnId` says otherwise. */
-export function sampleTurn(options: {
+export interface SampleTurnOptions {
   readonly text: string;
   readonly timeoutMs: number;
   readonly turnId?: string;
-  readonly attempt?: number;
+  readonly sessionKey?: string;
+  readonly conversationId?: string;
   readonly transcript?: readonly TranscriptMessage[];
-}): TurnRequest {
+}
+
+/** A turn as Parley gives it, in a web room that does not exist; a turn of its own each time unless `turnId` says otherwise. */
+export function sampleTurn(options: SampleTurnOptions): TurnRequest {
+  const conversationId = options.conversationId ?? CONVERSATION_ID;
   return {
     turnId: options.turnId ?? `turn_${randomUUID()}`,
-    attempt: options.attempt ?? 1,
+    attempt: 1,
     organizationId: "agent-check",
-    agent: { agentId: "agent_check", handle: "agent", name: "Agent", color: "#336699" },
-    sessionKey: `session_${randomUUID()}`,
+    agent: AGENT,
+    sessionKey: options.sessionKey ?? `session_${randomUUID()}`,
     reason: "mention",
     conversation: {
-      conversationId: CONVERSATION_ID,
+      conversationId,
       platform: "web",
       path: { space: { id: "web" }, channel: CHANNEL },
     },
-    trigger: sampleMessage(options.text),
+    trigger: { ...sampleMessage(options.text), conversationId },
     transcript: options.transcript ?? [],
     roster: [{ ...AUTHOR }],
     deadlineAt: new Date(Date.now() + options.timeoutMs).toISOString(),
@@ -51,6 +56,12 @@ export function sampleMessage(text: string): TranscriptMessage {
     occurredAt: new Date().toISOString(),
     edited: false,
   };
+}
+
+/** What the agent itself said before. */
+export function sampleAnswer(text: string): TranscriptMessage {
+  const { agentId, handle, name } = AGENT;
+  return { ...sampleMessage(text), sender: { id: agentId, kind: "agent", name, agent: handle } };
 }
 
 /** The surroundings of a turn without tools, people or memory; `replyUrl` leads nowhere. */

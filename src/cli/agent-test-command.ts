@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { OWN_PART } from "../agent-checks/checks.ts";
 import { type CheckResult, runAgentChecks } from "../agent-checks/run-checks.ts";
 import { addTargetOptions, type TargetOptions, targetOf } from "./agent-target.ts";
 import { EXIT } from "./exit.ts";
@@ -36,14 +37,27 @@ export function addAgentTestCommand(agent: Command): void {
       } finally {
         await agentUnderTest.close();
       }
-      const failed = results.filter(({ state }) => state === "failed").length;
+      const counts = countsOf(results);
       const said = agentUnderTest.output();
-      output.result({ kind: agentUnderTest.kind, ok: failed === 0, checks: results, output: said }, () => {
-        if (failed > 0 && said.length > 0) output.line(`It wrote:\n${said.map(plain).join("\n")}`);
-        output.line(failed === 0 ? paint("green", "It keeps its part.") : paint("red", `${failed} to mend.`));
+      const ok = counts.failed === 0;
+      output.result({ kind: agentUnderTest.kind, ok, counts, ownPart: OWN_PART, checks: results, output: said }, () => {
+        if (!ok && said.length > 0) output.line(`It wrote:\n${said.map(plain).join("\n")}`);
+        const { failed, skipped } = counts;
+        const open = skipped === 0 ? "" : " as far as could be found out";
+        const told = ok ? paint("green", `It keeps its part${open}.`) : paint("red", `${failed} to mend.`);
+        output.line(`${told} ${ORDER.map((state) => `${counts[state]} ${state}`).join(", ")}.`);
+        output.line(`Not asked of agents, since they are Parley's own part: ${OWN_PART.join(", ")}.`);
       });
-      if (failed > 0) process.exitCode = EXIT.failed;
+      if (!ok) process.exitCode = EXIT.failed;
     });
+}
+
+const ORDER = ["ok", "advice", "skipped", "failed"] as const;
+
+function countsOf(results: readonly CheckResult[]): Readonly<Record<CheckResult["state"], number>> {
+  const counts = { ok: 0, advice: 0, skipped: 0, failed: 0 };
+  for (const { state } of results) counts[state] += 1;
+  return counts;
 }
 
 const STATES = {

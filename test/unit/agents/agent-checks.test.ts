@@ -6,11 +6,16 @@ import { type CheckResult, runAgentChecks } from "../../../src/agent-checks/run-
 import type { AgentConnector } from "../../../src/contracts/connector.ts";
 
 const echo: AgentFunction = async function* ({ trigger }, io) {
+  if (trigger.text.includes("story")) await delay(300, undefined, { signal: io.signal });
+  if (trigger.text.length > 10_000) return yield* [trigger.text.slice(0, 10_000), trigger.text.slice(10_000)];
   for (const word of trigger.text.split(" ")) {
     yield `${word} `;
     await delay(5, undefined, { signal: io.signal });
   }
 };
+
+/** What is said of an agent that answers before it can be stopped. */
+const NOT_STOPPED = ["CO-STOP-01 skipped", "CO-STOP-01 skipped"];
 
 /** The results of all checks by title, for an agent that is a function or a connector of its own. */
 async function resultsOf(
@@ -32,6 +37,64 @@ function notOk(results: readonly CheckResult[]): string[] {
 }
 
 describe("the checks of any agent", () => {
+  it("do not pass one that could not be stopped, and say how that is found out", async () => {
+    const results = await resultsOf(function* ({ trigger }) {
+      yield "You said: ";
+      yield trigger.text;
+    });
+    expect(notOk(results)).toEqual(NOT_STOPPED);
+    const [skipped] = results.filter(({ state }) => state === "skipped");
+    expect(skipped).toMatchObject({
+      detail: expect.stringContaining("before it can be stopped"),
+      mend: expect.stringContaining("an agent that works for longer"),
+    });
+  });
+
+  it("find an agent that fails at what is odd, long or said again", async () => {
+    const failing = async (isTooMuch: (turn: Parameters<AgentFunction>[0]) => boolean) => {
+      const results = await resultsOf(async function* (request, io) {
+        if (isTooMuch(request)) throw new Error("too much");
+        yield* echo(request, io) as AsyncIterable<string>; // what echo is
+      });
+      return results.flatMap(({ state, title }) => (state === "failed" ? [title] : []));
+    };
+    expect(await failing(({ trigger }) => trigger.text.includes("שלום"))).toEqual([
+      "an odd message does not make it fail",
+    ]);
+    expect(await failing(({ trigger }) => trigger.text.length > 30_000)).toEqual(["it takes a long message"]);
+    expect(await failing(({ transcript }) => transcript.length === 2)).toEqual([
+      "it answers the next message of a conversation, too",
+    ]);
+  });
+
+  it("find an agent that tells in one conversation what it heard in another", async () => {
+    let heard = "";
+    const telling: AgentFunction = async function* (request, io) {
+      yield* echo(request, io) as AsyncIterable<string>; // what echo is
+      yield heard;
+      heard = request.trigger.text.includes("remember the word") ? request.trigger.text : "";
+    };
+    expect(notOk(await resultsOf(telling))).toEqual(["CO-SEC-01 failed"]);
+  });
+
+  it("find an agent whose other turns end with one that is stopped", async () => {
+    const all = new Set<AbortController>();
+    const together: AgentFunction = async function* (request, io) {
+      const own = new AbortController();
+      all.add(own);
+      const endAll = () => all.has(own) && all.forEach((one) => one.abort());
+      io.signal.addEventListener("abort", endAll, { once: true });
+      yield "At ";
+      await delay(300, undefined, { signal: own.signal });
+      yield request.trigger.text;
+      all.delete(own);
+    };
+    const results = await resultsOf(together);
+    expect(results.flatMap(({ state, title }) => (state === "failed" ? [title] : []))).toEqual([
+      "stopping one turn leaves another alone",
+    ]);
+  }, 20_000);
+
   it("find nothing to mend in one that keeps its part", async () => {
     const results = await resultsOf(echo);
     expect(notOk(results)).toEqual([]);
@@ -63,7 +126,7 @@ describe("the checks of any agent", () => {
   });
 
   it("find an agent that shows nothing while it works, and only advise", async () => {
-    expect(notOk(await resultsOf(({ trigger }) => trigger.text))).toEqual(["CO-INV-01 advice"]);
+    expect(notOk(await resultsOf(({ trigger }) => trigger.text))).toEqual(["CO-INV-01 advice", ...NOT_STOPPED]);
   });
 
   it("find an agent that keeps a turn's words where all turns can see them", async () => {
@@ -73,7 +136,7 @@ describe("the checks of any agent", () => {
       await delay(20, undefined, { signal: io.signal });
       yield* words.match(/.{1,8}/gs) ?? [];
     };
-    expect(notOk(await resultsOf(mixing))).toEqual(["CO-INV-02 failed"]);
+    expect(notOk(await resultsOf(mixing))).toEqual(["CO-INV-02 failed", ...NOT_STOPPED]);
   });
 
   it("find an agent that does its work twice when a turn is given again", async () => {
@@ -83,7 +146,7 @@ describe("the checks of any agent", () => {
       yield `${runs}`;
       yield trigger.text;
     };
-    expect(notOk(await resultsOf(counting))).toEqual(["CO-INV-03 advice"]);
+    expect(notOk(await resultsOf(counting))).toEqual(["CO-INV-03 advice", ...NOT_STOPPED]);
   });
 
   it("find an agent that does not stop", async () => {

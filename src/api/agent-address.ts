@@ -1,14 +1,18 @@
 import type { AgentDefinition } from "../contracts/agent-definition.ts";
-import { isPrivateHost } from "../contracts/private-host.ts";
+import { kindOfHost } from "../contracts/private-host.ts";
 import { ParleyError } from "../errors/parley-error.ts";
 
-/** Throws REQUEST_INVALID for an agent whose address could only fail: one of this machine or network, where that is not allowed. */
+/** Throws REQUEST_INVALID for an agent whose address could only fail: one of this machine or network, where that is not allowed, or of special use. */
 export function refusePrivateAddress({ connector }: AgentDefinition, allowPrivateAgentAddresses: boolean): void {
-  if (allowPrivateAgentAddresses) return;
   for (const [path, url] of addressesOf(connector)) {
     if (typeof url !== "string" || !URL.canParse(url)) continue;
     const { hostname } = new URL(url);
-    if (!isPrivateHost(hostname)) continue;
+    const kind = kindOfHost(hostname);
+    if (kind === "special")
+      throw new ParleyError("REQUEST_INVALID", {
+        detail: `${path}: ${hostname} is an address of special use (link-local, shared, reserved or the like), which Parley does not call`,
+      });
+    if (kind !== "private" || allowPrivateAgentAddresses) continue;
     throw new ParleyError("REQUEST_INVALID", {
       detail: `${path}: ${hostname} is this machine or a private network, which agents may not be on here; start Parley with PARLEY_ALLOW_PRIVATE_AGENTS=on (allowPrivateAgentAddresses: true in parley.config.ts) to allow it`,
     });

@@ -1,4 +1,4 @@
-import { isPrivateHost } from "../contracts/private-host.ts";
+import { kindOfHost } from "../contracts/private-host.ts";
 import type { ConfigFault } from "./fault.ts";
 import type { ConfigValues, OidcValues } from "./schema.ts";
 import type { Secret } from "./secret.ts";
@@ -271,9 +271,15 @@ function ledgerFaults(values: ConfigValues, label: Labeller): ConfigFault[] {
 
 /** Why an agent at this address could never be called; a name is judged when it is called. */
 function closedAddress(url: unknown, allowPrivate: boolean): Pick<ConfigFault, "problem" | "fix"> | undefined {
-  if (allowPrivate || typeof url !== "string" || !URL.canParse(url)) return undefined;
+  if (typeof url !== "string" || !URL.canParse(url)) return undefined;
   const { hostname } = new URL(url);
-  if (!isPrivateHost(hostname)) return undefined;
+  const kind = kindOfHost(hostname);
+  if (kind === "special")
+    return {
+      problem: `${hostname} is an address of special use (link-local, shared, reserved or the like), which Parley does not call`,
+      fix: "name the agent's own address",
+    };
+  if (kind !== "private" || allowPrivate) return undefined;
   return {
     problem: `${hostname} is this machine or a private network, which agents may not be on`,
     fix: "set allowPrivateAgentAddresses: true, or PARLEY_ALLOW_PRIVATE_AGENTS=on",

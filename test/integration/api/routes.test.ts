@@ -288,6 +288,22 @@ describe("failures", () => {
     },
   );
 
+  test.each(["http://169.254.169.254/latest", "https://100.64.0.1/", "http://0.0.0.0:8080/", "https://[fe80::1]/"])(
+    "an agent at %s is refused whatever is allowed",
+    async (url) => {
+      const json = { ...WEBHOOK, connector: { kind: "webhook", url } };
+      const open = await startApiServer({ env: { PARLEY_ALLOW_PRIVATE_AGENTS: "on" } });
+      for (const one of [api, open])
+        expect(await failure(await one.request("/api/agents", { method: "POST", json }))).toMatchObject({
+          status: 400,
+          code: "REQUEST_INVALID",
+          detail: expect.stringContaining("is an address of special use") as string,
+        });
+      expect(open.operations.calls).toEqual([]);
+      await open.close();
+    },
+  );
+
   test("a model whose tools come from a private address is refused, and one whose servers are public is not", async () => {
     const withServers = (...urls: string[]) => ({
       ...WEBHOOK,

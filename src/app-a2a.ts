@@ -1,6 +1,7 @@
+import { isIP } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isPushToken } from "../agents/a2a/index.ts";
-import { checkCallableUrl, type NetworkPolicy } from "../agents/shared/address-policy.ts";
+import { checkCallableUrl, judgeAddress, type NetworkPolicy } from "../agents/shared/address-policy.ts";
 import { GuardedHttp } from "../agents/shared/guarded-http.ts";
 import { failedResponseToError } from "../agents/shared/http-errors.ts";
 import type { PolicyBook } from "./access/policy-book.ts";
@@ -114,13 +115,7 @@ export function createA2a(parts: A2aParts): {
     routes: {
       tasks,
       baseUrl: parts.baseUrl,
-      checkPushUrl(url) {
-        try {
-          checkCallableUrl(url);
-        } catch {
-          throw new ParleyError("REQUEST_INVALID", { detail: "notifications cannot be sent to this address" });
-        }
-      },
+      checkPushUrl: (url) => checkPushUrl(url, parts.network),
       newId: () => newId("n"),
       denied: (organizationId, by) =>
         appendAudit(tenant(organizationId), organizationId, [
@@ -135,4 +130,23 @@ export function createA2a(parts: A2aParts): {
       await http.close();
     },
   };
+}
+
+/** Throws REQUEST_INVALID for an address whose notifications could only fail; a name is judged when the connection is made. */
+function checkPushUrl(text: string, network: NetworkPolicy): void {
+  const refused = (why: string): ParleyError =>
+    new ParleyError("REQUEST_INVALID", { detail: `notifications cannot be sent to this address${why}` });
+  let url: URL;
+  try {
+    url = checkCallableUrl(text);
+  } catch {
+    throw refused("");
+  }
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  if (isIP(host) === 0) return;
+  const verdict = judgeAddress(host, network);
+  if (verdict.kind === "refused")
+    throw refused(`: it leads into a ${verdict.range} network, which Parley does not call`);
+  if (verdict.kind === "public" && url.protocol === "http:")
+    throw refused(": it must begin with https: outside of private networks");
 }

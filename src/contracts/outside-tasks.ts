@@ -12,7 +12,11 @@ export interface OutsideCaller {
 
 /** What a caller may speak to: an agent, in its direct message, or a room that the person is in. */
 export type OutsideTarget =
-  | { readonly agent: { readonly handle: string; readonly name: string; readonly description: string } }
+  | {
+      readonly agent: { readonly handle: string; readonly name: string; readonly description: string };
+      /** The direct message; none before the first word in it. */
+      readonly roomId?: string;
+    }
   | { readonly room: { readonly roomId: string; readonly name: string; readonly topic: string } };
 
 /** Where a task is: the target as it was called by name. */
@@ -89,12 +93,13 @@ export interface OutsidePush {
 export interface OutsideTasks {
   targets(caller: OutsideCaller): Promise<readonly OutsideTarget[]>;
   target(caller: OutsideCaller, address: OutsideAddress): Promise<OutsideTarget>;
-  /** Says something, once per messageId; the task may have come far already when it resolves. */
+  /** Says something, once per messageId (REQUEST_INVALID for one that was used at another address); the task may have come far already when it resolves. */
   send(caller: OutsideCaller, address: OutsideAddress, message: OutsideMessage): Promise<OutsideTask>;
   read(caller: OutsideCaller, taskId: string): Promise<OutsideTask>;
+  /** The token's own tasks in one room, newest first. */
   list(
     caller: OutsideCaller,
-    query: { readonly contextId?: string; readonly before?: string; readonly limit: number },
+    query: { readonly roomId: string; readonly contextId?: string; readonly before?: string; readonly limit: number },
   ): Promise<{ readonly tasks: readonly OutsideTask[]; readonly next?: string }>;
   /** Stops what the task's messages caused. */
   cancel(caller: OutsideCaller, taskId: string): Promise<OutsideTask>;

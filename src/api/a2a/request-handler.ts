@@ -27,6 +27,7 @@ import type {
   OutsideAddress,
   OutsideCaller,
   OutsidePush,
+  OutsideTarget,
   OutsideTask,
   OutsideTasks,
 } from "../../contracts/outside-tasks.ts";
@@ -38,11 +39,16 @@ import { MAX_FILE_BYTES, type TaskView, taskOf, viewTask } from "./task-view.ts"
 const DEFAULT_PAGE = 20;
 const MAX_PAGE = 50;
 const MAX_PUSHES = 5;
+const MAX_PUSH_URL_CHARS = 2_048;
+const MAX_PUSH_ID_CHARS = 256;
+const MAX_PUSH_SECRET_CHARS = 4_096;
 
 export interface RequestHandlerOptions {
   readonly tasks: OutsideTasks;
   readonly caller: OutsideCaller;
   readonly address: OutsideAddress;
+  /** What is there. */
+  readonly target: OutsideTarget;
   /** The card of what is spoken to. */
   readonly card: unknown;
   /** Ends with the client's connection. */
@@ -52,9 +58,11 @@ export interface RequestHandlerOptions {
   readonly newId: () => string;
 }
 
-/** The operations of A2A for one caller at one agent or room, over tasks that are kept in the ledger. */
+/** The operations of A2A for one caller at one agent or room, over tasks that are kept in the ledger; those of other agents and rooms are not there. */
 export function createRequestHandler(options: RequestHandlerOptions): A2ARequestHandler {
-  const { tasks, caller, address, signal } = options;
+  const { tasks, caller, address, target, signal } = options;
+  // The direct message with an agent may be opened by what is said first.
+  let roomId = "agent" in target ? target.roomId : target.room.roomId;
   const view = (task: OutsideTask): Promise<TaskView> =>
     viewTask(task, (uploadId) => tasks.file(caller, uploadId, MAX_FILE_BYTES));
 
@@ -62,10 +70,29 @@ export function createRequestHandler(options: RequestHandlerOptions): A2ARequest
     { message, configuration }: SendMessageRequest,
     context: ServerCallContext,
   ): Promise<OutsideTask> {
-    const sent = await tasks.send(caller, address, toOutsideMessage(message));
+    const said = toOutsideMessage(message);
     const push = configuration?.taskPushNotificationConfig;
+    // What is said is said: an agent acts on it. So everything that can be refused is looked at before.
+    if (push !== undefined) {
+      checkPush(push);
+      if (said.taskId !== undefined) await othersOf(said.taskId, push.id);
+    }
+    const sent = await tasks.send(caller, address, said);
+    roomId = sent.roomId;
     if (push !== undefined) await addPush({ ...push, taskId: sent.id }, context);
     return sent;
+  }
+
+  /** A task of this address; any other is as if it were not there. */
+  async function own(taskId: string): Promise<OutsideTask> {
+    const task = await tasks.read(caller, taskId);
+    if (task.roomId !== roomId) throw new TaskNotFoundError("there is no such task");
+    return task;
+  }
+
+  async function pushesOf(taskId: string): Promise<readonly OutsidePush[]> {
+    await own(taskId);
+    return await tasks.pushes(caller, taskId);
   }
 
   async function* changesOf(taskId: string): AsyncGenerator<StreamResponse> {
@@ -73,15 +100,30 @@ export function createRequestHandler(options: RequestHandlerOptions): A2ARequest
     for await (const task of tasks.watch(caller, taskId, signal)) yield* changes.next(await view(task));
   }
 
+  function checkPush({ id, url, token, authentication }: TaskPushNotificationConfig): void {
+    const secrets = [token, authentication?.scheme ?? "", authentication?.credentials ?? ""];
+    if (id.length > MAX_PUSH_ID_CHARS || url.length > MAX_PUSH_URL_CHARS)
+      throw new RequestMalformedError("the id or the address of a configuration is too long");
+    if (secrets.some(({ length }) => length > MAX_PUSH_SECRET_CHARS))
+      throw new RequestMalformedError("the token or the authentication of a configuration is too long");
+    options.checkPushUrl(url);
+  }
+
+  /** The other configurations of a task, with room for this one. */
+  async function othersOf(taskId: string, id: string): Promise<readonly OutsidePush[]> {
+    const others = (await pushesOf(taskId)).filter((one) => one.id !== id);
+    if (others.length >= MAX_PUSHES) throw new RequestMalformedError(`a task has at most ${MAX_PUSHES} of them`);
+    return others;
+  }
+
   async function addPush(
     config: TaskPushNotificationConfig,
     context: ServerCallContext,
   ): Promise<TaskPushNotificationConfig> {
-    options.checkPushUrl(config.url);
+    checkPush(config);
     const { taskId, url, token, authentication } = config;
     const id = config.id || options.newId();
-    const before = (await tasks.pushes(caller, taskId)).filter((one) => one.id !== id);
-    if (before.length >= MAX_PUSHES) throw new RequestMalformedError(`a task has at most ${MAX_PUSHES} of them`);
+    const before = await othersOf(taskId, id);
     const kept: OutsidePush = {
       id,
       url,
@@ -112,9 +154,10 @@ export function createRequestHandler(options: RequestHandlerOptions): A2ARequest
       yield* changesOf(sent.id);
     },
     async getTask({ id, historyLength }: GetTaskRequest): Promise<Task> {
-      return taskOf(await view(await tasks.read(caller, id)), historyLength);
+      return taskOf(await view(await own(id)), historyLength);
     },
     async cancelTask({ id }: CancelTaskRequest): Promise<Task> {
+      await own(id);
       const ended = await tasks.cancel(caller, id).catch((error: unknown) => {
         if (error instanceof ParleyError && error.code === "CONFLICT") throw new TaskNotCancelableError();
         throw error;
@@ -123,7 +166,7 @@ export function createRequestHandler(options: RequestHandlerOptions): A2ARequest
     },
     createTaskPushNotificationConfig: (config, context) => addPush(config, context),
     async getTaskPushNotificationConfig({ taskId, id }: GetTaskPushNotificationConfigRequest) {
-      const all = await tasks.pushes(caller, taskId);
+      const all = await pushesOf(taskId);
       const found = id === "" ? all[0] : all.find((one) => one.id === id);
       if (found === undefined) throw new TaskNotFoundError("there is no such configuration");
       return pushConfig(taskId, found);
@@ -131,11 +174,11 @@ export function createRequestHandler(options: RequestHandlerOptions): A2ARequest
     async listTaskPushNotificationConfigs({
       taskId,
     }: ListTaskPushNotificationConfigsRequest): Promise<ListTaskPushNotificationConfigsResponse> {
-      const all = await tasks.pushes(caller, taskId);
+      const all = await pushesOf(taskId);
       return { configs: all.map((one) => pushConfig(taskId, one)), nextPageToken: "" };
     },
     async deleteTaskPushNotificationConfig({ taskId, id }: DeleteTaskPushNotificationConfigRequest) {
-      const all = await tasks.pushes(caller, taskId);
+      const all = await pushesOf(taskId);
       await tasks.setPushes(
         caller,
         taskId,
@@ -143,12 +186,14 @@ export function createRequestHandler(options: RequestHandlerOptions): A2ARequest
       );
     },
     async *resubscribe({ id }: SubscribeToTaskRequest) {
+      await own(id);
       yield* changesOf(id);
     },
     async listTasks(params: ListTasksRequest): Promise<ListTasksResponse> {
       const limit = Math.min(Math.max(params.pageSize ?? DEFAULT_PAGE, 1), MAX_PAGE);
       const page = await tasks.list(caller, {
         limit,
+        roomId: roomId ?? "",
         ...(params.contextId === "" ? {} : { contextId: params.contextId }),
         ...(params.pageToken === "" ? {} : { before: params.pageToken }),
       });
@@ -166,14 +211,14 @@ export function createRequestHandler(options: RequestHandlerOptions): A2ARequest
 }
 
 function pushConfig(taskId: string, push: OutsidePush): TaskPushNotificationConfig {
-  const { id, url, token, scheme } = push;
-  // What it is opened with is not shown again.
+  const { id, url, scheme } = push;
+  // What shows that a notification is genuine, and what it is opened with, is not shown again.
   return {
     tenant: "",
     id,
     taskId,
     url,
-    token,
+    token: "",
     authentication: scheme === undefined ? undefined : { scheme, credentials: "" },
   };
 }

@@ -4,13 +4,14 @@ import { LegacyJsonRpcTransportHandler } from "@a2a-js/sdk/compat/v0_3/server";
 import { JsonRpcTransportHandler, ServerCallContext } from "@a2a-js/sdk/server";
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import type { OutsideAddress, OutsideCaller, OutsideTasks } from "../../contracts/outside-tasks.ts";
+import type { OutsideAddress, OutsideCaller, OutsideTarget, OutsideTasks } from "../../contracts/outside-tasks.ts";
 import { wireKey } from "../../envelope/ids.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
 import { callerOf } from "../caller.ts";
 import { needs } from "../routes/route-context.ts";
 import { cardOf, cardUrlOf, oldCardOf } from "./card.ts";
 import { createRequestHandler } from "./request-handler.ts";
+import { answerRpcError } from "./rpc-errors.ts";
 
 export interface A2aRouteContext {
   readonly tasks: OutsideTasks;
@@ -30,6 +31,12 @@ const MAX_OPEN_CALLS = 32;
 const KEEP_ALIVE_MS = 15_000;
 
 const AgentParams = z.object({ handle: wireKey(MAX_NAME_CHARS) });
+/** What the SDK answers with -32602 where JSON-RPC says -32600 is looked at before it. */
+const RpcRequest = z.looseObject({
+  jsonrpc: z.literal("2.0"),
+  method: z.string().min(1),
+  id: z.union([z.string(), z.int(), z.null()]).optional(),
+});
 const RoomParams = z.object({ name: wireKey(MAX_NAME_CHARS) });
 
 /** Agents and rooms as A2A agents, for tokens with the scope `talk`: a directory of cards, each card, and the JSON-RPC binding of 1.0 and 0.3. */
@@ -41,6 +48,7 @@ export const a2aRoutes: FastifyPluginAsync<A2aRouteContext> = async (server, con
   server.addHook("preClose", async () => {
     for (const call of running) call.abort();
   });
+  server.setErrorHandler(answerRpcError);
   const TALK = needs("talk");
   const hidden = { hide: true };
 
@@ -79,16 +87,19 @@ export const a2aRoutes: FastifyPluginAsync<A2aRouteContext> = async (server, con
     server.post(path, { ...TALK, bodyLimit: MAX_BODY_BYTES, schema: hidden }, async (request, reply) => {
       const caller = await talker(request);
       const address = addressOf(request.params);
-      const card = cardOf(await tasks.target(caller, address), context.baseUrl());
-      return await answer(request, reply, { caller, address, card });
+      return await answer(request, reply, { caller, address, target: await tasks.target(caller, address) });
     });
   }
 
   async function answer(
     request: FastifyRequest,
     reply: FastifyReply,
-    { caller, address, card }: { caller: OutsideCaller; address: OutsideAddress; card: unknown },
+    { caller, address, target }: { caller: OutsideCaller; address: OutsideAddress; target: OutsideTarget },
   ): Promise<FastifyReply> {
+    const body = RpcRequest.safeParse(request.body);
+    if (!body.success)
+      throw new ParleyError("REQUEST_INVALID", { detail: "the body is no single request of JSON-RPC 2.0" });
+    const given = body.data;
     const count = open.get(caller.tokenId) ?? 0;
     if (count >= MAX_OPEN_CALLS) throw new ParleyError("RATE_EXCEEDED", { retryAfterMs: 1_000 });
     open.set(caller.tokenId, count + 1);
@@ -106,10 +117,10 @@ export const a2aRoutes: FastifyPluginAsync<A2aRouteContext> = async (server, con
     };
     reply.raw.once("close", settle);
     const { checkPushUrl, newId } = context;
-    const handler = createRequestHandler({ tasks, caller, address, card, signal: gone.signal, checkPushUrl, newId });
-    const body = z.record(z.string(), z.unknown()).safeParse(request.body);
-    const given = body.success ? body.data : {};
-    const isOld = isLegacyJsonRpcMethod(given["method"]);
+    const card = cardOf(target, context.baseUrl());
+    const of = { tasks, caller, address, target, card };
+    const handler = createRequestHandler({ ...of, signal: gone.signal, checkPushUrl, newId });
+    const isOld = isLegacyJsonRpcMethod(given.method);
     const call = new ServerCallContext({ requestedVersion: isOld ? "0.3" : "1.0" });
     const transport = isOld ? new LegacyJsonRpcTransportHandler(handler) : new JsonRpcTransportHandler(handler);
     const result = await transport.handle(given, call);
@@ -118,7 +129,7 @@ export const a2aRoutes: FastifyPluginAsync<A2aRouteContext> = async (server, con
       isOld
         ? LegacyJsonRpcTransportHandler.mapToLegacyJSONRPCError(error)
         : JsonRpcTransportHandler.mapToJSONRPCError(error);
-    const stream = Readable.from(eventStream(result, given["id"], failure));
+    const stream = Readable.from(eventStream(result, given.id, failure));
     return await reply
       .header("content-type", "text/event-stream")
       .header("cache-control", "no-store")

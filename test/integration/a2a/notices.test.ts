@@ -1,5 +1,6 @@
 import { TaskState } from "@a2a-js/sdk";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { openDatabase } from "../../../src/ledger/connection/open-database.ts";
 import { connectOutside, isTask, say, textIn } from "../../support/a2a/outside-client.ts";
 import { A2aAgent, type A2aVersion, text } from "../../support/agents/a2a-agent.ts";
 import { CountingServer, readBody } from "../../support/agents/counting-server.ts";
@@ -100,9 +101,70 @@ describe("notifications", { timeout: 60_000 }, () => {
       pageSize: 0,
       pageToken: "",
     });
-    expect(listed.configs).toMatchObject([{ url: push.url, authentication: { credentials: "" } }]);
+    expect(listed.configs).toMatchObject([{ url: push.url, token: "", authentication: { credentials: "" } }]);
+    const shown = await outside.getTaskPushNotificationConfig({
+      tenant: "",
+      taskId: task.id,
+      id: listed.configs[0]?.id ?? "",
+    });
+    expect(shown).toMatchObject({ url: push.url, token: "", authentication: { credentials: "" } });
     await expect(
       outside.createTaskPushNotificationConfig({ ...push, taskId: task.id, url: "ftp://example.org/" }),
     ).rejects.toThrow(/cannot be sent/);
+  });
+
+  test("reach an address whatever the task's other addresses do, and a dead one alone is given up", async () => {
+    const heard: string[] = [];
+    let refused = 0;
+    const client = await CountingServer.start((request, response) => {
+      void readBody(request).then((body) => {
+        if (request.url === "/dead") refused += 1;
+        else {
+          const { task } = JSON.parse(body) as { task: { status: { state: string } } }; // as A2A 1.0 says
+          heard.push(`${request.url} ${task.status.state}`);
+        }
+        response.writeHead(request.url === "/dead" ? 500 : 204).end();
+      });
+    });
+    onTestFinished(() => client.stop());
+    const config = `
+      const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+      export default { allowPrivateAgentAddresses: true, agents: [{ handle: "slow", name: "Slow", connector: { kind: "function",
+        run: async function* (request, io) { yield "at work"; for (let n = 0; n < 200 && !io.signal.aborted; n += 1) await wait(50); } } }] };`;
+    const deployment = await createDeployment(config);
+    const app = await deployment.process();
+    const database = await openDatabase({ dataFolder: "unused", databaseUrl: deployment.databaseUrl });
+    onTestFinished(() => database.close());
+    const outside = await connectOutside(`${app.url}/a2a/agents/slow`, await tokenOf(app));
+    const push = (path: string) => ({
+      tenant: "",
+      id: path,
+      taskId: "",
+      url: `${client.origin}/${path}`,
+      token: "",
+      authentication: undefined,
+    });
+    const task = await outside.sendMessage({
+      ...say("m-1", "begin"),
+      configuration: { acceptedOutputModes: [], returnImmediately: true, taskPushNotificationConfig: push("dead") },
+    });
+    if (!isTask(task)) throw new Error("no task");
+    // The dead one is at its last attempt, so that the good one would hear nothing if they shared what is left.
+    await expect.poll(() => refused, { timeout: 10_000 }).toBeGreaterThan(0);
+    await outside.createTaskPushNotificationConfig({ ...push("good"), taskId: task.id });
+    await expect.poll(() => heard, { timeout: 10_000 }).toEqual(["/good TASK_STATE_WORKING"]);
+    await database.query({
+      text: `update a2a_tasks set push = jsonb_set(push, '{progress,dead}', '{"attempts": 8, "dueAtMs": 0}')`,
+    });
+    const before = refused;
+    await expect.poll(() => refused, { timeout: 10_000 }).toBeGreaterThan(before);
+    const last = refused;
+    await outside.cancelTask({ tenant: "", id: task.id, metadata: undefined });
+    await expect
+      .poll(() => heard, { timeout: 10_000 })
+      .toEqual(["/good TASK_STATE_WORKING", "/good TASK_STATE_CANCELED"]);
+    expect(refused).toBe(last);
+    const due = { text: "select 1 from a2a_tasks where push_due_at is not null" };
+    await expect.poll(async () => await database.query(due), { timeout: 10_000 }).toHaveLength(0);
   });
 });

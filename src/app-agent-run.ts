@@ -17,6 +17,26 @@ const IDLE_TIMEOUT_MS = 3_600_000;
 /** What of the caller's environment an agent needs to be the caller's: where programs and its own sign-in are. The rest is named. */
 const PASSED = /^(?:PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|TZ|TERM|TMPDIR|XDG_[A-Z_]+)$/;
 
+/** What happens, for the person at the terminal or a program that reads along; nothing of it has words of messages. */
+export interface RunEvent {
+  readonly event:
+    | "starting"
+    | "ready"
+    | "connecting"
+    | "connection"
+    | "connected"
+    | "asked"
+    | "waiting"
+    | "answered"
+    | "log"
+    | "leaving";
+  readonly message: string;
+  /** Of `asked`, `waiting` and `answered`. */
+  readonly turnId?: string;
+  /** Of `answered`. */
+  readonly tookMs?: number;
+}
+
 export interface AgentRunOptions {
   readonly url: string;
   readonly token: string;
@@ -32,8 +52,7 @@ export interface AgentRunOptions {
   readonly startTimeoutMs: number;
   /** Folder where ids of sessions are kept over restarts. Default: `.parley/agent-sessions` in the home folder. */
   readonly stateFolder?: string | undefined;
-  /** Gets lines for the person at the terminal; none has words of messages. */
-  readonly say: (line: string) => void;
+  readonly say: (event: RunEvent) => void;
   /** Gets what the agent writes to its error stream. */
   readonly onStderr: (bytes: Uint8Array) => void;
 }
@@ -62,9 +81,10 @@ export async function runAgent(options: AgentRunOptions): Promise<RunningAgent> 
   try {
     const check = await connector.check(AbortSignal.timeout(options.startTimeoutMs + 1_000));
     if (!check.ok) throw new ParleyError("AGENT_UNAVAILABLE", { detail: check.detail });
-    options.say(`${check.detail}.`);
-    options.say(`Dialling in to ${options.url}`);
-    const agent = await connectAgent({ url: options.url, token: options.token, log: options.say }, (turn, reply) =>
+    options.say({ event: "ready", message: `${check.detail}.` });
+    options.say({ event: "connecting", message: `Dialling in to ${options.url}` });
+    const log = (message: string) => options.say({ event: "connection", message });
+    const agent = await connectAgent({ url: options.url, token: options.token, log }, (turn, reply) =>
       answer({ turn, reply, connector, session: sessionIn(folder, turn.sessionKey), say: options.say }),
     );
     return {
@@ -109,11 +129,12 @@ async function answer(given: {
   readonly reply: TurnReply;
   readonly connector: AgentConnector;
   readonly session: TurnSession;
-  readonly say: (line: string) => void;
+  readonly say: (event: RunEvent) => void;
 }): Promise<void> {
   const { turn, reply, connector, say } = given;
   const startedMs = performance.now();
-  say(`${turn.turnId}: asked by ${JSON.stringify(turn.trigger.sender.name)}`);
+  const { turnId } = turn;
+  say({ event: "asked", turnId, message: `${turnId}: asked by ${JSON.stringify(turn.trigger.sender.name)}` });
   let hasSpoken = false;
   for await (const event of connector.invoke(turn, ioOf(given))) {
     if (event.type === "text_delta") reply.text(event.markdown);
@@ -128,7 +149,8 @@ async function answer(given: {
     }
     hasSpoken ||= event.type === "text_delta";
   }
-  say(`${turn.turnId}: answered after ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`);
+  const tookMs = Math.round(performance.now() - startedMs);
+  say({ event: "answered", turnId, tookMs, message: `${turnId}: answered after ${(tookMs / 1_000).toFixed(1)} s` });
 }
 
 /** What a connector is given for a turn, as far as it comes over the socket. */
@@ -153,7 +175,8 @@ function ioOf({ turn, reply, session, say }: Parameters<typeof answer>[0]): Turn
     },
     requests: {
       async ask(part, options) {
-        say(`${turn.turnId}: waits for people to decide`);
+        const { turnId } = turn;
+        say({ event: "waiting", turnId, message: `${turnId}: waits for people to decide` });
         const { promise: stopped, reject } = Promise.withResolvers<never>();
         const onAbort = () => reject(new ParleyError("TURN_CANCELLED"));
         if (options.signal.aborted) onAbort();
@@ -183,9 +206,9 @@ function sessionIn(folder: string, sessionKey: string): TurnSession {
   };
 }
 
-function spokenLogger(say: (line: string) => void): Logger {
+function spokenLogger(say: (event: RunEvent) => void): Logger {
   const tell = (fields: Readonly<Record<string, unknown>>, message: string) =>
-    say(`${message} ${JSON.stringify(fields)}`);
+    say({ event: "log", message: `${message} ${JSON.stringify(fields)}` });
   const logger: Logger = { debug: () => undefined, info: tell, warn: tell, error: tell, child: () => logger };
   return logger;
 }

@@ -27,6 +27,8 @@ export interface DevelopmentTarget {
   readonly token?: string | undefined;
   readonly model?: string | undefined;
   readonly timeoutMs: number;
+  /** Folder that a command is started in; absolute. */
+  readonly cwd: string;
   readonly logger: Logger;
 }
 
@@ -84,8 +86,8 @@ async function configOfAddress(
   }
 }
 
-function configOfCommand({ kind, words: [command, ...args] }: DevelopmentTarget): ConnectorConfig {
-  if (kind === "acp") return { kind, command, args, cwd: process.cwd() };
+function configOfCommand({ kind, cwd, words: [command, ...args] }: DevelopmentTarget): ConnectorConfig {
+  if (kind === "acp") return { kind, command, args, cwd };
   throw new ParleyError("REQUEST_INVALID", {
     detail: `an agent of the kind ${kind} is no command; known are socket and acp`,
   });
@@ -124,7 +126,7 @@ async function openDialIn(target: DevelopmentTarget): Promise<DevelopmentAgent> 
     },
   });
   const gate = await openAgentGate(hub);
-  const started = startCommand(target.words, { PARLEY_URL: gate.url, PARLEY_TOKEN: TOKEN });
+  const started = startCommand(target, { PARLEY_URL: gate.url, PARLEY_TOKEN: TOKEN });
   const inner = createSocketConnector(SocketConfig.parse({ kind: "socket" }), {
     hub,
     agentId: AGENT_ID,
@@ -175,11 +177,12 @@ interface StartedCommand {
 
 /** Starts the author's own command, with what the author's shell gave and where to dial in, in a process group of its own. */
 function startCommand(
-  [command, ...args]: readonly [string, ...string[]],
+  { words: [command, ...args], cwd }: Pick<DevelopmentTarget, "words" | "cwd">,
   more: Readonly<Record<string, string>>,
 ): StartedCommand {
   const lines: string[] = [];
   const child = spawn(command, args, {
+    cwd,
     env: { ...ownEnvironment(), ...more },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,

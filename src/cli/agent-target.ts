@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import type { ConnectorConfig as ConnectorConfigType } from "../contracts/agent-definition.ts";
 import { ConnectorConfig } from "../contracts/agent-definition.ts";
 import type { Logger } from "../contracts/logger.ts";
+import { callerFolder } from "./caller-folder.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 
 /** Options that say how a development agent is reached. */
@@ -52,6 +53,7 @@ export function targetOf(words: readonly string[], options: TargetOptions) {
     model: options.model,
     connector: options.connector === undefined ? undefined : parseConnector(options.connector),
     timeoutMs,
+    cwd: callerFolder(),
     logger: SILENT_LOGGER,
   };
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AcpAgentControl } from "../../support/acp-agent/control.ts";
 import { isAlive } from "../../support/acp-agent/scene.ts";
 import { type DialInApp, startDialInApp } from "../../support/agents/dial-in-app.ts";
-import { runParley } from "./run-parley.ts";
+import { ROOT, runParley } from "./run-parley.ts";
 
 const AGENT = fileURLToPath(new URL("../../support/acp-agent/main.ts", import.meta.url));
 
@@ -46,6 +46,53 @@ describe("parley agent run", () => {
       code: 1,
       stderr: expect.stringContaining("ended before it spoke the protocol"),
     });
+  });
+
+  it("works in the folder that npm was called in, and not in Parley's own unless that is said", async () => {
+    const control = await AcpAgentControl.start();
+    const words = (...more: string[]) => [
+      "agent",
+      "run",
+      "--json",
+      "--url",
+      app.parley.url,
+      ...more,
+      "--",
+      process.execPath,
+      AGENT,
+      String(control.port),
+    ];
+    const env = { PARLEY_TOKEN: "prl_agent_of-nobody" };
+    const inParley = { code: 64, stdout: "", stderr: expect.stringMatching(/--cwd.*Parley's own/) };
+    expect(await runParley(words(), { cwd: ROOT, env })).toMatchObject(inParley);
+    expect(await runParley(words(), { cwd: join(ROOT, "src"), env })).toMatchObject(inParley);
+    expect(await runParley(words(), { cwd: ROOT, env: { ...env, INIT_CWD: ROOT } })).toMatchObject(inParley);
+    expect(control.of("started")).toEqual([]);
+
+    const called = await runParley(words(), { cwd: ROOT, env: { ...env, INIT_CWD: cwd } });
+    const elsewhere = await runParley(words(), { cwd, env: { ...env, INIT_CWD: ROOT } });
+    const told = await runParley(words("--cwd", ROOT), { cwd: ROOT, env });
+    expect(control.of("started").map((started) => started.cwd)).toEqual([cwd, cwd, ROOT]);
+    for (const { code, stdout } of [called, elsewhere, told]) {
+      expect(code).toBe(1);
+      const events = stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      expect(events.slice(0, 3).map(({ event }) => event)).toEqual(["starting", "ready", "connecting"]);
+      expect(events[0]).toMatchObject({
+        at: expect.stringMatching(/Z$/),
+        message: expect.stringContaining("Starting "),
+      });
+    }
+    await control.stop();
+  });
+
+  it("says how the agent people ask for first is installed and signed in", async () => {
+    const { code, stdout } = await run(["--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("npm install -g @agentclientprotocol/claude-agent-acp");
+    expect(stdout).toContain("--env ANTHROPIC_API_KEY -- claude-agent-acp");
   });
 
   it("ends with its agent when Parley refuses the token, which is not shown", async () => {

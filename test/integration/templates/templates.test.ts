@@ -3,9 +3,10 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { generateWebhookSecret } from "../../../agents/webhook/index.ts";
 import { callApi } from "../../support/app/call-api.ts";
 import { type SlackApp, startSlackApp, until } from "../../support/app/slack-app.ts";
 import { ModelServer } from "../../support/models/model-server.ts";
@@ -82,6 +83,19 @@ async function asked(kind: string, question: string): Promise<string> {
   }, 30_000);
 }
 
+/** What the check prints that the last step of a README names, run by a shell in Parley's folder with some words changed. */
+async function checkOf(kind: string, ...changes: readonly (readonly [string, string])[]): Promise<string> {
+  const readme = await readFile(join(folder, kind, "README.md"), "utf8");
+  const command = /`npm run parley -- (agent test [^`]+)`/.exec(readme)?.[1] ?? "none";
+  const words = changes.reduce((text, [from, to]) => text.replace(from, to), command);
+  const env = { PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}` };
+  const ended = run("sh", ["-c", `node src/cli/parley.mjs ${words}`], { cwd: ROOT, env });
+  return ended.then(
+    ({ stdout }) => stdout,
+    (error: { stdout: string; stderr: string }) => error.stdout + error.stderr,
+  );
+}
+
 describe("what agent:new writes", { timeout: 60_000 }, () => {
   it.each(["socket", "webhook", "acp", "a2a", "model", "function"])(
     "has a README of six lines at most: %s",
@@ -92,6 +106,32 @@ describe("what agent:new writes", { timeout: 60_000 }, () => {
       expect(lines.join("\n")).toContain(`@my-${kind}`);
     },
   );
+
+  it("names commands that work in Parley's folder: the check of each agent, and the file of a model", async () => {
+    const port = String(await freePort());
+    const secret = generateWebhookSecret();
+    const model = await ModelServer.start(() => ({ kind: "answer", moves: [{ text: "Hel" }, { text: "lo" }] }));
+    try {
+      await start("a2a", { PORT: port });
+      const webhookPort = String(await freePort());
+      await start("webhook", { PORT: webhookPort, WEBHOOK_SECRET: secret });
+      const checks = {
+        socket: await checkOf("socket"),
+        acp: await checkOf("acp"),
+        function: await checkOf("function"),
+        a2a: await checkOf("a2a", ["localhost:3000", `localhost:${port}`]),
+        webhook: await checkOf("webhook", ["localhost:3000", `localhost:${webhookPort}`], ["whsec_…", secret]),
+        model: await checkOf("model", ["http://localhost:11434/v1", model.baseUrl]),
+      };
+      const wrong = Object.entries(checks).filter(([, told]) => !/^It keeps its part.* 0 failed\.$/m.test(told));
+      expect(wrong).toEqual([]);
+    } finally {
+      await model.stop();
+    }
+    const [, file = ""] = /--file ([^\s`]+)/.exec(await readFile(join(folder, "model/README.md"), "utf8")) ?? [];
+    expect(file).toBe(join(folder, "model/agent.json"));
+    expect(existsSync(file)).toBe(true);
+  }, 180_000);
 
   it("refuses a folder with something in it, and a kind that there is none of", async () => {
     const script = join(ROOT, "deploy/tooling/agent-new.ts");

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { callApi } from "../../support/app/call-api.ts";
@@ -45,13 +46,20 @@ const api = <T>(method: string, path: string, body?: unknown) =>
   callApi<T>({ url: parley.url, token }, { method, path, body });
 
 it("connects to nothing in any spelling, by check or by turn", { timeout: 300_000 }, async () => {
-  const urls = refusedUrls(port);
+  // This machine's own name is none of the spellings that are refused at once, and leads here all the same.
+  const urls = [`http://${hostname()}:${port}/turns`, ...refusedUrls(port)];
   expect(urls.length).toBeGreaterThanOrEqual(120);
+  // Names that nobody knows here would else be tried again for days.
+  const retry = { pausesMs: [] };
   const taken: string[] = [];
   const odd: string[] = [];
   for (const [index, url] of urls.entries()) {
     const handle = `ssrf-${index}`;
-    const added = await api("POST", "/api/agents", { handle, name: handle, connector: { kind: "webhook", url } });
+    const added = await api("POST", "/api/agents", {
+      handle,
+      name: handle,
+      connector: { kind: "webhook", url, retry },
+    });
     if (added.status !== 201 && added.status !== 400) odd.push(`${url}: ${added.status}`);
     if (added.status !== 201) continue;
     const check = await api<{ ok: boolean }>("POST", `/api/agents/${handle}/check`);
@@ -62,7 +70,7 @@ it("connects to nothing in any spelling, by check or by turn", { timeout: 300_00
   }
   expect(odd).toEqual([]);
   expect(contacts).toBe(0);
-  // Some pass for addresses by their spelling and are refused when the connection is made: that wall was tried, too.
+  // Names pass by their spelling, and what they lead to is refused when the connection is made: that wall was tried, too.
   expect(taken.length).toBeGreaterThan(10);
 });
 

@@ -99,10 +99,12 @@ async function follow(recipe: Recipe): Promise<void> {
   if (handle === "snake") return await start(words, { env });
   await generate("acp", handle);
   const agent = [process.execPath, join(folder, handle, "agent.ts")];
-  const parleyWords = words.slice("npm run parley --".split(" ").length, words.lastIndexOf("--") + 1);
+  const parleyWords = words
+    .slice("npm run parley --".split(" ").length, words.lastIndexOf("--") + 1)
+    .map((word) => (word === "~/project" ? join(folder, handle) : word));
   await start([process.execPath, join(ROOT, "src/cli/parley.mjs"), ...parleyWords, ...agent], {
     cwd: join(folder, handle),
-    env,
+    env: { ...env, ANTHROPIC_API_KEY: "of-nobody" },
   });
 }
 

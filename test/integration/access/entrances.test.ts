@@ -44,7 +44,7 @@ async function routed(
   return await until(async () => {
     const rows = await parley.ledger.query<{ id: string; state: string; state_reason: string; decisions: string }>(
       {
-        text: "select id, state, state_reason, decisions::text from events where kind = $1 and envelope->'sender'->>'id' = $2 order by received_at",
+        text: "select id, state, state_reason, decisions::text from events where kind = $1 and envelope->'sender'->>'id' = $2 order by received_at, platform_order",
       },
       [kind, sender],
     );

@@ -232,9 +232,10 @@ function partInWords(part: ReplyPartRow): string {
   return `${part.type}: ${plain(part.markdown ?? part.prompt ?? part.name ?? "")}`;
 }
 
-/** Markdown may escape what could be taken for markup; white space between words is one. */
+/** Markdown may escape what could be taken for markup; white space between words is one; who decided goes by the platform's own name, at a time of its own. */
 function plain(text: string): string {
   return text
+    .replaceAll(/decided by .+?, \d{4}-\d\d-\d\d \d\d:\d\d UTC/gu, "decided by the person")
     .replaceAll(/\\(?=[\p{P}\p{S}\s])/gu, "")
     .replaceAll(/\s+/gu, " ")
     .trim();

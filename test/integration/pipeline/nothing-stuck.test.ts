@@ -255,7 +255,8 @@ it("leaves the work of a platform that this process has not, and goes on with it
     );
     await sql(
       `insert into deliveries (id, organization_id, agent_id, conversation_id, ordinal, body, fallback_text, idempotency_key, state, first_attempt_at)
-        select 'd_far_' || $1, organization_id, agent_id, 'c_far_' || $1, 0, '{}', 'far', 'd_far_' || $1, $1, now() from deliveries limit 1`,
+        select 'd_far_' || $1, d.organization_id, d.agent_id, 'c_far_' || $1, 0, '{}', 'far', 'd_far_' || $1, $1, now()
+        from deliveries d join agents a on a.id = d.agent_id and a.removed_at is null limit 1`,
       [state],
     );
   }

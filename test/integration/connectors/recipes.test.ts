@@ -181,7 +181,7 @@ describe.each(recipes)("an agent made with $madeWith", { timeout: 90_000 }, (rec
     }));
     for (const { where, words, ts } of asked) {
       expect(await settled(ts)).toBe("answered");
-      expect(answersIn(where, ts).join("\n")).toContain(words);
+      await until(() => answersIn(where, ts).join("\n").includes(words));
       expect(answersIn(where, ts)).toHaveLength(1);
     }
   });

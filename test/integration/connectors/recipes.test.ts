@@ -113,12 +113,15 @@ const say = (channel: string, text: string, thread?: string): string =>
 
 const WHOLE: ReadonlySet<string> = new Set(["post", "update", "stream_start", "stream_stop"]);
 
-/** What Parley posted in a thread, as people see it now: a live preview is edited until it is whole. */
+/** What Parley posted in a thread, as people see it now: a live preview is edited until it is whole. Two channels may have messages of one ts. */
 function answersIn(channel: string, thread: string): string[] {
   const entries = parley.slack.log.since(0);
   return parley.slack.log
     .posts({ channel, thread, by: "app" })
-    .map(({ ts }) => entries.findLast((entry) => entry.ts === ts && WHOLE.has(entry.kind))?.text ?? "");
+    .map(
+      ({ ts }) =>
+        entries.findLast((entry) => entry.channel === channel && entry.ts === ts && WHOLE.has(entry.kind))?.text ?? "",
+    );
 }
 
 async function settled(ts: string): Promise<string> {

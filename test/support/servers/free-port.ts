@@ -1,14 +1,29 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-/** Gives a TCP port that was free on 127.0.0.1 a moment ago; another process may take it before the caller does. */
+/** Below the range that systems give to outgoing connections (32768 and up on Linux), so that none of those takes it meanwhile. */
+const LOWEST = 15_000;
+const HIGHEST = 32_000;
+const TRIES = 50;
+
+/** A loopback port that was free a moment ago. */
 export async function freePort(): Promise<number> {
+  for (let n = 0; n < TRIES; n += 1) {
+    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`no free port found in ${TRIES} tries`);
+}
+
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  server.listen({ host: "127.0.0.1", port: 0, exclusive: true });
-  await once(server, "listening");
-  const address = server.address();
+  try {
+    server.listen({ host: "127.0.0.1", port, exclusive: true });
+    await once(server, "listening");
+  } catch {
+    return false;
+  }
   server.close();
   await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("a TCP server has no port");
-  return address.port;
+  return true;
 }

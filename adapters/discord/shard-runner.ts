@@ -11,6 +11,8 @@ const LEASE_RETRY_MS = 3_000;
 /** Pauses between attempts to connect; a connection that lasted counts as a success. */
 const RECONNECT_MS = [0, 1_000, 2_000, 5_000, 15_000, 60_000] as const;
 const LASTED_MS = 10_000;
+/** Discord asks for 1 to 5 s between a refused session and a new one. https://docs.discord.com/developers/events/gateway#resuming */
+const AFTER_REFUSAL_MS = 2_000;
 /** Events that wait for the ledger; beyond it the connection is dropped, and Discord keeps the rest. */
 const MAX_PENDING = 2_000;
 
@@ -67,6 +69,8 @@ export class ShardRunner {
   /** The number that was missing when the connection was last given up for it. */
   #missing = 0;
   #attempts = 0;
+  /** The gateway answered that a session is over: the next connection is no further attempt. */
+  #sessionRefused = false;
   #connectedAtMs = 0;
   readonly #waiters: (() => void)[] = [];
 
@@ -188,6 +192,7 @@ export class ShardRunner {
         this.#tracker = new SequenceTracker(sequence - 1);
       },
       onSessionLost: () => {
+        this.#sessionRefused ||= this.#session !== undefined;
         this.#session = undefined;
       },
       onDispatch: (dispatch) => this.#take(dispatch),
@@ -253,8 +258,7 @@ export class ShardRunner {
     const { shardId, sink } = this.#options;
     if (this.#connectedAtMs > 0 && Date.now() - this.#connectedAtMs >= LASTED_MS) this.#attempts = 0;
     this.#connectedAtMs = 0;
-    const pauseMs = RECONNECT_MS[Math.min(this.#attempts, RECONNECT_MS.length - 1)] ?? 60_000;
-    this.#attempts += 1;
+    const pauseMs = this.#nextPauseMs();
     if (pauseMs > 0) await sleepUntilOver(pauseMs * (0.8 + Math.random() * 0.4), over);
     while (this.#tracker.pending > 0 && this.#shedding && !over.aborted) await sleepUntilOver(50, over);
     this.#shedding = false;
@@ -272,6 +276,16 @@ export class ShardRunner {
     await sleepUntilOver(waitMs, over);
     this.#keptBack = false;
     return !over.aborted;
+  }
+
+  /** A session that was refused was answered: the identify that follows waits as Discord asks, and counts as no failure. */
+  #nextPauseMs(): number {
+    const refused = this.#sessionRefused;
+    this.#sessionRefused = false;
+    if (refused) return AFTER_REFUSAL_MS;
+    const pauseMs = RECONNECT_MS[Math.min(this.#attempts, RECONNECT_MS.length - 1)] ?? 60_000;
+    this.#attempts += 1;
+    return pauseMs;
   }
 
   async #mayIdentify(signal: AbortSignal): Promise<void> {

@@ -6,7 +6,8 @@ export const HELP = `npm run test:faults -- [options]
 Runs Parley as real processes against stand-ins of Slack and Discord and a real Matrix homeserver, and breaks things: kills,
 restarts, lost and doubled messages, failing agents. The log of the platform decides: nothing lost, nothing twice, nothing out of order.
 
-  --reduced          the part for every change, at most 8 minutes on 2 cores
+  --reduced          the part for every change, about 9 minutes on 2 cores; what fails without a message lost,
+                     doubled or misplaced is run once more alone, and named
   --only <text>      only scenarios whose name contains this; several separated by commas
   --store <name>     only this store: ${STORES.join(", ")}; several separated by commas
   --repeat <n>       each of them so many times (default 1)

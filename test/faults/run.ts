@@ -21,6 +21,7 @@ import { storesAway } from "./scenarios/stores-away.ts";
 import { twins } from "./scenarios/twins.ts";
 import { createServerPool, type ServerPool } from "./servers.ts";
 import { createStage } from "./stage.ts";
+import { breaksGate } from "./verdict.ts";
 
 const SCENARIOS: readonly Scenario[] = [
   ...crashPoints,
@@ -49,6 +50,7 @@ interface Job {
 }
 
 interface Result extends Outcome {
+  readonly job: Job;
   readonly name: string;
   readonly store: StoreKind;
   readonly passed: boolean;
@@ -93,7 +95,21 @@ async function perform(
   if (!passed) console.log(logs());
   await close();
   await servers.close();
-  return { ...outcome, name: scenario.name, store, passed, seconds: (performance.now() - startedAt) / 1_000 };
+  return { ...outcome, job, name: scenario.name, store, passed, seconds: (performance.now() - startedAt) / 1_000 };
+}
+
+/**
+ * Runs once more, alone, what a busy machine may have kept from showing what it is to show, and names it.
+ * What lost, doubled or misplaced a message stays failed.
+ */
+async function tryAgain(results: Result[], run: (job: Job) => Promise<Result>): Promise<void> {
+  for (const [index, first] of results.entries()) {
+    if (first.passed || first.job.scenario.mustFail === true || breaksGate(first.findings)) continue;
+    const second = await run(first.job);
+    results[index] = second;
+    report(second, "[second try]");
+    if (second.passed) console.log(`passed at the second try: ${second.name} on ${second.store}`);
+  }
 }
 
 function report(result: Result, position: string): void {
@@ -130,11 +146,12 @@ async function main(): Promise<number> {
   };
   try {
     await Promise.all(Array.from({ length: options.parallel }, work));
+    if (options.reduced) await tryAgain(results, (job) => perform(job, options, pool, template.path));
   } finally {
     await template.remove();
     await pool.close();
   }
-  if (options.json) console.log(JSON.stringify(results));
+  if (options.json) console.log(JSON.stringify(results.map(({ job: _job, ...result }) => result)));
   const failed = results.filter((result) => !result.passed).length + (jobs.length - results.length);
   console.log(`${results.length - results.filter((result) => !result.passed).length} passed, ${failed} failed`);
   return failed === 0 && jobs.length > 0 ? 0 : 1;

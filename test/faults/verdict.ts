@@ -51,6 +51,7 @@ const LEDGER_WITHIN_MS = 10_000;
 /** The same for an embedded ledger, which its one process closes between everything else. */
 const EMBEDDED_WITHIN_MS = 40_000;
 const SHOWN = 3;
+const GATE = ["lost", "twice", "in the wrong place", "out of order", "acknowledged and not stored"] as const;
 
 /** Judges a run by the log of the platform and by the ledger: lost, twice, out of order, in the wrong place, left open. */
 export async function judge(run: JudgedRun, options: JudgeOptions): Promise<Outcome> {
@@ -174,7 +175,12 @@ function describe(finding: Finding): string {
   return `${finding.token}: ${finding.why}`;
 }
 
-function listed(what: string, found: readonly string[]): string[] {
+/** Whether a message was lost, doubled or misplaced, which no slow machine explains. */
+export function breaksGate(findings: readonly string[]): boolean {
+  return findings.some((finding) => GATE.some((what) => finding.includes(` ${what}: `)));
+}
+
+function listed(what: (typeof GATE)[number], found: readonly string[]): string[] {
   if (found.length === 0) return [];
   const more = found.length > SHOWN ? `; and ${found.length - SHOWN} more` : "";
   return [`${found.length} ${what}: ${found.slice(0, SHOWN).join("; ")}${more}`];

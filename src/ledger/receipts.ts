@@ -80,7 +80,8 @@ with done as materialized (
         and not exists (select 1 from deliveries o where o.turn_id = t.id and o.state in ('rejected', 'parked') and o.ordinal >= 0) then 'cancelled' else 'dead_lettered' end,
     state_reason = coalesce(t.state_reason, (select x.reason from done x where x.turn_id = t.id and x.state <> 'delivered' limit 1))
   where t.state = 'delivering' and t.id in (select turn_id from done where state in ('delivered', 'rejected', 'cancelled', 'parked'))
-    and not exists (select 1 from deliveries o where o.turn_id = t.id and o.state in ('pending', 'sending', 'unknown', 'open')
+    -- Written so that no partial index fits it: what is open of all turns would be compared with each of these.
+    and not exists (select 1 from deliveries o where o.turn_id = t.id and o.state || '' in ('pending', 'sending', 'unknown', 'open')
       and not exists (select 1 from done x where x.id = o.id and x.state in ('delivered', 'rejected', 'cancelled', 'parked'))
       and not (o.state = 'pending' and exists (select 1 from done x where x.turn_id = t.id and x.state = 'cancelled')))
   returning t.id, t.event_id, t.reply_conversation_id, t.agent_id, t.state, t.state_reason, t.follow_up, t.organization_id
@@ -125,18 +126,18 @@ with done as materialized (
 )
 select 'sending' as what, ${SENDING_COLUMNS} from taken d join conversations c on c.id = d.conversation_id
 union all select 'rung', c.id, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null from conv c where c.route
-union all select 'done', d.id, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null from done d`,
+union all select 'done', d.id, null, null, d.conversation_id, null, null, null, null, null, null, null, null, null, null, null, null, null from done d`,
 } as const;
 
 /**
  * Records what became of sent deliveries, fenced by (delivery, epoch, owner), closes the turns and events they complete, and takes the next write of each conversation.
  *
- * Returns the deliveries that this process must send now, and whether any conversation has routing work.
+ * Returns the deliveries that this process must send now, whether any conversation has routing work, and the conversations of all that was recorded.
  */
 export async function recordReceipts(
   sql: SqlRunner,
   options: { owner: string; receipts: readonly ReceiptRow[]; deliver: boolean },
-): Promise<{ sending: SendingDelivery[]; rung: boolean; recorded: Set<string> }> {
+): Promise<{ sending: SendingDelivery[]; rung: boolean; conversations: Set<string> }> {
   const rows = await sql.query<SendingDelivery & { what: "sending" | "rung" | "done" }>(RECEIPTS, [
     options.owner,
     JSON.stringify(options.receipts),
@@ -145,7 +146,7 @@ export async function recordReceipts(
   return {
     sending: rows.filter((row) => row.what === "sending"),
     rung: rows.some((row) => row.what === "rung"),
-    recorded: new Set(rows.filter((row) => row.what === "done").map((row) => row.id)),
+    conversations: new Set(rows.filter((row) => row.what === "done").map((row) => row.conversation_id)),
   };
 }
 

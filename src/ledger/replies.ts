@@ -172,7 +172,7 @@ with ended as materialized (
     'action', action_id, 'binding', binding, 'conversation', conversation_id))::text
   from asked group by organization_id
 )
-select e.id as ended_turn, ${SENDING_COLUMNS}
+select e.id as ended_turn, case when e.state <> 'delivering' then e.reply_conversation_id end as ended_in, ${SENDING_COLUMNS}
 from ended e
 left join (select * from inserted where state = 'sending' union all select * from preview where state = 'sending') d on d.turn_id = e.id
 left join conversations c on c.id = d.conversation_id`,
@@ -187,7 +187,8 @@ const COMMIT_SPENT = {
 /**
  * Commits the replies of turns together with their outbox rows, fenced by (turn, epoch, owner); the first write of each comes back as sending.
  *
- * A turn that is missing from `ended` was taken over or cancelled: nothing of it was stored and nothing may be sent.
+ * A turn that is missing from `ended` was taken over or cancelled: nothing of it was stored and nothing may be sent. `endedIn` has the
+ * conversations of those that are over with it, because they write nothing.
  * With `deliver` false (a process without the delivery role) every write is left pending for others. A preview whose opening nobody
  * recorded, or that is being read back just now, becomes of unknown outcome with its final text: the epoch shuts out what comes late.
  */
@@ -202,8 +203,8 @@ export async function commitReplies(
     requests: readonly NewRequestRow[];
     deliver: boolean;
   },
-): Promise<{ ended: Set<string>; sending: SendingDelivery[] }> {
-  const rows = await sql.query<SendingDelivery & { ended_turn: string; id: string | null }>(
+): Promise<{ ended: Set<string>; endedIn: Set<string>; sending: SendingDelivery[] }> {
+  const rows = await sql.query<SendingDelivery & { ended_turn: string; ended_in: string | null; id: string | null }>(
     commit.turns.some((turn) => turn.spent !== null) ? COMMIT_SPENT : COMMIT,
     [
       commit.owner,
@@ -214,5 +215,6 @@ export async function commitReplies(
       JSON.stringify(commit.requests),
     ],
   );
-  return { ended: new Set(rows.map((row) => row.ended_turn)), sending: rows.filter((row) => row.id !== null) };
+  const endedIn = new Set(rows.map((row) => row.ended_in).filter((id) => id !== null));
+  return { ended: new Set(rows.map((row) => row.ended_turn)), endedIn, sending: rows.filter((row) => row.id !== null) };
 }

@@ -33,6 +33,7 @@ import { hears } from "./route/decide.ts";
 import { createDrain } from "./route/drain.ts";
 import { createExpress } from "./route/express.ts";
 import { createInvitationCommands } from "./route/invitation-commands.ts";
+import { keepUnroutable } from "./route/keep-unroutable.ts";
 import { createReviewRooms } from "./route/review-rooms.ts";
 import { createScheduleCommands } from "./route/schedule-commands.ts";
 import { showAnswers } from "./route/show-answers.ts";
@@ -71,6 +72,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     deliver: roles.delivery,
     stopRule: ({ agent_id, organization_id }) => stopRule(organization_id, directory.get(agent_id)),
     wake: wakeRouting,
+    onRecorded: (conversationIds) => drain.moved(conversationIds),
     onWaiting: (state, waitMs) => (state === "pending" ? outbox.wakeIn(waitMs) : sweep.readBackIn(waitMs)),
   });
   const platforms = [...adapters.keys()];
@@ -112,6 +114,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     onWithheld: (turnId) => void audience.withheld.tellAsker(turnId),
     dispatch: (deliveries, markedAtMs) => deliverer.dispatch(deliveries, markedAtMs),
     wake: wakeRouting,
+    onSilentEnd: (conversationIds) => drain.moved(conversationIds),
   });
   const tools = await openTurnTools({
     ...options,
@@ -211,7 +214,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       await invitationCommands.carryOut(claimed);
       await scheduleCommands.carryOut(claimed);
     },
-    onUnroutable: (eventId, error) => void keepUnroutable(eventId, error),
+    onUnroutable: (eventId, error) => void keepUnroutable(options, eventId, error),
     afterCommit: (plans) => {
       for (const plan of plans) signalPlan(plan);
     },
@@ -315,13 +318,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       if (turn !== undefined) runner.start(turn);
       else await ends.commitWithoutAgent(loaded);
     }
-  }
-
-  async function keepUnroutable(eventId: string, error: unknown): Promise<void> {
-    const { code, detail } = toParleyError(error, "INVARIANT_BROKEN");
-    await insertDeadLetterOfEvent(database, { id: newId("x"), eventId, code, reason: plainText(detail ?? "") }).catch(
-      (lost: unknown) => logger.error({ err: lost, eventId }, "a dead letter could not be stored"),
-    );
   }
 
   function signalPlan(plan: ConversationPlan): void {

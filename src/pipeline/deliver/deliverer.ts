@@ -45,6 +45,8 @@ export interface DelivererOptions {
   /** The kill switch that holds this agent or organization; undefined when none does. */
   readonly stopRule: (delivery: { readonly agent_id: string; readonly organization_id: string }) => string | undefined;
   readonly wake: () => void;
+  /** Called with the conversations of writes whose outcome was recorded just now. */
+  readonly onRecorded: (conversationIds: ReadonlySet<string>) => void;
   /** Called when a write has to wait: to be sent again (`pending`) or to be looked for (`unknown`). */
   readonly onWaiting: (state: "pending" | "unknown", waitMs: number) => void;
 }
@@ -67,11 +69,12 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
     isolate: (error) => !(error instanceof ParleyError),
     flush: async (rows) => {
       const markedAtMs = performance.now();
-      const { sending, rung } = await retryDeadlocks(() =>
+      const { sending, rung, conversations } = await retryDeadlocks(() =>
         recordReceipts(database, { owner, receipts: rows, deliver: options.deliver }),
       );
       dispatch(sending, markedAtMs);
       if (rung) options.wake();
+      options.onRecorded(conversations);
       for (const state of ["pending", "unknown"] as const) {
         const waits = rows.filter((row) => row.state === state).map((row) => row.wait_ms);
         if (waits.length > 0) options.onWaiting(state, Math.min(...waits));

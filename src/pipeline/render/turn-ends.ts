@@ -70,6 +70,8 @@ export interface TurnEndsOptions {
   readonly onWithheld: (turnId: string) => void;
   /** Called when a commit left work for routing. */
   readonly wake: () => void;
+  /** Called with the conversations of turns that ended without a word just now. */
+  readonly onSilentEnd: (conversationIds: ReadonlySet<string>) => void;
 }
 
 interface EndItem {
@@ -92,7 +94,7 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
     isolate: (error) => !(error instanceof ParleyError),
     flush: async (items) => {
       const markedAtMs = performance.now();
-      const { ended, sending } = await retryDeadlocks(() =>
+      const { ended, endedIn, sending } = await retryDeadlocks(() =>
         commitReplies(database, {
           owner,
           turns: items.map((item) => item.turn),
@@ -104,6 +106,7 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
       );
       options.dispatch(sending, markedAtMs);
       if (items.some((item) => item.turn.posts === 0 || item.turn.consumed.length > 0)) options.wake();
+      options.onSilentEnd(endedIn);
       return items.map((item) => ended.has(item.turn.id));
     },
   });

@@ -10,12 +10,15 @@ import type { RunnableTurn } from "../invoke/runnable-turn.ts";
 import type { ConversationPlan, PlanContext, PlannedTurn } from "./conversation-plan.ts";
 import { loadLoopCounts } from "./loop-ledger.ts";
 import { planConversation } from "./plan.ts";
+import { createQueueWatch } from "./queue-watch.ts";
 
 export interface Drain {
   /** Says that there may be work; never waits. */
   wake(): void;
   /** Says that a turn ended: goes on if it was only slots that were missing. */
   slotFreed(): void;
+  /** Says that a turn ended, or a write was sent, in these conversations: what was queued behind it may start. */
+  moved(conversationIds: Iterable<string>): void;
   /** Stops taking work and resolves when the round under way is committed. */
   stop(): Promise<void>;
 }
@@ -57,6 +60,7 @@ const STARVED_AGAIN_MS = 1_000;
 /** Creates the loop that routes due conversations in order, many to a commit, for as long as there are any. */
 export function createDrain(options: DrainOptions): Drain {
   const { database, owner, logger } = options;
+  const queue = createQueueWatch({ database, logger, wake });
   let dirty = false;
   let stopped = false;
   let full = false;
@@ -141,8 +145,14 @@ export function createDrain(options: DrainOptions): Drain {
     });
     const held = plans.filter((plan) => result.held.has(plan.claimed.id));
     const planned = new Map(held.flatMap((plan) => plan.turns).map((turn) => [turn.row.id, turn]));
+    const replyConvs = new Map([...planned].map(([id, turn]) => [id, turn.row.reply_conv]));
     const fresh: Parameters<DrainOptions["startTurns"]>[0][number][] = [];
     const promoted: StartedTurn[] = [];
+    queue.queued(
+      result.turns
+        .filter(({ state }) => state === "queued")
+        .map(({ id, conv }) => ({ id, conv: replyConvs.get(id) ?? conv })),
+    );
     for (const started of result.turns) {
       if (started.state !== "running") continue;
       const turn = planned.get(started.id);
@@ -207,9 +217,11 @@ export function createDrain(options: DrainOptions): Drain {
     slotFreed() {
       if (full) wake();
     },
+    moved: queue.moved,
     async stop() {
       stopped = true;
       await running;
+      await queue.settle();
     },
   };
 }

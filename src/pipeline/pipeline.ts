@@ -1,8 +1,7 @@
 import { createTurnFiles } from "../access/turn-files.ts";
 import type { ChatAdapter } from "../contracts/adapter.ts";
-import { ParleyError, toParleyError } from "../errors/parley-error.ts";
+import { ParleyError } from "../errors/parley-error.ts";
 import { handOver } from "../ledger/agent-connections.ts";
-import { insertDeadLetterOfEvent } from "../ledger/dead-letters.ts";
 import type { StartedTurn } from "../ledger/routing.ts";
 import { endStopped, SWITCHED } from "../ledger/switches.ts";
 import { loadTurns } from "../ledger/turns.ts";
@@ -23,7 +22,6 @@ import { createTurnRunner } from "./invoke/turn-runner.ts";
 import { createUnreachableAgents } from "./invoke/unreachable-agents.ts";
 import type { Pipeline, PipelineOptions } from "./pipeline-options.ts";
 import { createAudienceRule } from "./render/audience-rule.ts";
-import { plainText } from "./render/plain-text.ts";
 import { createShadowGuard } from "./render/shadow-guard.ts";
 import { createTurnEnds } from "./render/turn-ends.ts";
 import { openRequestDesk } from "./requests/request-desk.ts";

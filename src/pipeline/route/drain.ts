@@ -217,7 +217,7 @@ export function createDrain(options: DrainOptions): Drain {
     slotFreed() {
       if (full) wake();
     },
-    moved: queue.moved,
+    moved: (conversationIds) => queue.moved(conversationIds),
     async stop() {
       stopped = true;
       await running;

@@ -63,7 +63,9 @@ export function createQueueWatch(options: {
       }
       ask(turns.map((turn) => turn.conv));
     },
-    moved: ask,
+    moved(conversationIds) {
+      ask(conversationIds);
+    },
     async settle() {
       while (looking !== undefined) await looking;
     },

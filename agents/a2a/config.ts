@@ -1,21 +1,8 @@
 import { z } from "zod";
-import { ParleyError } from "../../src/errors/parley-error.ts";
-import { checkCallableUrl } from "../shared/address-policy.ts";
+import { CallableUrl } from "../shared/callable-url.ts";
 
 /** How long a task may be silent before it is put off to a push notification, where the agent sends them. */
 export const DEFAULT_DEFER_AFTER_MS = 15_000;
-
-const CallableUrl = z
-  .string()
-  .max(2048)
-  .superRefine((text, context) => {
-    try {
-      checkCallableUrl(text);
-    } catch (thrown) {
-      const message = thrown instanceof ParleyError ? (thrown.detail ?? thrown.message) : "cannot be called";
-      context.addIssue({ code: "custom", message });
-    }
-  });
 
 const HeaderName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, "is no name of a header");
 const HeaderValue = z

@@ -1,24 +1,11 @@
 import { z } from "zod";
-import { ParleyError } from "../../src/errors/parley-error.ts";
-import { checkCallableUrl } from "../shared/address-policy.ts";
-
-const RunUrl = z
-  .string()
-  .max(2048)
-  .superRefine((text, context) => {
-    try {
-      checkCallableUrl(text);
-    } catch (thrown) {
-      const message = thrown instanceof ParleyError ? (thrown.detail ?? thrown.message) : "cannot be called";
-      context.addIssue({ code: "custom", message });
-    }
-  });
+import { CallableUrl } from "../shared/callable-url.ts";
 
 /** An agent behind an AG-UI address, as LangGraph, Mastra, ADK, CrewAI, Pydantic AI and others offer one. */
 export const AguiConfig = z.strictObject({
   kind: z.literal("agui"),
   /** The address that takes `RunAgentInput`. */
-  url: RunUrl,
+  url: CallableUrl,
   /** Sent as `Authorization: Bearer …`. */
   token: z.string().min(1).max(4096).optional(),
   /**

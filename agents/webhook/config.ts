@@ -1,20 +1,7 @@
 import { z } from "zod";
-import { ParleyError } from "../../src/errors/parley-error.ts";
-import { checkCallableUrl } from "../shared/address-policy.ts";
+import { CallableUrl } from "../shared/callable-url.ts";
 import { RetryConfig } from "./retry-schedule.ts";
 import { isWebhookSecret } from "./signature.ts";
-
-const WebhookUrl = z
-  .string()
-  .max(2048)
-  .superRefine((text, context) => {
-    try {
-      checkCallableUrl(text);
-    } catch (thrown) {
-      const message = thrown instanceof ParleyError ? (thrown.detail ?? thrown.message) : "cannot be called";
-      context.addIssue({ code: "custom", message });
-    }
-  });
 
 const WebhookSecret = z.string().refine(isWebhookSecret, "must be whsec_ followed by 24 to 64 bytes in base64");
 
@@ -22,7 +9,7 @@ const WebhookSecret = z.string().refine(isWebhookSecret, "must be whsec_ followe
 export const WebhookConfig = z
   .strictObject({
     kind: z.literal("webhook"),
-    url: WebhookUrl,
+    url: CallableUrl,
     /**
      * What the address speaks: `standard` takes a signed turn and answers it; `n8n` is the chat of n8n; `callback` takes the turn and acknowledges it,
      * whatever it says, and the answer comes to `reply_url` (Zapier, Make). Default `standard`.

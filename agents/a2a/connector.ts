@@ -8,12 +8,11 @@ import type {
 } from "../../src/contracts/connector.ts";
 import type { DeferredReply } from "../../src/contracts/deferred-reply.ts";
 import { MAX_REPLY_PARTS, Reply } from "../../src/envelope/reply.ts";
-import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
-import { CLOSED_NETWORK, type NetworkPolicy } from "../shared/address-policy.ts";
+import { ParleyError } from "../../src/errors/parley-error.ts";
+import { failedCheck } from "../shared/connector-check.ts";
 import { describeIssues } from "../shared/describe-fault.ts";
-import type { ResolveAddresses } from "../shared/guarded-connect.ts";
-import { DEFAULT_FIRST_BYTE_TIMEOUT_MS, GuardedHttp } from "../shared/guarded-http.ts";
-import { guardedReply } from "../shared/guarded-reply.ts";
+import { type CallingOptions, GuardedCalls } from "../shared/guarded-calls.ts";
+import { DEFAULT_FIRST_BYTE_TIMEOUT_MS } from "../shared/guarded-http.ts";
 import { CARD_TTL_MS, type ReadCard, readCard } from "./card.ts";
 import { type A2aConfig, credentialsOf } from "./config.ts";
 import { endOf, toParts } from "./ending.ts";
@@ -22,12 +21,7 @@ import { createAgentFetch } from "./guarded-fetch.ts";
 import { runTask } from "./run.ts";
 import { TaskReply } from "./task-reply.ts";
 
-export interface A2aConnectorOptions {
-  /** Which addresses may be called. Default: public ones by https alone. */
-  readonly network?: NetworkPolicy;
-  readonly resolve?: ResolveAddresses;
-  /** Longest silence within an answer, in ms. Default: 30 s. */
-  readonly idleTimeoutMs?: number;
+export interface A2aConnectorOptions extends CallingOptions {
   readonly now?: () => number;
 }
 
@@ -45,30 +39,20 @@ interface Known {
 class A2aConnector implements AgentConnector {
   readonly kind = "a2a";
   readonly features = { steer: false, tools: false };
-  readonly #closed = new AbortController();
   readonly #config: A2aConfig;
   readonly #options: A2aConnectorOptions;
-  readonly #network: NetworkPolicy;
-  readonly #http: GuardedHttp;
+  readonly #calls: GuardedCalls;
   #known: Known | undefined;
 
   constructor(config: A2aConfig, options: A2aConnectorOptions) {
     this.#config = config;
     this.#options = options;
-    this.#network = options.network ?? CLOSED_NETWORK;
-    this.#http = new GuardedHttp({ network: this.#network, ...(options.resolve && { resolve: options.resolve }) });
+    this.#calls = new GuardedCalls(options);
   }
 
   invoke(request: TurnRequest, io: TurnIo): AsyncIterable<ConnectorEvent> {
-    const idleTimeoutMs = this.#options.idleTimeoutMs ?? DEFAULT_FIRST_BYTE_TIMEOUT_MS;
-    return guardedReply(
-      {
-        signal: io.signal,
-        closed: this.#closed.signal,
-        idleTimeoutMs,
-        firstEventTimeoutMs: this.#firstByteTimeoutMs() + idleTimeoutMs,
-      },
-      (signal) => this.#run(request, io, signal),
+    return this.#calls.reply({ signal: io.signal, firstByteTimeoutMs: this.#firstByteTimeoutMs() }, (signal) =>
+      this.#run(request, io, signal),
     );
   }
 
@@ -108,14 +92,12 @@ class A2aConnector implements AgentConnector {
         detail: `${name} at ${card.address.host} (A2A ${card.protocolVersion}, ${card.binding}; ${ways.join(", ")})`,
       };
     } catch (thrown) {
-      const error = toParleyError(thrown, "AGENT_UNAVAILABLE");
-      return { ok: false, detail: error.detail ?? error.row.userText };
+      return failedCheck(thrown);
     }
   }
 
   async close(): Promise<void> {
-    this.#closed.abort();
-    await this.#http.close();
+    await this.#calls.close();
   }
 
   async #agent(signal: AbortSignal): Promise<Known> {
@@ -124,13 +106,13 @@ class A2aConnector implements AgentConnector {
     const firstByteTimeoutMs = this.#firstByteTimeoutMs();
     const card = await readCard({
       config: this.#config,
-      network: this.#network,
-      http: this.#http,
+      network: this.#calls.network,
+      http: this.#calls.http,
       signal,
       firstByteTimeoutMs,
     });
     const fetchImpl = createAgentFetch({
-      http: this.#http,
+      http: this.#calls.http,
       credentials: credentialsOf(this.#config),
       firstByteTimeoutMs,
     });
@@ -147,6 +129,6 @@ class A2aConnector implements AgentConnector {
   }
 
   #firstByteTimeoutMs(): number {
-    return Math.max(DEFAULT_FIRST_BYTE_TIMEOUT_MS, this.#options.idleTimeoutMs ?? 0);
+    return Math.max(DEFAULT_FIRST_BYTE_TIMEOUT_MS, this.#calls.idleTimeoutMs);
   }
 }

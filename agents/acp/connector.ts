@@ -9,6 +9,7 @@ import type {
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import { raceAbort } from "../shared/abort.ts";
 import { watchQuestions } from "../shared/asking.ts";
+import { failedCheck } from "../shared/connector-check.ts";
 import { guardedReply } from "../shared/guarded-reply.ts";
 import { withSignal } from "../shared/turn-io.ts";
 import { loadAttachments } from "./attachments.ts";
@@ -135,8 +136,7 @@ class AcpConnector implements AgentConnector {
       const { process } = await raceAbort(this.#start(), signal);
       return { ok: true, detail: `${process.name} answers` };
     } catch (thrown) {
-      const error = toParleyError(thrown, "AGENT_UNAVAILABLE");
-      return { ok: false, detail: error.detail ?? error.row.userText };
+      return failedCheck(thrown);
     }
   }
 

@@ -6,12 +6,11 @@ import type {
   TurnIo,
   TurnRequest,
 } from "../../src/contracts/connector.ts";
-import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
-import { CLOSED_NETWORK, type NetworkPolicy } from "../shared/address-policy.ts";
+import { ParleyError } from "../../src/errors/parley-error.ts";
+import { checkAddress } from "../shared/connector-check.ts";
 import { readEventStream } from "../shared/event-stream.ts";
-import type { ResolveAddresses } from "../shared/guarded-connect.ts";
-import { DEFAULT_FIRST_BYTE_TIMEOUT_MS, GuardedHttp, type HttpAnswer } from "../shared/guarded-http.ts";
-import { guardedReply } from "../shared/guarded-reply.ts";
+import { type CallingOptions, GuardedCalls } from "../shared/guarded-calls.ts";
+import { DEFAULT_FIRST_BYTE_TIMEOUT_MS, type HttpAnswer } from "../shared/guarded-http.ts";
 import { failedResponseToError } from "../shared/http-errors.ts";
 import { withSignal } from "../shared/turn-io.ts";
 import type { AguiConfig } from "./config.ts";
@@ -23,44 +22,25 @@ import { type AskedQuestion, toPart } from "./open-question.ts";
 import { toRunInput } from "./request.ts";
 import { RunTranslator } from "./run-translator.ts";
 
-export interface AguiConnectorOptions {
-  /** Which addresses may be called. Default: public ones by https alone. */
-  readonly network?: NetworkPolicy;
-  readonly resolve?: ResolveAddresses;
-  /** Longest silence within an answer, in ms. Default: 30 s. */
-  readonly idleTimeoutMs?: number;
-}
-
 /** Guarantees a connector for an agent that speaks AG-UI 1.0: each turn is one run, or the answers to the run before it. */
-export function createAguiConnector(config: AguiConfig, options: AguiConnectorOptions = {}): AgentConnector {
+export function createAguiConnector(config: AguiConfig, options: CallingOptions = {}): AgentConnector {
   return new AguiConnector(config, options);
 }
 
 class AguiConnector implements AgentConnector {
   readonly kind = "agui";
   readonly features = { steer: false };
-  readonly #closed = new AbortController();
   readonly #config: AguiConfig;
-  readonly #options: AguiConnectorOptions;
-  readonly #http: GuardedHttp;
+  readonly #calls: GuardedCalls;
 
-  constructor(config: AguiConfig, options: AguiConnectorOptions) {
+  constructor(config: AguiConfig, options: CallingOptions) {
     this.#config = config;
-    this.#options = options;
-    const network = options.network ?? CLOSED_NETWORK;
-    this.#http = new GuardedHttp({ network, ...(options.resolve && { resolve: options.resolve }) });
+    this.#calls = new GuardedCalls(options);
   }
 
   invoke(request: TurnRequest, io: TurnIo): AsyncIterable<ConnectorEvent> {
-    const idleTimeoutMs = this.#options.idleTimeoutMs ?? DEFAULT_FIRST_BYTE_TIMEOUT_MS;
-    return guardedReply(
-      {
-        signal: io.signal,
-        closed: this.#closed.signal,
-        idleTimeoutMs,
-        firstEventTimeoutMs: this.#firstByteTimeoutMs() + idleTimeoutMs,
-      },
-      (signal) => this.#turn(request, withSignal(io, signal)),
+    return this.#calls.reply({ signal: io.signal, firstByteTimeoutMs: this.#firstByteTimeoutMs() }, (signal) =>
+      this.#turn(request, withSignal(io, signal)),
     );
   }
 
@@ -111,7 +91,7 @@ class AguiConnector implements AgentConnector {
   }
 
   async #post(request: TurnRequest, input: RunAgentInput, signal: AbortSignal): Promise<HttpAnswer> {
-    return await this.#http.call(this.#config.url, {
+    return await this.#calls.http.call(this.#config.url, {
       method: "POST",
       headers: {
         "content-type": "application/json",
@@ -126,27 +106,15 @@ class AguiConnector implements AgentConnector {
     });
   }
 
-  /** Asks for the headers of the address, without a run; a server that takes POST alone answers 405 and is there. */
   async check(signal: AbortSignal): Promise<ConnectorCheck> {
-    try {
-      const answer = await this.#http.call(this.#config.url, {
-        method: "HEAD",
-        signal,
-        firstByteTimeoutMs: this.#firstByteTimeoutMs(),
-      });
-      answer.discard();
-      if (answer.status === 410 || answer.status >= 500)
-        throw failedResponseToError({ status: answer.status, retryAfter: undefined, nowMs: Date.now() });
-      return { ok: true, detail: `the address answers (HTTP ${answer.status} to HEAD)` };
-    } catch (thrown) {
-      const error = toParleyError(thrown, "AGENT_UNAVAILABLE");
-      return { ok: false, detail: error.detail ?? error.row.userText };
-    }
+    return await checkAddress(this.#calls.http, this.#config.url, {
+      signal,
+      firstByteTimeoutMs: this.#firstByteTimeoutMs(),
+    });
   }
 
   async close(): Promise<void> {
-    this.#closed.abort();
-    await this.#http.close();
+    await this.#calls.close();
   }
 
   #firstByteTimeoutMs(): number {

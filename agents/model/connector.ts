@@ -5,11 +5,8 @@ import type {
   TurnIo,
   TurnRequest,
 } from "../../src/contracts/connector.ts";
-import { toParleyError } from "../../src/errors/parley-error.ts";
-import { CLOSED_NETWORK, type NetworkPolicy } from "../shared/address-policy.ts";
-import type { ResolveAddresses } from "../shared/guarded-connect.ts";
-import { DEFAULT_FIRST_BYTE_TIMEOUT_MS, GuardedHttp } from "../shared/guarded-http.ts";
-import { guardedReply } from "../shared/guarded-reply.ts";
+import { failedCheck } from "../shared/connector-check.ts";
+import { type CallingOptions, GuardedCalls } from "../shared/guarded-calls.ts";
 import { withSignal } from "../shared/turn-io.ts";
 import type { ModelConfig } from "./config.ts";
 import { chooseModel, type Endpoint, listModels, toEndpoint } from "./endpoint.ts";
@@ -18,12 +15,7 @@ import { openMcpTools } from "./mcp/servers.ts";
 import { runModel } from "./run.ts";
 import { createToolClock, type ToolClock } from "./tool-clock.ts";
 
-export interface ModelConnectorOptions {
-  /** Which addresses may be called. Default: public ones by https alone. */
-  readonly network?: NetworkPolicy;
-  readonly resolve?: ResolveAddresses;
-  /** Longest silence within an answer, in ms. Default: 30 s. */
-  readonly idleTimeoutMs?: number;
+export interface ModelConnectorOptions extends CallingOptions {
   /** Folder in which MCP servers that are programs are started. Default: the working folder. */
   readonly folder?: string;
 }
@@ -40,33 +32,21 @@ export function createModelConnector(config: ModelConfig, options: ModelConnecto
 class ModelConnector implements AgentConnector {
   readonly kind = "model";
   readonly features = { steer: true, tools: true };
-  readonly #closed = new AbortController();
   readonly #config: ModelConfig;
-  readonly #idleTimeoutMs: number;
   readonly #folder: string;
-  readonly #http: GuardedHttp;
+  readonly #calls: GuardedCalls;
   #chosenModel: string | undefined;
 
   constructor(config: ModelConfig, options: ModelConnectorOptions) {
     this.#config = config;
-    this.#idleTimeoutMs = options.idleTimeoutMs ?? DEFAULT_FIRST_BYTE_TIMEOUT_MS;
     this.#folder = options.folder ?? process.cwd();
-    this.#http = new GuardedHttp({
-      network: options.network ?? CLOSED_NETWORK,
-      ...(options.resolve && { resolve: options.resolve }),
-    });
+    this.#calls = new GuardedCalls(options);
   }
 
   invoke(request: TurnRequest, io: TurnIo): AsyncIterable<ConnectorEvent> {
     const toolClock = createToolClock(io.notSilent);
-    return guardedReply(
-      {
-        signal: io.signal,
-        closed: this.#closed.signal,
-        idleTimeoutMs: this.#idleTimeoutMs,
-        isWaiting: toolClock.isBusy,
-      },
-      (signal) => this.#run(request, withSignal(io, signal), toolClock),
+    return this.#calls.reply({ signal: io.signal, isWaiting: toolClock.isBusy }, (signal) =>
+      this.#run(request, withSignal(io, signal), toolClock),
     );
   }
 
@@ -78,10 +58,10 @@ class ModelConnector implements AgentConnector {
         config: this.#config,
         endpoint,
         modelName,
-        http: this.#http,
+        http: this.#calls.http,
         request,
         io,
-        firstByteTimeoutMs: this.#idleTimeoutMs,
+        firstByteTimeoutMs: this.#calls.idleTimeoutMs,
         folder: this.#folder,
         toolClock,
       });
@@ -93,7 +73,7 @@ class ModelConnector implements AgentConnector {
   async check(signal: AbortSignal): Promise<ConnectorCheck> {
     try {
       const endpoint = toEndpoint(this.#config);
-      const listed = await listModels(endpoint, this.#http, signal);
+      const listed = await listModels(endpoint, this.#calls.http, signal);
       const model = this.#config.model ?? chooseModel(endpoint.provider, listed);
       const isUnlisted = listed !== undefined && listed.length > 0 && !listed.includes(model);
       return {
@@ -101,8 +81,7 @@ class ModelConnector implements AgentConnector {
         detail: `${model} at ${new URL(endpoint.baseUrl).host}${isUnlisted ? " (which does not list it)" : ""}${await this.#describeServers(signal)}`,
       };
     } catch (thrown) {
-      const error = toParleyError(thrown, "AGENT_UNAVAILABLE");
-      return { ok: false, detail: error.detail ?? error.row.userText };
+      return failedCheck(thrown);
     }
   }
 
@@ -112,7 +91,7 @@ class ModelConnector implements AgentConnector {
     const away: string[] = [];
     const onAway = (server: string, code: string): void => void away.push(`${server} (${code})`);
     const mcp = await openMcpTools(this.#config.mcpServers, {
-      http: this.#http,
+      http: this.#calls.http,
       signal,
       folder: this.#folder,
       onAway,
@@ -122,13 +101,12 @@ class ModelConnector implements AgentConnector {
   }
 
   async close(): Promise<void> {
-    this.#closed.abort();
-    await this.#http.close();
+    await this.#calls.close();
   }
 
   async #modelName(endpoint: Endpoint, signal: AbortSignal): Promise<string> {
     if (this.#config.model !== undefined) return this.#config.model;
-    this.#chosenModel ??= chooseModel(endpoint.provider, await listModels(endpoint, this.#http, signal));
+    this.#chosenModel ??= chooseModel(endpoint.provider, await listModels(endpoint, this.#calls.http, signal));
     return this.#chosenModel;
   }
 }

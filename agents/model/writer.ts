@@ -1,9 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { streamText } from "ai";
-import { CLOSED_NETWORK } from "../shared/address-policy.ts";
-import { DEFAULT_FIRST_BYTE_TIMEOUT_MS, GuardedHttp } from "../shared/guarded-http.ts";
+import { type CallingOptions, GuardedCalls } from "../shared/guarded-calls.ts";
 import type { ModelConfig } from "./config.ts";
-import type { ModelConnectorOptions } from "./connector.ts";
 import { chooseModel, listModels, toEndpoint } from "./endpoint.ts";
 import { modelFailureToError } from "./errors.ts";
 import { createLanguageModel } from "./language-model.ts";
@@ -19,18 +17,14 @@ export interface WriterPrompt {
 /** Guarantees a function that lets a model put given facts into words, without tools and in one step; it throws what a turn would. */
 export function createModelWriter(
   config: ModelConfig,
-  options: ModelConnectorOptions = {},
+  options: CallingOptions = {},
 ): (prompt: WriterPrompt, signal: AbortSignal) => AsyncGenerator<string> {
-  const http = new GuardedHttp({
-    network: options.network ?? CLOSED_NETWORK,
-    ...(options.resolve && { resolve: options.resolve }),
-  });
+  const { http, idleTimeoutMs: firstByteTimeoutMs } = new GuardedCalls(options);
   return async function* write(prompt, signal) {
     try {
       const endpoint = toEndpoint(config);
       const modelName = config.model ?? chooseModel(endpoint.provider, await listModels(endpoint, http, signal));
       const key = randomUUID();
-      const firstByteTimeoutMs = options.idleTimeoutMs ?? DEFAULT_FIRST_BYTE_TIMEOUT_MS;
       const translator = new StreamTranslator({ modelName });
       const result = streamText({
         model: createLanguageModel({

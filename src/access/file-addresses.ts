@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { ParleyError } from "../errors/parley-error.ts";
 
@@ -28,7 +28,8 @@ const Packed = z.tuple([z.string(), z.string(), z.string(), z.string(), z.string
 
 export function createFileAddresses(key: Buffer, nowMs: () => number = Date.now): FileAddresses {
   const used = new Map<string, number>();
-  const tag = (packed: string): Buffer => createHmac("sha256", key).update(`file|${packed}`).digest();
+  const secret = createSecretKey(key);
+  const tag = (packed: string): Buffer => createHmac("sha256", secret).update(`file|${packed}`).digest();
 
   function forgetOver(): void {
     for (const [token, expiresAtMs] of used) if (expiresAtMs < nowMs()) used.delete(token);

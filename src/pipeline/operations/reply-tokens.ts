@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
 
 /** Tokens of reply addresses: each is good for one turn and proves itself, so that none has to be stored. */
 export interface ReplyTokens {
@@ -10,7 +10,8 @@ export interface ReplyTokens {
 const TAG_BYTES = 32;
 
 export function createReplyTokens(key: Buffer): ReplyTokens {
-  const tag = (turnId: string): Buffer => createHmac("sha256", key).update(`reply|${turnId}`).digest();
+  const secret = createSecretKey(key);
+  const tag = (turnId: string): Buffer => createHmac("sha256", secret).update(`reply|${turnId}`).digest();
   return {
     mint: (turnId) => `${Buffer.from(turnId).toString("base64url")}.${tag(turnId).toString("base64url")}`,
     verify(token) {

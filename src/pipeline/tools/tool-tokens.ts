@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 
 /** What a token of tools is bound to; it is good for nothing else. */
@@ -24,7 +24,8 @@ const MAX_TOKEN_CHARS = 1_024;
 const Claims = z.tuple([z.string().min(1), z.int().min(1), z.string().min(1), z.string().min(1), z.int()]);
 
 export function createToolTokens(key: Buffer): ToolTokens {
-  const tag = (claims: string): Buffer => createHmac("sha256", key).update(`tools|${claims}`).digest();
+  const secret = createSecretKey(key);
+  const tag = (claims: string): Buffer => createHmac("sha256", secret).update(`tools|${claims}`).digest();
   return {
     mint({ turnId, epoch, agentId, conversationId, expiresAtMs }) {
       const claims = Buffer.from(JSON.stringify([turnId, epoch, agentId, conversationId, expiresAtMs])).toString(

@@ -30,6 +30,13 @@ export interface Directory {
   close(): Promise<void>;
 }
 
+/** Guarantees an identity that an agent's posts can be shown under, also when the agent is no longer there. */
+export function shownIdentity(directory: Pick<Directory, "get">, agentId: string): AgentIdentity {
+  return (
+    directory.get(agentId)?.identity ?? { agentId, handle: "former-agent", name: "Former agent", color: "#808080" }
+  );
+}
+
 /** Loads the directory and keeps it current by notification; resolves when it is complete. */
 export async function openDirectory(database: Database, onError: (error: unknown) => void): Promise<Directory> {
   let byOrganization = new Map<string, DirectoryAgent[]>();

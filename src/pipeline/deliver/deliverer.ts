@@ -11,7 +11,7 @@ import type { SendingDelivery } from "../../ledger/replies.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 import { retryDeadlocks } from "../../ledger/sql-states.ts";
 import { createBatcher } from "../batcher.ts";
-import type { Directory } from "../directory.ts";
+import { type Directory, shownIdentity } from "../directory.ts";
 import { settleFailure } from "./settle-failure.ts";
 
 export interface Deliverer {
@@ -106,7 +106,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
   }
 
   async function attempt(delivery: SendingDelivery, markedAtMs: number, halted: AbortSignal): Promise<ReceiptRow> {
-    const identity = options.directory.get(delivery.agent_id)?.identity ?? goneIdentity(delivery.agent_id);
+    const identity = shownIdentity(options.directory, delivery.agent_id);
     try {
       if (performance.now() - markedAtMs > MAX_MARK_AGE_MS)
         throw new ParleyError("LEASE_LOST", { detail: "the mark was too old when its turn to send came" });
@@ -224,8 +224,4 @@ export function deliveredRow(
     sender: { id: identity.agentId, kind: "agent", name: identity.name, agent: identity.handle, self: true },
     dead_letter: null,
   };
-}
-
-function goneIdentity(agentId: string): AgentIdentity {
-  return { agentId, handle: "former-agent", name: "Former agent", color: "#808080" };
 }

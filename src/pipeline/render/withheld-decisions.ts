@@ -18,7 +18,7 @@ import {
   type WithheldReply,
 } from "../../ledger/withheld-replies.ts";
 import type { ReadingRights } from "../assemble/reading-rights.ts";
-import type { Directory } from "../directory.ts";
+import { type Directory, shownIdentity } from "../directory.ts";
 import { type RenderedReply, renderReply } from "../requests/render-reply.ts";
 import { mayReadAll } from "./source-guard.ts";
 import { decidedNotice, NOT_YOURS_TO_DECIDE, readWithheldChoice, type WithheldChoice } from "./withheld-notice.ts";
@@ -199,15 +199,7 @@ export function createWithheldDecisions(ports: WithheldPorts): WithheldDecisions
   }
 
   function identityOf(row: WithheldReply): AgentIdentity {
-    const { agent_id: agentId } = row;
-    return (
-      ports.directory.get(agentId)?.identity ?? {
-        agentId,
-        handle: "former-agent",
-        name: "Former agent",
-        color: "#808080",
-      }
-    );
+    return shownIdentity(ports.directory, row.agent_id);
   }
 
   async function look(): Promise<void> {

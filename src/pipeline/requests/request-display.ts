@@ -3,7 +3,7 @@ import type { ConversationPath } from "../../envelope/conversation.ts";
 import type { ReplyPart } from "../../envelope/reply.ts";
 import type { DecisionEdit, StoredRequest } from "../../ledger/requests.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
-import type { Directory } from "../directory.ts";
+import { type Directory, shownIdentity } from "../directory.ts";
 import { decidedPart, type RequestEnd } from "./decided-part.ts";
 import { type AskedPart, parseAsked } from "./request-part.ts";
 
@@ -34,15 +34,7 @@ export function createRequestDisplay(ports: {
   }
 
   function identityOf(row: StoredRequest): AgentIdentity {
-    const { agent_id: agentId } = row;
-    return (
-      ports.directory.get(agentId)?.identity ?? {
-        agentId,
-        handle: "former-agent",
-        name: "Former agent",
-        color: "#808080",
-      }
-    );
+    return shownIdentity(ports.directory, row.agent_id);
   }
 
   return {

@@ -6,7 +6,7 @@ import type { ClaimedConversation } from "../../ledger/claims.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import { cancelSchedule, listSchedules, type ScheduleRow } from "../../ledger/schedules.ts";
 import { senderMay } from "../agent-grant.ts";
-import type { Directory } from "../directory.ts";
+import { type Directory, shownIdentity } from "../directory.ts";
 
 /** The command by which people see and end what agents will do in their conversation. */
 export const SCHEDULE_COMMAND = "schedules";
@@ -55,7 +55,7 @@ export function createScheduleCommands(ports: {
   }
 
   function lineOf(row: ScheduleRow): string {
-    const handle = directory.get(row.agent_id)?.handle ?? "former-agent";
+    const { handle } = shownIdentity(directory, row.agent_id);
     const task = row.task
       .replaceAll(/[\s`]+/gu, " ")
       .slice(0, MAX_TASK_CHARS)

@@ -6,7 +6,7 @@ import type { ReceiptRow } from "../../ledger/receipts.ts";
 import type { UnknownDelivery } from "../../ledger/upkeep.ts";
 import { deliveredRow } from "../deliver/deliverer.ts";
 import { UNKNOWN_TTL_MS } from "../deliver/settle-failure.ts";
-import type { Directory } from "../directory.ts";
+import { type Directory, shownIdentity } from "../directory.ts";
 
 /** Pause between two read-backs of one delivery, in ms: growing, so that a platform in trouble is not asked all the time. */
 const READ_BACK_PAUSES_MS = [1_500, 3_000, 10_000, 30_000] as const;
@@ -26,12 +26,7 @@ export async function reconcileDelivery(
     nowMs: number;
   },
 ): Promise<ReceiptRow> {
-  const identity = options.directory.get(delivery.agent_id)?.identity ?? {
-    agentId: delivery.agent_id,
-    handle: "former-agent",
-    name: "Former agent",
-    color: "#808080",
-  };
+  const identity = shownIdentity(options.directory, delivery.agent_id);
   const outcome = await readBack(delivery, identity, options.adapter).catch(
     (thrown: unknown): ReconcileOutcome => ({ undetermined: toParleyError(thrown, "PLATFORM_UNAVAILABLE").code }),
   );

@@ -103,7 +103,7 @@ export async function addOwnerNotice(sql: SqlRunner, notice: OwnerNotice): Promi
       name: "add_owner_notice",
       text: `with added as (
           insert into deliveries (id, organization_id, agent_id, conversation_id, ordinal, body, fallback_text, idempotency_key, state)
-          values ($1, $2, $3, $4, 0, $5::jsonb, $6, $7 || ':owner', 'pending') on conflict (idempotency_key) do nothing returning conversation_id
+          values ($1, $2, $3, $4, 0, $5::jsonb, $6, $7 || ':owner', 'pending') on conflict do nothing returning conversation_id
         )
         update conversations c set outbox_due_at = now() from added where c.id = added.conversation_id`,
     },

@@ -59,7 +59,7 @@ export async function postponeTurn(
         ), told as (
           insert into deliveries (id, organization_id, turn_id, agent_id, conversation_id, ordinal, body, fallback_text, idempotency_key, asker_id, state)
           select $6::text, organization_id, id, agent_id, reply_conversation_id, ${NOTICE_ORDINAL}, $7::jsonb, $8::text, id || ':waiting', asker_id, 'pending' from back where $6::text is not null
-          on conflict (idempotency_key) do nothing returning conversation_id
+          on conflict do nothing returning conversation_id
         )
         update conversations c set due_at = least(coalesce(c.due_at, b.not_before), b.not_before), rings = c.rings + 1,
           outbox_due_at = case when exists (select 1 from told) then now() else c.outbox_due_at end

@@ -123,7 +123,7 @@ with ended as materialized (
   where not exists (select 1 from deliveries o where o.turn_id = p.turn and o.ordinal = p.ord and o.preview and not o.final
     and o.state in ('open', 'unknown', 'sending', 'pending'))
   order by p.turn, p.ord
-  on conflict (idempotency_key) do nothing
+  on conflict do nothing
   returning *
 ), asked as (
   insert into requests (id, organization_id, agent_id, turn_id, conversation_id, action_id, kind, part, binding, live, asker_id, expires_at)

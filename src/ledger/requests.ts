@@ -300,7 +300,7 @@ export async function showDecision(
           insert into deliveries (id, organization_id, turn_id, agent_id, conversation_id, ordinal, body, fallback_text, idempotency_key, asker_id, state, message_id, request_id)
           select x.id, s.organization_id, s.turn_id, s.agent_id, s.conversation_id, ${DECISION_ORDINAL}, x.body, x.fallback, 'decision:' || s.id || ':' || x.ord, s.asker_id, 'pending', x."messageId", s.id
           from jsonb_to_recordset($3::jsonb) as x(id text, ord int, "messageId" text, body jsonb, fallback text) cross join shown s order by x.ord
-          on conflict (idempotency_key) do nothing returning conversation_id
+          on conflict do nothing returning conversation_id
         ), rung as (
           update conversations c set outbox_due_at = now() where c.id in (select conversation_id from edited)
         )

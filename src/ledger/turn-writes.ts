@@ -118,7 +118,7 @@ export async function addToolPosts(
         select x.id, t.organization_id, t.id, t.agent_id, $3, x.ord, x.body, x.fallback, x.key, t.asker_id, 'pending'
         from turns t cross join jsonb_to_recordset($1::jsonb) as x(id text, ord int, body jsonb, fallback text, key text)
         where t.id = $2 order by x.ord
-        on conflict (idempotency_key) do nothing`,
+        on conflict do nothing`,
     },
     [
       JSON.stringify(

@@ -43,7 +43,7 @@ export function listOwnTurns(sql: SqlRunner, owner: string): Promise<OwnTurn[]> 
   return sql.query<OwnTurn>(
     {
       name: "own_turns",
-      text: "select id, cancel_requested from turns where owner = $1 and state = 'running' and finished_at is null",
+      text: "select id, cancel_requested from turns where is_active and owner = $1 and state = 'running'",
     },
     [owner],
   );
@@ -157,7 +157,9 @@ export function takeUnknown(sql: SqlRunner, owner: string, platforms: readonly s
       )
       select ${SENDING_COLUMNS}, d.absences, d.final,
         (select jsonb_agg(x.message_id) from (
-          select o.message_id from deliveries o where o.conversation_id = d.conversation_id and o.message_id is not null order by o.sequence desc limit 500) x) as known_message_ids
+          (select m.message_id from messages m where m.conversation_id = d.conversation_id and m.agent_id is not null order by m.platform_order desc limit 500)
+          union all
+          select o.message_id from deliveries o where o.conversation_id = d.conversation_id and o.message_id is not null and o.state in ('pending', 'sending', 'open', 'unknown')) x) as known_message_ids
       from taken d join conversations c on c.id = d.conversation_id`,
     },
     [owner, platforms],

@@ -166,7 +166,7 @@ export async function addLaterDeliveries(
       text: `insert into deliveries (id, organization_id, turn_id, agent_id, conversation_id, ordinal, body, fallback_text, idempotency_key, asker_id, state, message_id, request_id)
         select x.id, $2, $3, $4, $5, x.ord, x.body, x.fallback, x.key, $6, 'pending', x.edits, x.request
         from jsonb_to_recordset($1::jsonb) as x(id text, ord int, body jsonb, fallback text, key text, edits text, request text) order by x.ord
-        on conflict (idempotency_key) do nothing`,
+        on conflict do nothing`,
     },
     [
       JSON.stringify(deliveries),

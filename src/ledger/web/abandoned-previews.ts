@@ -16,7 +16,7 @@ export async function endAbandonedPreviews(tx: SqlRunner, organizationId: string
       name: "web_abandoned_previews",
       text: `select p.id, p.room_id as "roomId" from web_posts p
         where p.organization_id = $1 and p.state = 'streaming' and p.deleted_at is null and p.created_at < now() - ${GRACE}
-          and not exists (select 1 from deliveries d where d.idempotency_key = p.idempotency_key and d.state in ('pending', 'sending', 'open', 'unknown'))
+          and not exists (select 1 from deliveries d where d.turn_id = split_part(p.idempotency_key, ':', 1) and d.idempotency_key = p.idempotency_key and d.state in ('pending', 'sending', 'open', 'unknown'))
         order by p.room_id, p.id limit ${AT_ONCE}`,
     },
     [organizationId],

@@ -1,8 +1,7 @@
-import { randomBytes } from "node:crypto";
-import { conversationKey } from "../../envelope/conversation.ts";
-import { ENVELOPE_VERSION, type EnvelopeInput } from "../../envelope/envelope.ts";
+import type { EnvelopeInput } from "../../envelope/envelope.ts";
 import { partToText, type ReplyPart } from "../../envelope/reply.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
+import { agentMessage } from "./agent-message.ts";
 
 /** Code spans and fences: what stands in them is shown, not said. */
 const CODE = /(`{3,}|~{3,})[\s\S]*?(?:\1|$)|`[^`\n]+`/g;
@@ -42,31 +41,12 @@ export function followUpOf(
   const agents = [...new Set([...mentionedHandles(text, otherHandles), ...handedOver])];
   // Agents hear each other only by name (see `decide`): what names nobody can start nothing, and need not be routed.
   if (agents.length === 0) return null;
-  const { identity } = turn.agent;
-  const envelope: EnvelopeInput = {
-    version: ENVELOPE_VERSION,
-    kind: "message_created",
-    organizationId: turn.organizationId,
-    installationId: turn.installationId,
-    platform: turn.platform,
-    conversation: turn.replyPath,
-    sender: { id: identity.agentId, kind: "agent", name: identity.name, agent: identity.handle },
-    occurredAt: new Date().toISOString(),
+  const envelope = agentMessage(turn, {
+    agents,
+    text: text.slice(0, 60_000),
+    messageId: "pending",
     platformOrder: "0",
     dedupeKey: `turn:${turn.turnId}`,
-    orderingKey: conversationKey(turn.installationId, turn.replyPath.channel.id, turn.replyPath.thread?.id),
-    cause: { turnId: turn.turnId, rootEventId: turn.rootEventId, hopCount: turn.hopCount + 1 },
-    traceId: turn.envelope.traceId ?? randomBytes(16).toString("hex"),
-    body: {
-      messageId: "pending",
-      content: [{ type: "text", markdown: text.slice(0, 60_000) }],
-      mentions: {
-        people: [],
-        agents,
-        everyone: false,
-        bot: false,
-      },
-    },
-  };
+  });
   return { id: eventId, porder: "0", envelope };
 }

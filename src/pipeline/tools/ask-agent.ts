@@ -1,10 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { PolicyBook } from "../../access/policy-book.ts";
 import type { IngestOutcome } from "../../contracts/adapter-sink.ts";
 import type { JsonValue } from "../../contracts/json.ts";
-import { conversationKey } from "../../envelope/conversation.ts";
-import { ENVELOPE_VERSION, type EnvelopeInput } from "../../envelope/envelope.ts";
+import type { EnvelopeInput } from "../../envelope/envelope.ts";
 import { partToText, type ReplyPart } from "../../envelope/reply.ts";
 import { type AskedTurn, readAskedTurn, waitsForTurn } from "../../ledger/asked-turns.ts";
 import { appendAudit } from "../../ledger/audit-log.ts";
@@ -12,6 +10,7 @@ import type { Database } from "../../ledger/connection/database.ts";
 import { agentMay, senderMay } from "../agent-grant.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
+import { agentMessage } from "../render/agent-message.ts";
 import { toolError } from "./tool-answer.ts";
 import type { ToolCall } from "./tool-spec.ts";
 import type { TurnWriter } from "./turn-writer.ts";
@@ -61,12 +60,12 @@ export async function askAgent(
   const [first] = posted.posts;
   if (first === undefined || first.message_id === null) return toolError("the question could not be posted in time");
   const { eventId } = await ports.ingest(
-    questionOf(turn, {
-      asked,
+    agentMessage(turn, {
+      agents: [asked.handle],
       text,
       messageId: first.message_id,
-      order: first.platform_order ?? first.message_id,
-      key: `ask:${turn.turnId}:${posted.ordinal}`,
+      platformOrder: first.platform_order ?? first.message_id,
+      dedupeKey: `ask:${turn.turnId}:${posted.ordinal}`,
     }),
   );
   return await answerOf(ports.database, { eventId, agentId: asked.agentId, handle }, call.signal);
@@ -82,39 +81,6 @@ async function whyNot(ports: AskAgentPorts, turn: RunnableTurn, asked: Directory
   if (!start.allowed) return `sender_${start.rule}`;
   const waits = await waitsForTurn(ports.database, { agentId: asked.agentId, turnId: turn.turnId });
   return waits ? "it_waits_for_you" : undefined;
-}
-
-function questionOf(
-  turn: RunnableTurn,
-  what: {
-    readonly asked: DirectoryAgent;
-    readonly text: string;
-    readonly messageId: string;
-    readonly order: string;
-    readonly key: string;
-  },
-): EnvelopeInput {
-  const { identity } = turn.agent;
-  return {
-    version: ENVELOPE_VERSION,
-    kind: "message_created",
-    organizationId: turn.organizationId,
-    installationId: turn.installationId,
-    platform: turn.platform,
-    conversation: turn.replyPath,
-    sender: { id: identity.agentId, kind: "agent", name: identity.name, agent: identity.handle },
-    occurredAt: new Date().toISOString(),
-    platformOrder: what.order,
-    dedupeKey: what.key,
-    orderingKey: conversationKey(turn.installationId, turn.replyPath.channel.id, turn.replyPath.thread?.id),
-    cause: { turnId: turn.turnId, rootEventId: turn.rootEventId, hopCount: turn.hopCount + 1 },
-    traceId: turn.envelope.traceId ?? randomBytes(16).toString("hex"),
-    body: {
-      messageId: what.messageId,
-      content: [{ type: "text", markdown: what.text }],
-      mentions: { people: [], agents: [what.asked.handle], everyone: false, bot: false },
-    },
-  };
 }
 
 async function answerOf(

@@ -70,6 +70,7 @@ class PreviewRun<Edit> implements LivePreview {
   #timer: NodeJS.Timeout | undefined;
   #wakeAtMs: number | undefined;
   #writing: Promise<void> | undefined;
+  #refusedWith: ParleyError | undefined;
 
   constructor(options: LivePreviewOptions<Edit>) {
     this.receipt = options.receipt;
@@ -80,6 +81,10 @@ class PreviewRun<Edit> implements LivePreview {
     const { signal } = options;
     if (signal?.aborted) this.#on({ type: "ended" });
     signal?.addEventListener("abort", () => this.#on({ type: "ended" }), { once: true });
+  }
+
+  get refusedWith(): ParleyError | undefined {
+    return this.#refusedWith;
   }
 
   offer(markdown: string): void {
@@ -146,7 +151,9 @@ class PreviewRun<Edit> implements LivePreview {
       await this.#writer.write(edit);
       this.#on({ type: "written" });
     } catch (error) {
-      this.#on({ type: "failed", verdict: this.#judge(error), markdown });
+      const verdict = this.#judge(error);
+      if (verdict.kind === "given_up" && error instanceof ParleyError) this.#refusedWith = error;
+      this.#on({ type: "failed", verdict, markdown });
     }
   }
 

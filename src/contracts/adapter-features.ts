@@ -1,6 +1,7 @@
 import type { ConversationPath } from "../envelope/conversation.ts";
 import type { EnvelopeInput } from "../envelope/envelope.ts";
 import type { ReplyPart } from "../envelope/reply.ts";
+import type { ParleyError } from "../errors/parley-error.ts";
 import type { MemberClass } from "./access.ts";
 import type { AgentIdentity, Receipt, Target } from "./adapter.ts";
 
@@ -139,4 +140,6 @@ export interface LivePreview {
   offer(markdown: string): void;
   /** Stops offering; resolves when no edit is under way, so that the durable final text cannot be overtaken. The message itself stays. */
   settle(): Promise<void>;
+  /** With what the platform refused an edit for good, which ended the preview. Default: nothing of it was refused. */
+  readonly refusedWith?: ParleyError | undefined;
 }

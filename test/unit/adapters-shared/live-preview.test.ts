@@ -107,13 +107,15 @@ describe("a live preview", () => {
     const failing = new Platform();
     failing.failures.push(...Array.from({ length: 9 }, () => new Error("gone wrong")));
     const refused = new Platform();
-    refused.failures.push(new ParleyError("TARGET_NOT_FOUND", { detail: "deleted" }));
-    for (const platform of [failing, refused]) {
+    const refusal = new ParleyError("TARGET_NOT_FOUND", { detail: "deleted" });
+    refused.failures.push(refusal);
+    for (const [platform, refusedWith] of [[failing] as const, [refused, refusal] as const]) {
       const preview = runLivePreview({ receipt: RECEIPT, writer: platform.writer() });
       for (let n = 0; n < 100; n++) {
         preview.offer(`text ${n}`);
         await vi.advanceTimersByTimeAsync(500);
       }
+      expect(preview.refusedWith).toBe(refusedWith);
     }
     expect(failing.written.length).toBe(3);
     expect(refused.written.length).toBe(1);

@@ -17,6 +17,12 @@ export const UNAUTHORIZED_WAIT_MS = 15_000;
 /** The conversation is gone, archived or closed to the installation: nobody can be told there, and what is said there later is another answer. */
 const PLACE_CLOSED: ReadonlySet<ErrorCode> = new Set(["TARGET_NOT_FOUND", "PLATFORM_FORBIDDEN"]);
 
+/** Why a place takes nothing more, of an attempt that certainly did nothing; undefined where the error says something else. */
+export function whyClosed(error: ParleyError): string | undefined {
+  if (!PLACE_CLOSED.has(error.code) || error.delivery !== "not_sent") return undefined;
+  return plainText(error.detail ?? error.row.userText);
+}
+
 /** Decides what a failed attempt means for its delivery; pure. Unknown is never sent again, only looked for. */
 export function settleFailure(
   delivery: Pick<SendingDelivery, "id" | "epoch" | "attempt" | "message_id" | "first_attempt_at">,
@@ -44,7 +50,7 @@ export function settleFailure(
   // Our own mark was too old: nothing was sent, and the row is simply marked anew.
   if (error.code === "LEASE_LOST") return row("pending", 100);
   const waitsForToken = error.code === "PLATFORM_UNAUTHORIZED";
-  if (PLACE_CLOSED.has(error.code) && error.delivery === "not_sent") return row("cancelled");
+  if (whyClosed(error) !== undefined) return row("cancelled");
   if (error.row.retry === "never" && error.delivery !== "unknown" && !waitsForToken) return row("rejected");
   if (ageMs > DELIVERY_TTL_MS) return row("rejected");
   if (waitsForToken) return row("pending", UNAUTHORIZED_WAIT_MS);

@@ -5,6 +5,7 @@ import { ParleyError, toParleyError } from "../../errors/parley-error.ts";
 import type { SqlRunner } from "../../ledger/connection/database.ts";
 import { beginPreview, type PreviewRecord, recordPreview } from "../../ledger/previews.ts";
 import { MAX_MARK_AGE_MS } from "../deliver/deliverer.ts";
+import { whyClosed } from "../deliver/settle-failure.ts";
 
 /** Where the adapter names no time after which a turn's text is shown live: on a platform with write rates a quick answer is one write. */
 const DEFAULT_PREVIEW_AFTER_MS = 700;
@@ -25,6 +26,8 @@ export interface PreviewDriver {
   /** Takes the message back, once it has settled; false when it stays, because the platform has no way or would not. */
   remove(): Promise<boolean>;
   readonly opened: boolean;
+  /** Why the place takes nothing of this turn any more, as the preview has learned: nothing else is tried there. */
+  readonly closed: string | undefined;
 }
 
 export interface PreviewDriverOptions {
@@ -46,6 +49,7 @@ export function createPreviewDriver(options: PreviewDriverOptions): PreviewDrive
   let opening: Promise<void> | undefined;
   let live: LivePreview | undefined;
   let latest: (() => string) | undefined;
+  let refused: ParleyError | undefined;
   let ended = false;
   let timer: NodeJS.Timeout | undefined;
   let firstOfferAtMs: number | undefined;
@@ -74,6 +78,7 @@ export function createPreviewDriver(options: PreviewDriverOptions): PreviewDrive
       });
     } catch (thrown) {
       const error = toParleyError(thrown, "PLATFORM_OUTCOME_UNKNOWN");
+      refused = error;
       options.logger.info({ turnId, code: error.code }, "live preview could not be opened");
       const state = error.delivery === "not_sent" ? "cancelled" : "unknown";
       await record({ state, messageId: null, reason: error.code });
@@ -136,6 +141,10 @@ export function createPreviewDriver(options: PreviewDriverOptions): PreviewDrive
     },
     get opened() {
       return live !== undefined;
+    },
+    get closed() {
+      const error = refused ?? live?.refusedWith;
+      return error === undefined ? undefined : whyClosed(error);
     },
   };
 }

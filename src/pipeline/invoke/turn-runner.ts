@@ -118,15 +118,18 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         return;
       }
       const { parts, usage } = invocation;
+      const closed = active.preview?.closed;
+      if (closed !== undefined)
+        logger.warn({ turnId: turn.turnId, reason: closed }, "a place is closed: an answer was given up");
       const ended = await options.ends.commit(turn, {
-        outcome: "answered",
-        reason: null,
-        parts: withQuestionLine(parts, active.questionLine),
+        outcome: closed === undefined ? "answered" : "cancelled",
+        reason: closed ?? null,
+        parts: closed === undefined ? withQuestionLine(parts, active.questionLine) : [],
         usage,
         consumed: active.steering.consumed,
         context: active.context,
       });
-      if (ended) active.reaction?.end("done");
+      if (ended) active.reaction?.end(closed === undefined ? "done" : "none");
       else await endRefused(active);
       options.metrics.turnFinished(
         turn.agent.definition.connector.kind,

@@ -9,6 +9,7 @@ import type { Stage } from "../stage.ts";
 const WORKING_MS = 2_500;
 const UNDER_WAY_MS = 800;
 const OPENS_THREAD = "POST /channels/:channel/messages/:message/threads";
+const EDITS = ["PATCH /webhooks/:webhook/:token/messages/:message", "PATCH /channels/:channel/messages/:message"];
 /** Word of an outage takes its way through the gateway. */
 const NOTICED_MS = 500;
 
@@ -119,8 +120,17 @@ async function thrownOut(stage: Stage): Promise<Outcome> {
   });
 }
 
+/** The agent has not begun to speak when its place is closed, or has; or it is silent until its answer is whole. */
+const HOW_ANSWERED = {
+  whole: `wait=${WORKING_MS}`,
+  streamed: `wait=${WORKING_MS} stream=2400`,
+  midway: "stream=6000",
+} as const;
+/** By then a stream is shown. */
+const SHOWN_MS = 2_000;
+
 /** The place is gone, or closed to the bot, while the agent works there: one attempt at most, an end that says why, and others go on. */
-async function closed(stage: Stage): Promise<Outcome> {
+async function closed(stage: Stage, how: keyof typeof HOW_ANSWERED): Promise<Outcome> {
   const scene = await openDiscord(stage);
   const { people } = scene.discord;
   const { server } = scene;
@@ -141,10 +151,10 @@ async function closed(stage: Stage): Promise<Outcome> {
   ];
   const answeredIn: string[][] = [];
   for (const [index, { channel }] of closing.entries()) {
-    const question = scene.question(`closed-${index + 1}`, `wait=${WORKING_MS}`);
+    const question = scene.question(`closed-${index + 1}`, HOW_ANSWERED[how]);
     answeredIn.push([channel, (await people.postAs(free.user, channel, question)).message]);
   }
-  await delay(UNDER_WAY_MS);
+  await delay(how === "midway" ? SHOWN_MS : UNDER_WAY_MS);
   const from = wallMs();
   for (const { close } of closing) await close();
   await people.postAs(free.user, free.channel, scene.question("free-1"));
@@ -182,13 +192,13 @@ function cancelled(
   });
 }
 
-/** Every try to write, or to open a thread to write in, from a wall time on; an answer's thread has the id of its question. */
+/** Every try to write or to change what was written, or to open a thread to write in, from a wall time on; an answer's thread has the id of its question. */
 async function attemptsSince(
   { discord }: DiscordScene,
   fromMs: number,
   places: readonly string[],
 ): Promise<RequestEntry[]> {
-  const calls = await Promise.all([...WRITES, OPENS_THREAD].map((route) => discord.requests.of(route)));
+  const calls = await Promise.all([...WRITES, ...EDITS, OPENS_THREAD].map((route) => discord.requests.of(route)));
   return calls.flat().filter((call) => call.startedAt > fromMs && places.includes(call.channel ?? ""));
 }
 
@@ -228,5 +238,7 @@ export const discordChanges: readonly Scenario[] = [
   { name: "discord-edited", stores: STORES, reduced: [], run: edited },
   { name: "discord-outage", stores: STORES, reduced: [], run: outage },
   { name: "discord-thrown-out", stores: STORES, reduced: [], run: thrownOut },
-  { name: "discord-closed-places", stores: STORES, reduced: [], run: closed },
+  { name: "discord-closed-places", stores: STORES, reduced: [], run: (stage) => closed(stage, "whole") },
+  { name: "discord-closed-places-streamed", stores: STORES, reduced: [], run: (stage) => closed(stage, "streamed") },
+  { name: "discord-closed-places-midway", stores: STORES, reduced: [], run: (stage) => closed(stage, "midway") },
 ];

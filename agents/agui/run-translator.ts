@@ -97,6 +97,7 @@ export class RunTranslator {
         break;
       case EventType.MESSAGES_SNAPSHOT:
         this.#snapshot = event.messages;
+        yield* this.#resultsIn(event.messages);
         break;
       case EventType.ACTIVITY_SNAPSHOT:
         yield* this.#status(
@@ -131,6 +132,14 @@ export class RunTranslator {
       default:
         // A second RUN_STARTED, ends of steps and of reasoning, raw events: nothing that a reader sees.
         break;
+    }
+  }
+
+  /** Servers that run their tools themselves and send no events of results (LlamaIndex) tell them in the snapshot alone. */
+  *#resultsIn(messages: readonly Message[]): Generator<ReplyEventInput> {
+    for (const message of messages) {
+      if (message.role !== "tool" || !this.#calls.isWaiting(message.toolCallId)) continue;
+      yield* this.#parts(this.#calls.result(message.toolCallId, message.content, message.error !== undefined));
     }
   }
 

@@ -107,6 +107,11 @@ export class ToolCalls {
     ).map(toCallMade);
   }
 
+  /** Whether this run made the call and has not heard its result. */
+  isWaiting(id: string): boolean {
+    return this.#calls.get(id)?.hasResult === false;
+  }
+
   find(id: string): CallMade | undefined {
     const call = this.#calls.get(id);
     return call === undefined ? undefined : toCallMade(call);

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { setImmediate } from "node:timers/promises";
 import type { AGUIEvent, RunAgentInput } from "@ag-ui/core";
 import { RunAgentInputSchema } from "@ag-ui/core/schemas";
 import { EventEncoder } from "@ag-ui/encoder";
@@ -31,6 +32,8 @@ export type AguiBehaviour =
     }
   | { readonly kind: "hang" }
   | { readonly kind: "crash" }
+  /** Lines of JSON as a real server sent them, each an event, in pieces of so many bytes. */
+  | { readonly kind: "recorded"; readonly lines: readonly string[]; readonly pieceBytes: number }
   /** The same bytes over and over, after an opening. */
   | { readonly kind: "flood"; readonly opening: string; readonly piece: string; readonly sizeBytes: number };
 
@@ -96,7 +99,24 @@ async function perform(behaviour: AguiBehaviour, request: IncomingMessage, respo
       return await run(behaviour, request, response);
     case "flood":
       return await flood(behaviour, response);
+    case "recorded":
+      return await replay(behaviour, response);
   }
+}
+
+async function replay(
+  { lines, pieceBytes }: Extract<AguiBehaviour, { kind: "recorded" }>,
+  response: ServerResponse,
+): Promise<void> {
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  response.flushHeaders();
+  const bytes = Buffer.from(lines.map((line) => `data: ${line}\n\n`).join(""));
+  for (let start = 0; start < bytes.length; start += pieceBytes) {
+    if (!(await writeWithPressure(response, bytes.subarray(start, start + pieceBytes)))) return;
+    // Each piece leaves by itself, so that its reader meets every boundary.
+    await setImmediate();
+  }
+  response.end();
 }
 
 async function run(

@@ -30,8 +30,16 @@ export type ModelBehaviour =
       readonly body?: string;
     }
   | { readonly kind: "raw"; readonly contentType: string; readonly body: string }
-  /** One of `streams/`: a whole answer in the wire format of its endpoint, sent byte for byte in pieces of so many bytes. */
-  | { readonly kind: "recorded"; readonly name: string; readonly pieceBytes: number }
+  /**
+   * A whole answer in the wire format of its endpoint, sent byte for byte in pieces of so many bytes: one of `streams/`,
+   * written after the schemas, or what a real endpoint sent. `cutAtBytes` ends it there, as a dropped connection does.
+   */
+  | {
+      readonly kind: "recorded";
+      readonly name: string | URL;
+      readonly pieceBytes: number;
+      readonly cutAtBytes?: number;
+    }
   /** Frames of text without end, up to `sizeBytes`; `line` makes it one line instead. */
   | { readonly kind: "endless"; readonly sizeBytes: number; readonly shape: "frames" | "line" }
   | { readonly kind: "hang" }
@@ -196,17 +204,19 @@ async function answer(
 }
 
 async function replay(
-  { name, pieceBytes }: Extract<ModelBehaviour, { kind: "recorded" }>,
+  { name, pieceBytes, cutAtBytes }: Extract<ModelBehaviour, { kind: "recorded" }>,
   response: ServerResponse,
 ): Promise<void> {
-  const bytes = await readFile(new URL(`./streams/${name}.sse`, import.meta.url));
+  const all = await readFile(typeof name === "string" ? new URL(`./streams/${name}.sse`, import.meta.url) : name);
+  const bytes = all.subarray(0, cutAtBytes);
   open(response);
   for (let start = 0; start < bytes.length; start += pieceBytes) {
     if (!(await writeWithPressure(response, bytes.subarray(start, start + pieceBytes)))) return;
     // Each piece leaves by itself, so that its reader meets every boundary.
     await setImmediate();
   }
-  response.end();
+  if (cutAtBytes === undefined) response.end();
+  else response.socket?.destroy();
 }
 
 async function endless(

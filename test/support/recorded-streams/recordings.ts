@@ -1,0 +1,9 @@
+import { readFile } from "node:fs/promises";
+
+/** Where a model's recorded answer is kept; `README.md` says who sent it. */
+export const recordedModel = (name: string): URL => new URL(`./models/${name}.sse`, import.meta.url);
+
+/** The events of a recorded AG-UI run, one line of JSON each, as they were kept. */
+export async function recordedRun(name: string): Promise<readonly string[]> {
+  return (await readFile(new URL(`./agui/${name}.jsonl`, import.meta.url), "utf8")).trimEnd().split("\n");
+}

@@ -2,6 +2,8 @@ export interface MeasureOptions {
   /** How many trials or operations; each measurement has a default of its own. */
   readonly count?: number;
   readonly seed: number;
+  /** Of what, where a measurement names kinds. */
+  readonly kind?: string;
   readonly store: "pglite" | "postgres";
 }
 

@@ -1,19 +1,20 @@
 import { parseArgs } from "node:util";
 import { canaries } from "./canaries.ts";
-import { dialInDrops } from "./dial-in-drops.ts";
 import { dialIns } from "./dial-ins.ts";
+import { drops } from "./drops.ts";
 import { firstToken } from "./first-token.ts";
 import type { Measurement, MeasureOptions } from "./measurement.ts";
 import { revocation } from "./revocation.ts";
 import { tampering } from "./tampering.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [tampering, revocation, canaries, firstToken, dialInDrops, dialIns];
+const MEASUREMENTS: readonly Measurement[] = [tampering, revocation, canaries, firstToken, drops, dialIns];
 
-const HELP = `npm run measure -- <name> [--count <number>] [--seed <number>] [--store pglite|postgres] [--json]
+const HELP = `npm run measure -- <name> [--count <number>] [--kind <kind>] [--seed <number>] [--store pglite|postgres] [--json]
 
 ${MEASUREMENTS.map(({ name, describes }) => `  ${name.padEnd(14)} ${describes}`).join("\n")}
 
-  --count  how many trials
+  --count  how many trials; --turns says the same
+  --kind   of what, for measurements that name kinds
   --seed   the seed; a failure is found again by the same one
   --store  where the ledger is; default postgres
   --json   write the result as JSON
@@ -31,6 +32,8 @@ function readOptions(): { measurement: Measurement; options: MeasureOptions; jso
     allowPositionals: true,
     options: {
       count: { type: "string" },
+      turns: { type: "string" },
+      kind: { type: "string" },
       seed: { type: "string" },
       store: { type: "string", default: "postgres" },
       json: { type: "boolean", default: false },
@@ -39,13 +42,20 @@ function readOptions(): { measurement: Measurement; options: MeasureOptions; jso
   });
   if (values.help) usage(0);
   const measurement = MEASUREMENTS.find(({ name }) => name === positionals[0]);
-  const count = values.count === undefined ? undefined : Number(values.count);
+  const trials = values.count ?? values.turns;
+  const count = trials === undefined ? undefined : Number(trials);
   const seed = values.seed === undefined ? Date.now() % 1_000_000_000 : Number(values.seed);
-  const { store } = values;
+  const { store, kind } = values;
   if (measurement === undefined || positionals.length !== 1) usage(64);
   if (!Number.isSafeInteger(seed) || (count !== undefined && !(Number.isSafeInteger(count) && count > 0))) usage(64);
   if (store !== "pglite" && store !== "postgres") usage(64);
-  return { measurement, options: { seed, store, ...(count === undefined ? {} : { count }) }, json: values.json };
+  const options: MeasureOptions = {
+    seed,
+    store,
+    ...(count !== undefined && { count }),
+    ...(kind !== undefined && { kind }),
+  };
+  return { measurement, options, json: values.json };
 }
 
 const { measurement, options, json } = readOptions();

@@ -31,6 +31,8 @@ export class AcpAgentControl {
   readonly #processes = new Set<AgentProcess>();
   #behaviour = "answer";
   sentBytes = 0;
+  /** Hears each report as it comes. */
+  onReport: (report: AgentReport) => void = () => undefined;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -88,6 +90,7 @@ export class AcpAgentControl {
       } else if (report.type === "prompt") process?.prompts.add(report.sessionId);
       else if (report.type === "prompt_end") process?.prompts.delete(report.sessionId);
       else if (report.type === "sent") this.sentBytes += report.bytes;
+      this.onReport(report);
     });
   }
 }

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { EventEmitter, once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
@@ -23,12 +24,14 @@ import { perform, type Scene } from "./scenes.ts";
 const [port = "0", capabilitiesJson = "{}", stateFile] = process.argv.slice(2);
 const capabilities = JSON.parse(capabilitiesJson);
 let behaviour = "answer";
+const orders = new EventEmitter();
 const control = connect(Number(port), "127.0.0.1");
 control.on("error", () => process.exit(9));
 const report = (line: AgentReport): void => void control.write(`${JSON.stringify(line)}\n`);
 const ready = new Promise<void>((resolve) => {
   createInterface({ input: control }).on("line", (line) => {
     behaviour = JSON.parse(line).behave;
+    orders.emit("behave");
     resolve();
   });
 });
@@ -131,6 +134,9 @@ function sceneOf(client: AgentContext, sessionId: string, text: string, cancelle
     servers: servers.get(sessionId) ?? [],
     update: (update) => client.notify(methods.client.session.update, { sessionId, update }),
     report,
+    told: async (order) => {
+      while (behaviour !== order) await once(orders, "behave");
+    },
     fork: (command, detached) => {
       const child = spawn("/bin/sh", ["-c", command], { stdio: "ignore", detached });
       return child.pid ?? 0;

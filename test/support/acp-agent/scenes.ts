@@ -8,6 +8,7 @@ import {
   type RequestPermissionResponse,
   type SessionUpdate,
 } from "@agentclientprotocol/sdk";
+import { markIn, piecesOf } from "../agents/cuts/tale.ts";
 import type { AgentReport } from "./control.ts";
 
 /** One prompt as a scripted agent sees it. */
@@ -21,6 +22,8 @@ export interface Scene {
   readonly servers: readonly McpServer[];
   readonly update: (update: SessionUpdate) => Promise<void>;
   readonly report: (line: AgentReport) => void;
+  /** Resolves once the agent is told to behave so. */
+  readonly told: (behaviour: string) => Promise<void>;
   /** Starts a shell command and gives its process. */
   readonly fork: (command: string, detached: boolean) => number;
 }
@@ -142,8 +145,9 @@ export async function perform(scene: Scene): Promise<PromptResponse> {
   }
 }
 
-/** Behaviours that are a list of updates or one question, given as JSON: `updates:[…]`, `elicit:{…}`, `stop:refusal`. */
-async function performExtra({ behaviour, update, client, sessionId, report }: Scene): Promise<PromptResponse> {
+/** Behaviours that have an argument: a list of updates or one question as JSON, `updates:[…]`, `elicit:{…}`; `stop:refusal`; `tale:3`, a tale that is held before its fourth piece. */
+async function performExtra(scene: Scene): Promise<PromptResponse> {
+  const { behaviour, update, client, sessionId, report } = scene;
   const colon = behaviour.indexOf(":");
   const argument = behaviour.slice(colon + 1);
   switch (behaviour.slice(0, colon)) {
@@ -163,11 +167,30 @@ async function performExtra({ behaviour, update, client, sessionId, report }: Sc
       report({ type: "answer", to: argument, answer });
       return END;
     }
+    case "tale":
+      return await tell(scene, Number(argument));
     case "stop":
       return { stopReason: argument as PromptResponse["stopReason"] };
     default:
       throw new Error(`no scene ${behaviour}`);
   }
+}
+
+/** Tells the tale of the question's mark, and waits at one of its pieces until it is told to go on. */
+async function tell({ text, update, report, told }: Scene, heldAt: number): Promise<PromptResponse> {
+  const mark = markIn(text);
+  const pieces = piecesOf(mark);
+  for (let n = 0; n <= pieces.length; n += 1) {
+    if (n === heldAt) {
+      report({ type: "answer", to: "held", answer: mark });
+      await told("tale:-1");
+    }
+    const piece = pieces[n];
+    if (piece !== undefined)
+      await update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text: piece } });
+  }
+  report({ type: "answer", to: "told", answer: mark });
+  return END;
 }
 
 /** What the first tool server says to one call. */

@@ -1,19 +1,23 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
+/** How a line breaks: as when a machine vanishes, or as when the process at the other end is ended in order. */
+export type CutHow = "reset" | "end";
+
 /** A line between an agent and Parley that can be cut: what is under way in either direction is lost. */
 export interface CutProxy {
   readonly url: string;
   /** Lines that were opened so far. */
   readonly opened: () => number;
-  /** Cuts every open line. */
-  cut(): void;
+  /** Cuts every open line. Default: by a reset. */
+  cut(how?: CutHow): void;
   stop(): Promise<void>;
 }
 
 export async function startCutProxy(targetUrl: string): Promise<CutProxy> {
   const { hostname, port } = new URL(targetUrl);
   const open = new Set<Socket>();
+  const ending = new Set<Socket>();
   let opened = 0;
   const server = createServer((near) => {
     opened += 1;
@@ -26,7 +30,7 @@ export async function startCutProxy(targetUrl: string): Promise<CutProxy> {
       one.on("error", () => undefined);
       one.on("close", () => {
         open.delete(one);
-        other.destroy();
+        if (!ending.delete(other)) other.destroy();
       });
       one.pipe(other);
     }
@@ -36,8 +40,17 @@ export async function startCutProxy(targetUrl: string): Promise<CutProxy> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, // it listens on a port
     opened: () => opened,
-    cut() {
-      for (const socket of open) socket.resetAndDestroy();
+    cut(how = "reset") {
+      for (const socket of open) {
+        if (how === "reset") {
+          socket.resetAndDestroy();
+          continue;
+        }
+        ending.add(socket);
+        socket.unpipe();
+        socket.resume();
+        socket.end();
+      }
     },
     async stop() {
       for (const socket of open) socket.destroy();

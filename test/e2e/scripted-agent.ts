@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { defineAgent } from "../../agents/function/index.ts";
+import { defineAgent } from "../../agents/shared/agent-function.ts";
 
 /** Between two words, so that a browser sees the text grow. */
 const WORD_PAUSE_MS = 120;

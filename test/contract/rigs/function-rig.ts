@@ -1,4 +1,5 @@
-import type { AgentFunction, AgentYield, createFunctionConnector } from "../../../agents/function/index.ts";
+import type { createFunctionConnector } from "../../../agents/function/index.ts";
+import type { AgentFunction, AgentYield } from "../../../agents/shared/agent-function.ts";
 import type { TurnRequest } from "../../../src/contracts/connector.ts";
 import { message, turnRequest } from "../../support/agents/turn-fixtures.ts";
 import type { Behaviour, ConnectorHarness, ConnectorRig, ReceivedTurn } from "../connector-harness.ts";

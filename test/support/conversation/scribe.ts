@@ -1,4 +1,4 @@
-import { defineAgent } from "../../../agents/function/index.ts";
+import { defineAgent } from "../../../agents/shared/agent-function.ts";
 import type { TurnIo } from "../../../src/contracts/connector.ts";
 import type { ContentBlock } from "../../../src/envelope/content.ts";
 import type { ReplyPartInput } from "../../../src/envelope/reply.ts";

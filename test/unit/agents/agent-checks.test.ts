@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { type AgentFunction, createFunctionConnector } from "../../../agents/function/index.ts";
+import { createFunctionConnector } from "../../../agents/function/index.ts";
+import type { AgentFunction } from "../../../agents/shared/agent-function.ts";
 import { AGENT_CHECKS } from "../../../src/agent-checks/checks.ts";
 import { type CheckResult, runAgentChecks } from "../../../src/agent-checks/run-checks.ts";
 import type { AgentConnector } from "../../../src/contracts/connector.ts";

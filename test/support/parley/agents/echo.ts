@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type AgentReturn, defineAgent } from "../../../../agents/function/index.ts";
+import { type AgentReturn, defineAgent } from "../../../../agents/shared/agent-function.ts";
 import type { TurnIo, TurnRequest } from "../../../../src/contracts/connector.ts";
 import type { ReplyPartInput } from "../../../../src/envelope/reply.ts";
 

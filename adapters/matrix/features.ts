@@ -7,6 +7,7 @@ import { belongingOf, isPresent, readMembers, readReach } from "./members.ts";
 import type { Outbound } from "./outbound.ts";
 import { PastVisibility } from "./past-visibility.ts";
 import { openPreview } from "./preview.ts";
+import { PrivateReplies } from "./private.ts";
 import { addReaction, deleteMessage, removeReaction } from "./reactions.ts";
 import { STRICT_AGE_MS } from "./rooms.ts";
 import type { StatusLines } from "./status.ts";
@@ -18,9 +19,10 @@ export interface FeatureTools {
   readonly status: StatusLines;
 }
 
-/** Everything Matrix can do beyond taking messages. An answer for one person alone is not among it: everybody in a room sees everything. */
+/** Everything Matrix can do beyond taking messages. An answer to a command for one person alone is not among it: everybody in a room sees everything. */
 export function matrixFeatures({ need, outbound, linkHosts, status }: FeatureTools): AdapterFeatures {
   const past = new PastVisibility();
+  const privateReplies = new PrivateReplies({ need, outbound, linkHosts });
   const accountOf = async (installationId: string) => (await need(installationId)).account;
   return {
     preview: {
@@ -40,6 +42,7 @@ export function matrixFeatures({ need, outbound, linkHosts, status }: FeatureToo
         deleteMessage(await accountOf(target.installationId), target, messageId, signal),
     },
     status: { show: (target, identity, line) => status.show(target, identity, line) },
+    privately: { show: (reply) => privateReplies.show(reply) },
     members: {
       list: async (target, signal) =>
         readMembers(await accountOf(target.installationId), target.conversation.channel.id, signal),

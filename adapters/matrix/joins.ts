@@ -2,6 +2,7 @@ import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import { abortableSleep } from "../shared/abortable-sleep.ts";
 import type { Account } from "./account.ts";
 import { clientPath } from "./client.ts";
+import { listDirectRoom } from "./direct-list.ts";
 import { asUserId, serverOf } from "./matrix-ids.ts";
 import { asRecord, asString, type Raw } from "./raw.ts";
 
@@ -89,7 +90,8 @@ export class Joins {
     account.rooms.noteReader(entry.roomId, entry.userId);
     if (entry.direct) {
       await account.rooms.markDirect(entry.roomId);
-      await this.#tellClients(entry);
+      const inviter = [...account.rooms.get(entry.roomId).members.keys()].find((id) => !account.isOwn(id));
+      if (inviter !== undefined) await listDirectRoom(account, inviter, entry.roomId);
     }
     return true;
   }
@@ -133,23 +135,6 @@ export class Joins {
     });
   }
 
-  /** Clients learn from `m.direct` that a room is a conversation with one person. Bots keep it; puppets have no clients. */
-  async #tellClients(entry: Entry): Promise<void> {
-    const account = this.#account;
-    if (account.puppetPrefix !== undefined) return;
-    const path = clientPath("user", account.userId, "account_data", "m.direct");
-    try {
-      const inviter = [...account.rooms.get(entry.roomId).members.keys()].find((id) => !account.isOwn(id));
-      if (inviter === undefined) return;
-      const known = await account.call({ method: "GET", label: "account data", path }).catch(() => ({}) as Raw);
-      const before = Array.isArray(known[inviter]) ? known[inviter].filter((id) => typeof id === "string") : [];
-      const body = { ...plain(known), [inviter]: [...new Set([...before, entry.roomId])] };
-      await account.call({ method: "PUT", label: "account data", path, body });
-    } catch {
-      // The room is known to be direct here in any case.
-    }
-  }
-
   async #write({ roomId, userId }: Entry, value: Uint8Array | null): Promise<void> {
     const { sink, installationId } = this.#account;
     await sink.state.write(installationId, new Map([[`${ROW_PREFIX}${roomId}/${userId}`, value]]));
@@ -173,13 +158,4 @@ function readEntry(row: Uint8Array): Entry | undefined {
   if (roomId === undefined || userId === undefined) return undefined;
   const via = Array.isArray(raw?.["via"]) ? raw["via"].filter((server) => typeof server === "string") : [];
   return { roomId, userId, via, direct: raw?.["direct"] === true };
-}
-
-/** Keeps of account data what it is defined to hold: lists of room ids by user id. */
-function plain(known: Raw): Record<string, string[]> {
-  const kept: Record<string, string[]> = {};
-  for (const [userId, list] of Object.entries(known))
-    if (asUserId(userId) !== undefined && Array.isArray(list))
-      kept[userId] = list.filter((id) => typeof id === "string");
-  return kept;
 }

@@ -62,15 +62,22 @@ export class Puppets {
     return true;
   }
 
-  /** The account under which an agent acts in a room: made, named, and a member of it. Undefined for the service's own account. */
-  async actorFor(identity: AgentIdentity, roomId: string, signal: AbortSignal): Promise<string | undefined> {
-    const account = this.#account;
-    const userId = account.puppetOf(identity.handle);
+  /** The account of an agent, made and named; undefined on a bot account, which all agents share. */
+  async accountOf(identity: AgentIdentity): Promise<string | undefined> {
+    const userId = this.#account.puppetOf(identity.handle);
     if (userId === undefined) return undefined;
     await this.#register(userId);
     await this.#look(userId, identity).catch((error: unknown) =>
       this.#log("an agent's profile could not be set", error),
     );
+    return userId;
+  }
+
+  /** The account under which an agent acts in a room: made, named, and a member of it. Undefined for the service's own account. */
+  async actorFor(identity: AgentIdentity, roomId: string, signal: AbortSignal): Promise<string | undefined> {
+    const account = this.#account;
+    const userId = await this.accountOf(identity);
+    if (userId === undefined) return undefined;
     const state = await account.rooms.ensure(roomId);
     if (state.member(userId)?.membership === "join" || account.rooms.readersOf(roomId).includes(userId)) return userId;
     if (await this.#bringIn(userId, roomId, signal)) return userId;

@@ -217,7 +217,7 @@ export function createWithheldDecisions(ports: WithheldPorts): WithheldDecisions
       return await settle(row, "open", "discarded", { rule: "source_deleted" }, { notice: gone, parts: [] });
     }
     if (!row.is_over) return await tellAsker(row.turn_id);
-    const notice = decidedNotice(identityOf(row).handle, "expired", "");
+    const notice = decidedNotice(identityOf(row).handle, row.policy === "asker" ? "unshown" : "expired", "");
     await settle(row, "open", "expired", { rule: "not_released_in_time" }, { notice, parts: [] });
   }
 

@@ -3,6 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Target } from "../../../src/contracts/adapter.ts";
 import type { AdapterFeatures } from "../../../src/contracts/adapter-features.ts";
 import { Envelope } from "../../../src/envelope/envelope.ts";
+import { ParleyError } from "../../../src/errors/parley-error.ts";
 import type { AdapterCheck } from "./checks.ts";
 import type { AdapterRig, FeatureName } from "./harness.ts";
 import {
@@ -11,6 +12,7 @@ import {
   IDENTITY,
   marker,
   messageIdOf,
+  outcomeOf,
   PATIENCE_MS,
   postFor,
   QUIET_MS,
@@ -82,7 +84,22 @@ export const featureChecks: readonly AdapterCheck[] = [
     const target = await rig.conversation();
     const words = marker();
     const reply = { target, identity: IDENTITY, parts: text(words), idempotencyKey: marker() };
-    await feature.show({ ...reply, personId: rig.asker.id, signal: new AbortController().signal });
+    const show = () => feature.show({ ...reply, personId: rig.asker.id, signal: new AbortController().signal });
+    if (rig.agree !== undefined) {
+      const { delivery, row } = await failureOf(show());
+      assert.deepEqual([delivery, row.retry], ["not_sent", "backoff"], "it can be tried again once they agreed");
+      assert.deepEqual(await rig.platform.privateAnswers(target), [], "it was shown before they agreed");
+      await rig.agree();
+      // That they did may come to the adapter a moment later.
+      await until(async () => {
+        const { error } = await outcomeOf(show());
+        assert.ok(
+          error === undefined || (error instanceof ParleyError && error.row.retry === "backoff"),
+          String(error),
+        );
+        return error === undefined;
+      }, "the reply was not shown");
+    } else await show();
     const answers = await rig.platform.privateAnswers(target);
     assert.ok(
       answers.some((answer) => answer.includes(words)),

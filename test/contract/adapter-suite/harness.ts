@@ -126,6 +126,8 @@ export interface AdapterRig {
   connections(): number;
   /** A new conversation of the installation with both people in it. */
   conversation(): Promise<Target>;
+  /** The asker lets the installation speak with them alone; absent where nobody has to be asked. */
+  readonly agree?: () => Promise<void>;
   /** A new thread of that conversation. */
   thread(target: Target): Promise<Target>;
   inbound(kind: EventKind, options?: InboundOptions): Promise<Inbound>;

@@ -33,6 +33,27 @@ interface Sent {
   readonly event_id: string;
 }
 
+/** As much of a sync answer as tells of invitations. */
+interface InviteSync {
+  readonly rooms?: {
+    readonly invite?: Readonly<
+      Record<
+        string,
+        {
+          readonly invite_state: {
+            readonly events: readonly {
+              readonly type: string;
+              readonly state_key: string;
+              readonly sender: string;
+              readonly content: { readonly is_direct?: boolean };
+            }[];
+          };
+        }
+      >
+    >;
+  };
+}
+
 /** What a person does with a client, by the client-server API itself. Encryption is not its business. */
 export class MatrixPerson {
   readonly userId: string;
@@ -88,6 +109,27 @@ export class MatrixPerson {
 
   async ban(roomId: string, userId: string): Promise<void> {
     await this.#member(roomId, "ban", { user_id: userId });
+  }
+
+  /** Rooms that the person is invited to now, with who invited them and whether as to a direct message. */
+  async invitations(): Promise<readonly { roomId: string; inviter: string; direct: boolean }[]> {
+    // Synapse answers equal questions from memory for two minutes.
+    const presence = { not_types: [randomUUID()] };
+    const filter = { room: { timeline: { limit: 1 } }, presence, account_data: { types: [] } };
+    const { rooms } = await this.api.call<InviteSync>("GET", "/_matrix/client/v3/sync", {
+      query: { timeout: "0", filter: JSON.stringify(filter) },
+    });
+    return Object.entries(rooms?.invite ?? {}).flatMap(
+      ([
+        roomId,
+        {
+          invite_state: { events },
+        },
+      ]) => {
+        const own = events.find((event) => event.type === "m.room.member" && event.state_key === this.userId);
+        return own === undefined ? [] : [{ roomId, inviter: own.sender, direct: own.content.is_direct === true }];
+      },
+    );
   }
 
   /** Gives the event id of the message. */

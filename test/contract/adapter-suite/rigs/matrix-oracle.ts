@@ -61,7 +61,10 @@ export function matrixOracle(side: MatrixSide): PlatformOracle {
       }),
     // A status is a notice of its own until the answer takes its place.
     status: async (target) => (await messages(target)).at(-1)?.content,
-    privateAnswers: () => Promise.reject(new Error("in Matrix nothing is shown to one person alone")),
+    privateAnswers: async () => {
+      const events = await Promise.all(side.directRooms.map(eventsIn));
+      return events.flat().flatMap((event) => (said(event) ? [String(event.content["body"])] : []));
+    },
     earlyWrites: () => proxy.log.early().length,
   };
 }

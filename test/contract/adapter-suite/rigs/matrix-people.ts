@@ -47,6 +47,17 @@ export class MatrixPeople {
     };
   }
 
+  /** Goes wherever the speaker has invited the asker as to a direct message. */
+  async agree(): Promise<void> {
+    const { asker, speaker, encrypting, directRooms } = this.#side;
+    for (const { roomId, inviter, direct } of await asker.invitations()) {
+      if (inviter !== speaker.userId || !direct) continue;
+      await asker.join(roomId);
+      await encrypting?.asker.sees(roomId, [speaker.userId]);
+      directRooms.push(roomId);
+    }
+  }
+
   async thread(target: Target): Promise<Target> {
     const root = await this.#side.asker.say(target.conversation.channel.id, `root ${marker()}`);
     return { ...target, conversation: { ...target.conversation, thread: { id: root } } };

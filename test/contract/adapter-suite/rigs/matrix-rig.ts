@@ -84,7 +84,7 @@ export function matrixHarness(options: MatrixHarnessOptions): AdapterHarness {
     name: NAMES[options.mode],
     kinds: KINDS,
     redelivered: KINDS,
-    features: ["preview", "react", "delete", "status", "members", "history", "access", "media"],
+    features: ["preview", "react", "delete", "status", "privately", "members", "history", "access", "media"],
     failures: [
       "unreachable",
       "rate_limited",
@@ -152,6 +152,7 @@ async function startRig(options: MatrixHarnessOptions, stage: MatrixStage, start
       service === undefined
         ? syncDeliveries(proxy, speaker.account.accessToken, () => outsider.say(noise, "anything"))
         : pushDeliveries(stage.router, service.name),
+    directRooms: [],
     log: new RoomLog(stage.synapse.url, asker.account.accessToken),
     isRunning: () => takesEvents(() => running?.health() ?? []),
   };
@@ -208,6 +209,7 @@ async function startRig(options: MatrixHarnessOptions, stage: MatrixStage, start
     traffic: () => trafficOf(side),
     connections: () => proxy.connections(),
     conversation: () => people.conversation(),
+    agree: () => people.agree(),
     thread: (target) => people.thread(target),
     inbound: (kind, how) => people.inbound(kind, how),
     inboundTwice: (kind) => people.inboundTwice(kind),

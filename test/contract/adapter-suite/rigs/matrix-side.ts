@@ -18,6 +18,8 @@ export interface MatrixSide {
   /** The same people, where rooms are encrypted. */
   readonly encrypting: { readonly asker: EncryptedPerson; readonly bystander: EncryptedPerson } | undefined;
   readonly deliveries: Deliveries;
+  /** Rooms to which the speaker has invited the asker alone, and into which they went. */
+  readonly directRooms: string[];
   /** What the asker sees. */
   readonly log: RoomLog;
   /** Resolves once an adapter that was started takes events, or at once when there is none that will. */

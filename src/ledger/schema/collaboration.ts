@@ -188,8 +188,6 @@ export const a2aTasks = pgTable(
     push: jsonb("push"),
     /** When it is next looked at for a notification; null once there is none to come. */
     pushDueAt: instant("push_due_at"),
-    /** No longer written: attempts are counted for each address, in `push`. */
-    pushAttempts: integer("push_attempts").notNull().default(0),
     createdAt: createdAt(),
     updatedAt: instant("updated_at").notNull().defaultNow(),
   },

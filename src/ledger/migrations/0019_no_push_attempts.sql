@@ -1,0 +1,1 @@
+ALTER TABLE "a2a_tasks" DROP COLUMN "push_attempts";

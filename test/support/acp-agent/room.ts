@@ -36,12 +36,14 @@ export interface AcpRoom {
   close(): Promise<void>;
 }
 
-export async function openAcpRoom(where: "in_parley" | "at_a_runner"): Promise<AcpRoom> {
+/** `program` is another agent in place of the scripted one, which then has nothing to control. */
+export async function openAcpRoom(where: "in_parley" | "at_a_runner", program?: string): Promise<AcpRoom> {
   const control = await AcpAgentControl.start();
   const folder = await mkdtemp(join(tmpdir(), "parley-acp-room-"));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const words = [AGENT, String(control.port), JSON.stringify({ loadSession: true }), join(folder, "sessions.json")];
+  const scripted = [AGENT, String(control.port), JSON.stringify({ loadSession: true }), join(folder, "sessions.json")];
+  const words = program === undefined ? scripted : [program];
   const connector =
     where === "in_parley" ? { kind: "acp", command: process.execPath, args: words, cwd: folder } : { kind: "socket" };
   const config = { agents: [{ handle: "coder", name: "Coder", connector, replyInThread: true }] };

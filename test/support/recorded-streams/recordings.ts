@@ -7,3 +7,9 @@ export const recordedModel = (name: string): URL => new URL(`./models/${name}.ss
 export async function recordedRun(name: string): Promise<readonly string[]> {
   return (await readFile(new URL(`./agui/${name}.jsonl`, import.meta.url), "utf8")).trimEnd().split("\n");
 }
+
+/** What a recorded A2A server answered, to a request with this id. */
+export async function recordedAnswer(file: string, id: unknown): Promise<Buffer> {
+  const recorded = await readFile(new URL(`./a2a/${file}`, import.meta.url), "utf8");
+  return Buffer.from(recorded.replaceAll(/"id":\d+,"jsonrpc"/gu, `"id":${JSON.stringify(id)},"jsonrpc"`));
+}

@@ -131,6 +131,10 @@ export const turnSources = pgTable(
     /** Ids of the messages that were handed over. */
     messageIds: jsonb("message_ids").notNull(),
     readAt: instant("read_at").notNull().defaultNow(),
+    /** When all readers of the answer were last found to be among its own; null: not yet. `infinity`: nothing that is still unsent is made of it. */
+    checkedAt: instant("checked_at"),
+    /** A sum over who was in all these conversations then. */
+    checkedReaders: text("checked_readers"),
   },
   (table) => [primaryKey({ columns: [table.turnId, table.installationId, table.channelId, table.threadId] })],
 );

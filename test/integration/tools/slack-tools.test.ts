@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { inputActionId } from "../../../adapters/slack/actions.ts";
 import { type SlackApp, startSlackApp, until } from "../../support/app/slack-app.ts";
 import { createToolAgent, type ToolTurnSeen } from "./tool-agent.ts";
 
@@ -76,6 +77,40 @@ it("asks another agent, waits, and shows question and answer; asking oneself and
   expect(posts.some((text) => text.includes("@helper"))).toBe(true);
   expect(posts.some((text) => text.includes("forty-two"))).toBe(true);
   expect(other.seen.at(-1)?.request.trigger.sender).toMatchObject({ kind: "agent", agent: "worker" });
+});
+
+it("asks a person, waits while nobody answers, and goes on with what the person wrote", async () => {
+  const [, ben = ""] = parley.space.users;
+  const asking = ask(`call ask {"who":"${ben}","question":"Which colour shall it be?"}\ncall post {"text":"after it"}`);
+  const question = await until(() =>
+    parley.slack.log.posts({ by: "app" }).find(({ text }) => text?.includes("Which colour shall it be?") === true),
+  );
+  const thread = question.threadTs ?? "";
+  expect(parley.slack.log.posts({ thread, by: "app" }).some(({ text }) => text === "after it")).toBe(false);
+  const [asked] = await until(async () => {
+    const rows = await parley.ledger.query<{ part: string }>({
+      text: "select part::text as part from requests where state = 'open'",
+    });
+    return rows.length === 1 ? rows : undefined;
+  });
+  const inputId = /"inputId":\s*"([^"]+)"/u.exec(asked?.part ?? "")?.[1] ?? "";
+  const place = { channel: parley.channel, ts: question.ts ?? "" };
+  await parley.slack.gestures.clickButton(ben, place, inputActionId(inputId));
+  const view = await until(() => parley.slack.gestures.viewsOf(ben)[0]);
+  await parley.slack.gestures.submitView(ben, view.id, {
+    "field:answer": { value: { type: "plain_text_input", value: "sea green" } },
+  });
+  const { turn, posts } = await asking;
+  expect(turn.results).toMatchObject([
+    { state: "decided", fields: { answer: "sea green" }, by: expect.any(String) },
+    { posted: true },
+  ]);
+  expect(turn.request.attempt).toBe(1);
+  expect(posts.map((text) => text.trim()).slice(-2)).toEqual(["after it", "done"]);
+  await until(() => {
+    const shown = parley.slack.core.world.needMessage(place.channel, place.ts).text;
+    return shown.includes("Answered by") && !shown.includes("sea green");
+  });
 });
 
 it("refuses a question that would wait for ever", async () => {

@@ -105,6 +105,38 @@ it("posts, answers one message, reacts and tells one person alone", async () => 
   expect(all.find((post) => post.id === id)?.reactions).toMatchObject([{ reaction: "👍", agentHandles: ["parley"] }]);
 });
 
+it("asks a person in the room, waits for what they fill in, and goes on with it", async () => {
+  const asking = ask([
+    `call ask {"who":"${me.person.id}","question":"Which colour shall it be?"}`,
+    'call post {"text":"after the answer"}',
+  ]);
+  const question = await until(async () =>
+    (await posts()).find(({ parts }) => (parts ?? []).some((part) => part.type === "input_request")),
+  );
+  const part = (question.parts ?? []).find((one) => one.type === "input_request");
+  expect(part).toMatchObject({
+    prompt: expect.stringContaining("Which colour shall it be?"),
+    fields: [{ id: "answer" }],
+  });
+  expect((await posts()).some(({ text }) => text === "after the answer")).toBe(false);
+  const answer = (clientActionId: string, fields: object): Promise<unknown> =>
+    page.ok("POST", `/messages/${question.id}/actions`, { clientActionId, actionId: part?.inputId, fields });
+  await expect(answer("colour-0001", {})).rejects.toThrow();
+  await answer("colour-0002", { answer: "sea green" });
+  const { turn } = await asking;
+  expect(turn.results).toEqual([
+    { state: "decided", fields: { answer: "sea green" }, by: me.person.name },
+    expect.objectContaining({ posted: true }),
+  ]);
+  expect(turn.request.attempt).toBe(1);
+  const shown = await until(async () =>
+    (await posts()).find(
+      ({ id, text, parts }) => id === question.id && /nswered by/u.test(text + JSON.stringify(parts)),
+    ),
+  );
+  expect(JSON.stringify(shown)).not.toContain("sea green");
+});
+
 it("shows schedules by API, and ends them there", async () => {
   await ask(['call schedule {"task":"say good night","inMs":3600000}', "call schedules {}"]);
   const client = { url, token: operator };

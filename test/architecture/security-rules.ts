@@ -154,6 +154,9 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
     rule: "R12",
     says: "cheap checks before anything is kept of a body",
     shownBy: {
+      "integration/access/hostile-bodies.test.ts": [
+        "R12: takes what Slack says while strangers drip and flood, and does not grow by it",
+      ],
       "integration/api/security.test.ts": [
         "of bodies of strangers at most 64 are on their way; those who drip go, and an honest one is not kept waiting",
         "headers that are too large or drip in are cut off",
@@ -161,11 +164,15 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
       ],
       "integration/slack/receive.test.ts": ["refuses large bodies by their announced length and by their real one"],
     },
+    measuredBy: ["hostile-bodies"],
   },
   {
     rule: "R13",
     says: "bounds of a WebSocket",
     shownBy: {
+      "integration/access/hostile-sockets.test.ts": [
+        "R13: ends whatever breaks the bounds of a WebSocket, and other agents notice nothing",
+      ],
       "integration/socket/protocol.test.ts": [
         "closes a frame over 1 MiB with its own code",
         "disconnects who does nothing but be refused",
@@ -177,6 +184,7 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
         "cuts a reader off that does not read, without holding its frames in memory",
       ],
     },
+    measuredBy: ["hostile-sockets"],
   },
   {
     rule: "R14",
@@ -417,6 +425,7 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
         "that ended unseen are exchanged once for all calls that find it out, and nothing is paused",
       ],
     },
+    measuredBy: ["key-rotation"],
   },
   {
     rule: "R31",

@@ -3,11 +3,24 @@ import { canaries } from "./canaries.ts";
 import { dialIns } from "./dial-ins.ts";
 import { drops } from "./drops.ts";
 import { firstToken } from "./first-token.ts";
+import { hostileBodies } from "./hostile-bodies.ts";
+import { hostileSockets } from "./hostile-sockets.ts";
+import { keyRotation } from "./key-rotation.ts";
 import type { Measurement, MeasureOptions } from "./measurement.ts";
 import { revocation } from "./revocation.ts";
 import { tampering } from "./tampering.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [tampering, revocation, canaries, firstToken, drops, dialIns];
+const MEASUREMENTS: readonly Measurement[] = [
+  tampering,
+  revocation,
+  canaries,
+  firstToken,
+  drops,
+  dialIns,
+  hostileBodies,
+  hostileSockets,
+  keyRotation,
+];
 
 const HELP = `npm run measure -- <name> [--count <number>] [--kind <kind>] [--seed <number>] [--store pglite|postgres] [--json]
 

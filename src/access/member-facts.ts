@@ -5,6 +5,7 @@ import type { ConversationPath } from "../envelope/conversation.ts";
 import type { Database } from "../ledger/connection/database.ts";
 import {
   type MirroredMember,
+  type MirroredRoster,
   type MirrorPlace,
   platformOf,
   readMember,
@@ -182,13 +183,15 @@ export function createMemberFacts({ database, adapter, logger, onEndedAccess }: 
     const asked = await resolve(question);
     if (asked === undefined) return nobodyKnows(question);
     let roster = await readRoster(database, asked.place);
-    if (roster.rosterAgeMs === null || roster.rosterAgeMs > MAX_FACT_AGE_MS) {
+    // Somebody of whom only an event told may be a guest: the platform says who is what before anything rests on it.
+    const isHinted = roster.members.some(({ asked: isAsked }) => !isAsked);
+    if (roster.rosterAgeMs === null || roster.rosterAgeMs > MAX_FACT_AGE_MS || isHinted) {
       if (!(await refetch(asked))) return nobodyKnows(question);
       roster = await readRoster(database, asked.place);
     }
     // A channel of which nothing was ever heard has no mirror to keep the list in.
     if (roster.rosterAgeMs === null) return nobodyKnows(question);
-    const outsiders = roster.members.filter((one) => one.memberClass === "guest" || one.memberClass === "external");
+    const outsiders = roster.members.filter(isOutsider);
     return {
       conversation: conversationOf(question),
       readers: new Set(roster.members.map(({ id }) => id)),
@@ -254,6 +257,12 @@ function fromMirror(mirrored: MirroredMember, maxAgeMs: number): MemberFact | un
   }
   if (ageMs > maxAgeMs || (state === "joined" && !asked)) return undefined;
   return { membership: state === "joined" ? "in" : "out", memberClass, ageMs, rule: `mirror_${source ?? "fetch"}` };
+}
+
+/** Whoever came while the list was fetched counts as an outsider; bots and webhooks that speak are often on no list, and read nothing. */
+function isOutsider({ memberClass, asked }: MirroredRoster["members"][number]): boolean {
+  if (memberClass === "guest" || memberClass === "external") return true;
+  return !asked && memberClass !== "bot" && memberClass !== "agent";
 }
 
 function conversationOf({ organizationId, installationId, path }: FactPlace): Audience["conversation"] {

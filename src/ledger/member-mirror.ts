@@ -30,7 +30,8 @@ export interface MirroredRoster {
   readonly rosterAgeMs: number | null;
   readonly openToMembers: boolean | null;
   readonly complete: boolean | null;
-  readonly members: readonly { readonly id: string; readonly memberClass: MemberClass }[];
+  /** `asked`: the platform was asked about this one, so that the class is theirs and not what an event hints at. */
+  readonly members: readonly { readonly id: string; readonly memberClass: MemberClass; readonly asked: boolean }[];
   readonly now: Date;
 }
 
@@ -83,7 +84,7 @@ export async function readRoster(sql: SqlRunner, place: MirrorPlace): Promise<Mi
     {
       name: "read_mirrored_roster",
       text: `select ${MS("r.roster_at")} as "rosterAgeMs", r.roster_open as "openToMembers", r.roster_complete as complete, clock_timestamp() as now,
-          (select coalesce(jsonb_agg(jsonb_build_object('id', m.member_id, 'memberClass', m.member_class)), '[]') from memberships m
+          (select coalesce(jsonb_agg(jsonb_build_object('id', m.member_id, 'memberClass', m.member_class, 'asked', coalesce(${CONFIRMED}, false))), '[]') from memberships m
             where m.installation_id = $1 and m.channel_id = $2 and m.state = 'joined') as members
         from (select 1) one left join (${ROSTER}) r on true`,
     },

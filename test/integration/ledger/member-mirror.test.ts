@@ -79,7 +79,7 @@ describe.each(BACKENDS)("the mirror of members on %s", (backend) => {
     const { rosterAgeMs, members, openToMembers, complete } = await readRoster(database, CHANNEL);
     expect(Math.round((rosterAgeMs ?? 0) / 1_000)).toBe(20);
     expect({ members, openToMembers, complete }).toEqual({
-      members: [{ id: "ann", memberClass: "member" }],
+      members: [{ id: "ann", memberClass: "member", asked: true }],
       openToMembers: true,
       complete: true,
     });

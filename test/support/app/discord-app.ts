@@ -16,6 +16,7 @@ export interface DiscordApp {
   readonly server: SmallServer;
   /** The process that runs now. */
   readonly app: App;
+  readonly url: string;
   /** A second connection to the ledger, for looking. */
   readonly ledger: Database;
   readonly channel: string;
@@ -59,31 +60,34 @@ export async function startDiscordApp(
       ...options.env,
     },
   });
-  const run = async (): Promise<App> => {
-    const started = await createApp(withAgents(config, agents), options.logger ?? silent, options.ports);
-    await started.start();
-    return started;
+  const run = async (): Promise<{ app: App; url: string }> => {
+    const app = await createApp(withAgents(config, agents), options.logger ?? silent, options.ports);
+    const { url } = await app.start();
+    return { app, url };
   };
-  let app = await run();
+  let running = await run();
   const ledger: Database = await openPostgres({ databaseUrl });
   const [channel = "", user = ""] = [server.channels[0], server.users[0]];
   return {
     discord,
     server,
     get app() {
-      return app;
+      return running.app;
+    },
+    get url() {
+      return running.url;
     },
     ledger,
     channel,
     user,
     ask: (agent, text) => `<@${server.app.botUserId}> ${agent} ${text}`,
     restart: async (meanwhile) => {
-      await app.stop("test");
+      await running.app.stop("test");
       await meanwhile?.();
-      app = await run();
+      running = await run();
     },
     close: async () => {
-      await app.stop("test");
+      await running.app.stop("test");
       await ledger.close();
       await discord.close();
       await rm(dataFolder, { recursive: true, force: true });

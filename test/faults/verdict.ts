@@ -115,7 +115,7 @@ async function closedLedger(run: JudgedRun): Promise<LedgerAudit> {
   if (run.store === "pglite") {
     // The last receipt follows the last answer, by seconds where it had to be read back; the folder can be read once its process has let it go.
     await delay(1_000);
-    await Promise.all(run.processes.filter((one) => one.endedAt() === undefined).map(untilIdle));
+    await Promise.all(run.processes.filter((one) => one.endedAt() === undefined).map((one) => untilIdle(one)));
     await Promise.all(run.processes.map((one) => one.stop()));
     return await auditLedger(where);
   }
@@ -128,9 +128,9 @@ async function closedLedger(run: JudgedRun): Promise<LedgerAudit> {
   }
 }
 
-/** Resolves when the process says that it has nothing to do, or after forty seconds. */
-export async function untilIdle({ url }: ParleyProcess): Promise<void> {
-  const deadline = performance.now() + EMBEDDED_WITHIN_MS;
+/** Resolves when the process says that it has nothing to do, or after `withinMs`, by default forty seconds. */
+export async function untilIdle({ url }: ParleyProcess, withinMs = EMBEDDED_WITHIN_MS): Promise<void> {
+  const deadline = performance.now() + withinMs;
   while (performance.now() < deadline) {
     const metrics = await fetch(`${url}/metrics`).then(
       (answer) => answer.text(),

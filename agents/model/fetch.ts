@@ -1,6 +1,6 @@
 import { ReadableStream } from "node:stream/web";
 import { ParleyError } from "../../src/errors/parley-error.ts";
-import { guardedEvents } from "../shared/guarded-events.ts";
+import { guardedEvents, type ServerSentEvent } from "../shared/guarded-events.ts";
 import type { GuardedHttp } from "../shared/guarded-http.ts";
 import type { ModelConfig } from "./config.ts";
 import { modelResponseToError } from "./errors.ts";
@@ -9,6 +9,12 @@ import { modelResponseToError } from "./errors.ts";
 export const MAX_MODEL_ANSWER_BYTES = 8_388_608;
 /** Most characters of one event of it. */
 export const MAX_MODEL_EVENT_CHARS = 1_048_576;
+
+/** The SDK reads on after the mark that ends an answer, and would take a second one for more of the first. */
+const IS_LAST: Readonly<Record<ModelConfig["provider"], (event: ServerSentEvent) => boolean>> = {
+  "openai-compatible": ({ data }) => data.trim() === "[DONE]",
+  anthropic: ({ event }) => event === "message_stop",
+};
 
 export interface ModelFetchOptions {
   readonly http: GuardedHttp;
@@ -20,7 +26,7 @@ export interface ModelFetchOptions {
 }
 
 /**
- * Guarantees that the AI SDK's calls go through the guarded HTTP client: checked addresses, no redirects, bounded answers.
+ * Guarantees that the AI SDK's calls go through the guarded HTTP client: checked addresses, no redirects, bounded answers that end with their end mark.
  *
  * Responses that are no success, or no event stream, throw a ParleyError before the SDK reads them.
  */
@@ -47,7 +53,11 @@ export function createModelFetch(options: ModelFetchOptions): typeof globalThis.
       });
     }
     const stream = ReadableStream.from(
-      guardedEvents(answer.body, { maxBytes: MAX_MODEL_ANSWER_BYTES, maxEventChars: MAX_MODEL_EVENT_CHARS }),
+      guardedEvents(answer.body, {
+        maxBytes: MAX_MODEL_ANSWER_BYTES,
+        maxEventChars: MAX_MODEL_EVENT_CHARS,
+        isLast: IS_LAST[options.provider],
+      }),
     );
     // Node's stream and the DOM's are the same object at run time; their type declarations differ.
     return new Response(stream as unknown as BodyInit, { status: 200, headers: { "content-type": contentType } });

@@ -8,6 +8,13 @@ export interface EventLimits {
   readonly maxBytes: number;
   /** Most characters of one event. */
   readonly maxEventChars: number;
+  /** Says of an event that the answer ends with it: whatever comes after is not read. Default: the answer ends with its stream. */
+  readonly isLast?: (event: ServerSentEvent) => boolean;
+}
+
+export interface ServerSentEvent {
+  readonly event?: string | undefined;
+  readonly data: string;
 }
 
 /**
@@ -19,7 +26,7 @@ export interface EventLimits {
 export async function* guardedEvents(body: AsyncIterable<Uint8Array>, limits: EventLimits): AsyncGenerator<Uint8Array> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const encoder = new TextEncoder();
-  const ready: { readonly event?: string | undefined; readonly data: string }[] = [];
+  const ready: ServerSentEvent[] = [];
   let isTooLarge = false;
   const parser = createParser({
     onEvent: (event) => ready.push(event),
@@ -36,13 +43,18 @@ export async function* guardedEvents(body: AsyncIterable<Uint8Array>, limits: Ev
     if (isTooLarge) throw bodyTooLarge(limits.maxEventChars);
     if (ready.length === 0) continue;
     let text = "";
-    for (const { event, data } of ready.splice(0)) {
+    let hasEnded = false;
+    for (const one of ready.splice(0)) {
+      const { event, data } = one;
       const guard = new JsonGuard();
       guard.push(encoder.encode(data));
       const lines = data.split("\n").map((line) => `data: ${line}\n`);
       text += `${event === undefined ? "" : `event: ${event}\n`}${lines.join("")}\n`;
+      hasEnded = limits.isLast?.(one) === true;
+      if (hasEnded) break;
     }
     yield encoder.encode(text);
+    if (hasEnded) return;
   }
 }
 

@@ -6,7 +6,9 @@ import type { TurnTool } from "../../../src/contracts/turn-tool.ts";
 import { ParleyError } from "../../../src/errors/parley-error.ts";
 import { codeOf, collect, summarize, textOf } from "../../support/agents/collect.ts";
 import { message, turnIo, turnRequest } from "../../support/agents/turn-fixtures.ts";
+import { anthropicFrames } from "../../support/models/anthropic-wire.ts";
 import { type ModelBehaviour, ModelServer } from "../../support/models/model-server.ts";
+import { openAiFrames } from "../../support/models/openai-wire.ts";
 
 const LOOPBACK = { allowPrivateAddresses: true, allowedCidrs: [] };
 const KEY = "sk-test-0123456789abcdef";
@@ -113,6 +115,15 @@ describe.each(["openai-compatible", "anthropic"] as const)("a model behind %s", 
     expect(outcome.error).toBeUndefined();
     expect(summarize(outcome.events)).toEqual(["status", "text:Hello", "done:end"]);
     expect(outcome.events.at(-1)).toMatchObject({ usage: { inputTokens: 12, outputTokens: 7, model: "test-model" } });
+  });
+
+  it("is over with the mark of its end", async () => {
+    const { opening, move, closing } = provider === "anthropic" ? anthropicFrames("m") : openAiFrames("m");
+    const whole = (text: string) =>
+      [...opening, ...move({ text }), ...closing("stop", { input: 1, output: 1 })].join("");
+    answers({ kind: "raw", contentType: "text/event-stream", body: whole("once") + whole(", and a second answer") });
+    const outcome = await collect(connect({ provider }).invoke(turnRequest(), turnIo()));
+    expect(summarize(outcome.events)).toEqual(["text:once", "done:end"]);
   });
 
   it("calls tools, shows calls and results, and goes on with what they gave", async () => {

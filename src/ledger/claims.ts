@@ -40,6 +40,8 @@ export interface ClaimedEvent {
   readonly target_agent: string | null;
   /** A click on a message that is not known (yet), while a write of this conversation is still without its receipt. */
   readonly target_pending: boolean | null;
+  /** For a stop: the open turn whose message it is on; null where it names none, or none that is known. */
+  readonly target_turn: string | null;
   /** The question that a click answers, where it stands on a message that shows one. */
   readonly request: ClaimedRequest | null;
 }
@@ -64,6 +66,8 @@ export interface OpenTurn {
   readonly trigger_message_id: string | null;
   readonly restarts: number;
   readonly due: boolean;
+  /** Of a queued turn: who asked for it, and where. */
+  readonly asked: { readonly kind: string; readonly sender: unknown; readonly path: unknown } | null;
   /** Opened in this round of routing and not committed yet. */
   readonly planned?: boolean;
 }
@@ -102,6 +106,11 @@ select l.*, (select s.rings from conversations s where s.id = l.id) as rings, ch
       case when e.envelope->'body'->>'replyToMessageId' is not null or (e.kind <> 'message_created' and e.envelope->'body'->>'messageId' is not null)
         then (select t.agent_id from messages t where t.installation_id = l.installation_id and t.channel_id = l.channel_id
           and t.message_id = coalesce(e.envelope->'body'->>'replyToMessageId', e.envelope->'body'->>'messageId')) end as target_agent,
+      case when e.kind = 'session_stopped' then coalesce(
+        (select d.turn_id from deliveries d where d.conversation_id = l.id and d.message_id = e.envelope->'body'->>'messageId'
+          and d.state in ('pending', 'sending', 'open', 'unknown') limit 1),
+        (select t.turn_id from messages t where t.installation_id = l.installation_id and t.channel_id = l.channel_id
+          and t.message_id = e.envelope->'body'->>'messageId')) end as target_turn,
       case when e.kind = 'action_submitted' then exists (
         select 1 from deliveries d join conversations c on c.id = d.conversation_id
         where c.installation_id = l.installation_id and c.channel_id = l.channel_id and d.state in ('pending', 'sending', 'open', 'unknown')) end as target_pending,
@@ -117,7 +126,9 @@ select l.*, (select s.rings from conversations s where s.id = l.id) as rings, ch
       and e.platform_order <= (select max(r.platform_order) from events r where r.conversation_id = l.id and r.is_pending and r.not_before <= now())
     order by e.platform_order, e.received_at limit ${MAX_EVENTS_PER_CLAIM}) x) as events,
   (select jsonb_agg(x) from (
-    select t.id, t.agent_id, t.state, t.event_id, t.conversation_id, t.reply_conversation_id, t.trigger_message_id, t.restarts, t.not_before <= now() as due
+    select t.id, t.agent_id, t.state, t.event_id, t.conversation_id, t.reply_conversation_id, t.trigger_message_id, t.restarts, t.not_before <= now() as due,
+      case when t.state = 'queued' then (select jsonb_build_object('kind', q.kind, 'sender', q.envelope->'sender', 'path', q.envelope->'conversation')
+        from events q where q.id = t.event_id) end as asked
     from (select * from turns a where a.finished_at is null and a.reply_conversation_id = l.id
       union all select * from turns b where b.finished_at is null and b.conversation_id = l.id and b.conversation_id <> b.reply_conversation_id) t
     order by t.order_no limit ${MAX_OPEN_TURNS}) x) as open_turns,

@@ -135,12 +135,16 @@ with input as materialized (
        occurred timestamptz, deleted boolean)
   join fresh f on f.id = m.event join input i on i.id = m.event
   order by m.inst, m.channel, m.message
+  -- In whatever order its events come: the newest words, at the place of the first of them.
   on conflict (installation_id, channel_id, message_id) do update set
-    content = case when excluded.deleted_at is null then excluded.content else '[]'::jsonb end,
-    text = case when excluded.deleted_at is null then excluded.text else '' end,
-    revision = excluded.revision,
+    content = case when excluded.deleted_at is not null then '[]'::jsonb when m.revision < excluded.revision then excluded.content else m.content end,
+    text = case when excluded.deleted_at is not null then '' when m.revision < excluded.revision then excluded.text else m.text end,
+    revision = greatest(m.revision, excluded.revision),
+    platform_order = least(m.platform_order, excluded.platform_order),
+    occurred_at = least(m.occurred_at, excluded.occurred_at),
+    event_id = case when excluded.platform_order < m.platform_order then excluded.event_id else m.event_id end,
     deleted_at = coalesce(m.deleted_at, excluded.deleted_at)
-  where m.deleted_at is null and (excluded.deleted_at is not null or m.revision < excluded.revision)
+  where m.deleted_at is null and (excluded.deleted_at is not null or m.revision < excluded.revision or excluded.platform_order < m.platform_order)
 ), told as (
   insert into audit_log (organization_id, entries)
   select i.org, jsonb_agg(jsonb_strip_nulls(jsonb_build_object('what', 'admission', 'event', f.id, 'kind', i.kind, 'by', i.envelope->'sender'->>'id', 'conversation', i.conv,

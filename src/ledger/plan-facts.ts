@@ -29,15 +29,24 @@ export function readMirror(sql: SqlRunner, organizationId: string): Promise<Mirr
   );
 }
 
-/** Where agents of an organization have open turns. */
-export function listOpenWork(
-  sql: SqlRunner,
-  organizationId: string,
-): Promise<{ agentId: string; installationId: string; channelId: string; path: unknown }[]> {
+export interface OpenWork {
+  readonly agentId: string;
+  readonly installationId: string;
+  readonly channelId: string;
+  readonly path: unknown;
+  readonly askerId: string | null;
+  /** What asked for it, where and by whom. */
+  readonly asked: { readonly kind: string; readonly sender: unknown; readonly path: unknown };
+}
+
+/** Where agents of an organization have open turns, and who asked for them. */
+export function listOpenWork(sql: SqlRunner, organizationId: string): Promise<OpenWork[]> {
   return sql.query(
     {
-      text: `select distinct on (t.agent_id, c.id) t.agent_id as "agentId", c.installation_id as "installationId", c.channel_id as "channelId", c.path
-        from turns t join conversations c on c.id = t.reply_conversation_id where t.finished_at is null and t.organization_id = $1`,
+      text: `select distinct on (t.agent_id, c.id, t.asker_id) t.agent_id as "agentId", c.installation_id as "installationId", c.channel_id as "channelId", c.path,
+          t.asker_id as "askerId", jsonb_build_object('kind', e.kind, 'sender', e.envelope->'sender', 'path', e.envelope->'conversation') as asked
+        from turns t join conversations c on c.id = t.reply_conversation_id join events e on e.id = t.event_id
+        where t.finished_at is null and t.organization_id = $1`,
     },
     [organizationId],
   );

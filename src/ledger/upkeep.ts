@@ -126,7 +126,7 @@ export async function orphanDeliveries(
         select d.id from deliveries d where d.state = 'sending' and (d.id = any($2::text[]) or ($3::boolean and d.owner <> $1 and ${DEAD_OWNER("d.owner")})) order by d.id limit 500 for update skip locked
       ), changed as (
         update deliveries d set state = case when d.message_id is not null and not d.final then 'open' when d.message_id is not null then 'pending' else 'unknown' end,
-          owner = null, not_before = now(), code = 'PLATFORM_OUTCOME_UNKNOWN', reason = 'whoever was sending it ended or lost the ledger'
+          owner = null, absences = 0, not_before = now(), code = 'PLATFORM_OUTCOME_UNKNOWN', reason = 'whoever was sending it ended or lost the ledger'
         from orphan o where d.id = o.id returning d.conversation_id
       ), rung as (
         update conversations c set outbox_due_at = now() where c.id in (select conversation_id from changed)

@@ -7,6 +7,7 @@ import type { Database } from "../../ledger/connection/database.ts";
 import type { MirroredConversation } from "../../ledger/other-conversations.ts";
 import { holdTurn, recordSources, type TurnSource } from "../../ledger/turn-sources.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
+import { askingPerson } from "../route/asking-person.ts";
 import type { ReadingRights } from "./reading-rights.ts";
 
 export interface ReaderPorts {
@@ -47,11 +48,10 @@ export interface ConversationReader {
   refuse(tool: string, rule: string): Promise<void>;
 }
 
-/** Creates the reader of one turn. The person is the one who asked: where an agent or bot did, nothing else may be read. */
+/** Creates the reader of one turn. The person is the one who asked: where nobody did, nothing else may be read. */
 export function createConversationReader(ports: ReaderPorts, turn: RunnableTurn): ConversationReader {
   const { database, facts, rights, owner } = ports;
-  const { sender } = turn.envelope;
-  const personId = sender.kind === "human" || sender.kind === "external_guest" ? sender.id : undefined;
+  const personId = askingPerson(turn.envelope)?.id;
   const fence = { turnId: turn.turnId, epoch: turn.epoch, owner };
   const by = { by: turn.agent.agentId, turn: turn.turnId, ...(personId === undefined ? {} : { asker: personId }) };
 

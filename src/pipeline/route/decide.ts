@@ -19,7 +19,8 @@ export type RoutableEnvelope =
 export type HappeningKind = "member_joined" | "channel_created" | "reaction_added";
 const HAPPENINGS: ReadonlySet<string> = new Set<HappeningKind>(["member_joined", "channel_created", "reaction_added"]);
 
-function isHappening(envelope: Envelope): envelope is EnvelopeOf<HappeningKind> {
+/** Whether it is something that merely happens: nobody asks for anything by it. */
+export function isHappening(envelope: Envelope): envelope is EnvelopeOf<HappeningKind> {
   return HAPPENINGS.has(envelope.kind);
 }
 
@@ -70,7 +71,7 @@ export function decide(envelope: RoutableEnvelope, agent: DirectoryAgent, facts:
   if (!post.allowed) return no(post.rule);
   const reason = addressedBy(envelope, agent, facts);
   if (reason === undefined) return no("not_addressed");
-  if (isHappening(envelope)) return hearing(envelope, agent, facts, reason);
+  if (isHappening(envelope)) return hearing(envelope, agent, facts, reason, where);
   const action = EVENT_POLICIES[envelope.kind];
   if (action === "fact") return no("not_addressed");
   const start = senderMay(envelope.sender, action, where, facts.policies);
@@ -81,15 +82,23 @@ export function decide(envelope: RoutableEnvelope, agent: DirectoryAgent, facts:
   return { agentId: agent.agentId, verdict: "turn", rule: reason, reason };
 }
 
-/** Nobody asked, so nobody's rights are looked at but the agent's own; what machines do gives nobody a turn, and one turn at a time is enough. */
+/**
+ * Nobody asked, so the turn has nobody's rights but the agent's own. A reaction is somebody's doing all the same: who may not start an agent by words
+ * does not by one. What machines do gives nobody a turn, and one turn at a time is enough.
+ */
 function hearing(
   envelope: EnvelopeOf<HappeningKind>,
   agent: DirectoryAgent,
   facts: RouteFacts,
   reason: TurnReason,
+  where: Parameters<typeof senderMay>[2],
 ): Decision {
   const no = (rule: string): Decision => ({ agentId: agent.agentId, verdict: "no", rule });
   if (fromMachine(envelope)) return no("machines_only_by_mention");
+  if (envelope.kind === "reaction_added") {
+    const start = senderMay(envelope.sender, "start_agent", where, facts.policies);
+    if (!start.allowed) return no(`sender_${start.rule}`);
+  }
   if (facts.atWork?.(agent.agentId) === true) return no("already_at_work");
   const broken = checkLoop(facts.loop(agent.agentId), facts.limits);
   return broken === undefined ? { agentId: agent.agentId, verdict: "turn", rule: reason, reason } : no(broken);

@@ -30,6 +30,11 @@ export function endOpenTurns(
   return ended;
 }
 
+/** The turns that an edit or a stop can end: those that are committed and not being delivered already. */
+export function openTurnsThat(open: ReadonlyMap<string, OpenTurn>, matches: (turn: OpenTurn) => boolean): OpenTurn[] {
+  return [...open.values()].filter((turn) => turn.planned !== true && turn.state !== "delivering" && matches(turn));
+}
+
 /** Undoes a turn that this round planned: its event ends with it when it has no other. */
 function takeBack(plan: ConversationPlan, turn: OpenTurn, state: CancelRow["state"], reason: string): void {
   plan.turns.splice(0, plan.turns.length, ...plan.turns.filter((planned) => planned.row.id !== turn.id));

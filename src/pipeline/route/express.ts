@@ -142,6 +142,7 @@ function atRest(row: IntakeRow, envelope: Envelope): ClaimedConversation {
         newer: null,
         target_agent: null,
         target_pending: null,
+        target_turn: null,
         request: null,
       },
     ],

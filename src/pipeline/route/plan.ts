@@ -11,9 +11,10 @@ import { senderMay } from "../agent-grant.ts";
 import type { DirectoryAgent } from "../directory.ts";
 import { isShadowed } from "../invoke/shadow.ts";
 import { isWithheldAction } from "../render/withheld-notice.ts";
+import { barredAsker } from "./barred-asker.ts";
 import type { ConversationPlan, PlanContext, PlannedTurn } from "./conversation-plan.ts";
-import { decide, type RoutableEnvelope } from "./decide.ts";
-import { endOpenTurns } from "./end-open-turns.ts";
+import { decide, isHappening, type RoutableEnvelope } from "./decide.ts";
+import { endOpenTurns, openTurnsThat } from "./end-open-turns.ts";
 import { INVITATION_COMMANDS } from "./invitation-commands.ts";
 import { actorOf, rootOf } from "./loop-ledger.ts";
 import { mayStart } from "./may-start.ts";
@@ -107,16 +108,13 @@ function planEvent(
       return planTurns(plan, event, envelope, open, context, 0);
     }
     case "message_edited": {
-      const stale = endOpenTurns(
-        plan,
-        open,
-        (turn) => turn.trigger_message_id === envelope.body.messageId,
-        "superseded",
-        "trigger_edited",
-      );
+      const isItsTrigger = (turn: OpenTurn): boolean => turn.trigger_message_id === envelope.body.messageId;
+      const stale = openTurnsThat(open, isItsTrigger);
       if (stale.length === 0) return end("dropped", "edit_without_open_turn");
       const restarts = Math.max(...stale.map((turn) => turn.restarts)) + 1;
+      // Begun too often, what is at work finishes: the question keeps its answer, to the words it had then.
       if (restarts > MAX_RESTARTS) return end("dropped", "edited_too_often");
+      endOpenTurns(plan, open, isItsTrigger, "superseded", "trigger_edited");
       return planTurns(plan, event, envelope, open, context, restarts);
     }
     case "message_deleted": {
@@ -131,7 +129,9 @@ function planEvent(
     case "session_stopped": {
       const stop = maySender(envelope, "post", context);
       if (!stop.allowed) return end("dropped", `sender_${stop.rule}`);
-      const stopped = endOpenTurns(plan, open, () => true, "cancelled", "stopped_by_person", "planned_too");
+      // Of a message whose turn is not known, or of none: all of them.
+      const isMeant = (turn: OpenTurn): boolean => event.target_turn === null || turn.id === event.target_turn;
+      const stopped = endOpenTurns(plan, open, isMeant, "cancelled", "stopped_by_person", "planned_too");
       plan.commands.push({ envelope, stopped: stopped.length });
       return end("answered", `stopped_${stopped.length}_turns`);
     }
@@ -288,7 +288,7 @@ function openTurn(
     event: event.id,
     trigger_message: "messageId" in envelope.body ? (envelope.body.messageId ?? null) : null,
     // Whoever asks an agent in shadow is not spoken to.
-    asker: envelope.sender.kind === "agent" || isShadowed({ replyPath, envelope }) ? null : envelope.sender.id,
+    asker: hasAsker(envelope) && !isShadowed({ replyPath, envelope }) ? envelope.sender.id : null,
     reason,
     start: free && mayStart(plan, agent.agentId, replyConv === claimed.id, context),
     timeout_ms: agent.definition.turnTimeoutMs,
@@ -307,12 +307,17 @@ function openTurn(
     trigger_message_id: row.trigger_message,
     restarts,
     due: false,
+    asked: null,
     planned: true,
   });
   return { planned: { row, agent, envelope, claimed, replyPath } };
 }
 
-/** The next queued turn of each agent that is not at work here starts now. */
+function hasAsker(envelope: RoutableEnvelope): boolean {
+  return envelope.sender.kind !== "agent" && !isHappening(envelope);
+}
+
+/** The next queued turn of each agent that is not at work here starts now, if who asked for it may still ask. */
 function planPromotions(plan: ConversationPlan, open: ReadonlyMap<string, OpenTurn>, context: PlanContext): void {
   const busy = new Set(
     [...open.values()]
@@ -327,6 +332,11 @@ function planPromotions(plan: ConversationPlan, open: ReadonlyMap<string, OpenTu
       busy.has(turn.agent_id)
     )
       continue;
+    const barred = turn.due ? barredAsker(turn, plan.claimed, context) : undefined;
+    if (barred !== undefined) {
+      plan.cancel.push({ id: turn.id, conv: plan.claimed.id, state: "cancelled", reason: barred });
+      continue;
+    }
     busy.add(turn.agent_id);
     if (!turn.due) continue;
     const timeoutMs = context.directory.get(turn.agent_id)?.definition.turnTimeoutMs ?? DEFAULT_TURN_TIMEOUT_MS;

@@ -14,6 +14,7 @@ import {
 } from "../../ledger/schedules.ts";
 import { finishWrite } from "../../ledger/turn-writes.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
+import { askingPerson } from "../route/asking-person.ts";
 import { CallId } from "./post-tools.ts";
 import { toolError } from "./tool-answer.ts";
 import type { ToolSpec } from "./tool-spec.ts";
@@ -44,7 +45,7 @@ export function scheduleTools(
   // Whoever may not begin to speak has nothing to schedule.
   if (!turn.agent.definition.speaksFirst) return [];
   const { organizationId } = turn;
-  const { sender } = turn.envelope;
+  const asking = askingPerson(turn.envelope);
   const here = [turn.conversationId, turn.replyConversationId];
   return [
     {
@@ -63,7 +64,7 @@ export function scheduleTools(
         // What a schedule begins may schedule too, but not faster than people could follow.
         if (turn.reason === "schedule" && (inMs ?? MIN_EVERY_MS) < MIN_EVERY_MS)
           return toolError("what was scheduled itself can be scheduled again after a minute at the earliest");
-        if (sender.kind !== "human" && sender.kind !== "external_guest")
+        if (asking === undefined)
           return toolError("a schedule has the rights of the person who asks, and no person asked for this turn");
         let added: ScheduleRow | undefined;
         const slot = await writer.take("schedule", call, async (tx) => {
@@ -73,8 +74,8 @@ export function scheduleTools(
             agentId: turn.agent.agentId,
             conversationId: turn.replyConversationId,
             turnId: turn.turnId,
-            requestedBy: sender.id,
-            requestedByName: sender.name ?? sender.id,
+            requestedBy: asking.id,
+            requestedByName: asking.name ?? asking.id,
             task,
             everyMs: everyMs ?? null,
             inMs: inMs ?? everyMs ?? MIN_EVERY_MS,
@@ -82,7 +83,7 @@ export function scheduleTools(
           const result: JsonValue = added === undefined ? TOO_MANY : view(added);
           await finishWrite(tx, turn.turnId, call.key, result);
           if (added === undefined) return;
-          const entry = { by: turn.agent.agentId, asker: sender.id, turn: turn.turnId, schedule: added.id };
+          const entry = { by: turn.agent.agentId, asker: asking.id, turn: turn.turnId, schedule: added.id };
           await appendAudit(tx, organizationId, [{ what: "switch", rule: "schedule_added", ...entry }]);
         });
         if ("error" in slot) return slot;

@@ -108,6 +108,7 @@ function claimed(envelopes: readonly Envelope[], open: readonly OpenTurn[]): Cla
       newer: null,
       target_agent: null,
       target_pending: null,
+      target_turn: null,
       request: null,
     })),
     open_turns: open,
@@ -131,6 +132,7 @@ function withRunning(handles: readonly string[], envelopes: readonly Envelope[],
       trigger_message_id: null,
       restarts: 0,
       due: true,
+      asked: null,
     }),
   );
   return planConversation(claimed(envelopes, open), envelopes, context(change));
@@ -208,7 +210,78 @@ it("a deleted message keeps the parts of its answer that are not on their way fr
     trigger_message_id: "1",
     restarts: 0,
     due: true,
+    asked: null,
   };
   const plan = planConversation(claimed([deleted], [open]), [deleted], context());
   expect(plan.cancel).toMatchObject([{ id: open.id, state: "cancelled", reason: "trigger_deleted" }]);
+});
+
+function openTurn(change: Partial<OpenTurn>): OpenTurn {
+  return {
+    id: "t_1",
+    agent_id: "a_keel",
+    state: "running",
+    event_id: "e_1",
+    conversation_id: "c_1",
+    reply_conversation_id: "c_1",
+    trigger_message_id: "1",
+    restarts: 0,
+    due: true,
+    asked: null,
+    ...change,
+  };
+}
+
+it("lets what is at work finish when its question was edited too often", () => {
+  const edited = Envelope.parse({
+    ...naming("2", ["keel"]),
+    kind: "message_edited",
+    body: { messageId: "1", content: [], mentions: { agents: ["keel"] } },
+  });
+  const begun = openTurn({ restarts: 2 });
+  const plan = planConversation(claimed([edited], [begun]), [edited], context());
+  expect(plan.events).toMatchObject([{ state: "dropped", reason: "edited_too_often" }]);
+  expect(plan.cancel).toEqual([]);
+  const again = planConversation(claimed([edited], [openTurn({ restarts: 1 })]), [edited], context());
+  expect(again.cancel).toMatchObject([{ id: "t_1", state: "superseded" }]);
+  expect(again.turns).toHaveLength(1);
+});
+
+it("a stop on one message ends the turn that writes it, and no other", () => {
+  const two = [openTurn({ id: "t_1", agent_id: "a_keel" }), openTurn({ id: "t_2", agent_id: "a_helm" })];
+  const of = (turn: string | null) => {
+    const [event] = claimed([stopping("2")], two).events ?? [];
+    if (event === undefined) throw new Error("no event");
+    const conversation = { ...claimed([stopping("2")], two), events: [{ ...event, target_turn: turn }] };
+    return planConversation(conversation, [stopping("2")], context()).cancel.map(({ id }) => id);
+  };
+  expect(of("t_2")).toEqual(["t_2"]);
+  expect(of(null)).toEqual(["t_1", "t_2"]);
+  expect(of("t_gone")).toEqual([]);
+});
+
+it("a queued turn of somebody who may not ask any more does not start; the next one does", () => {
+  const path = { space: { id: "T1" }, channel: { id: "C1", kind: "public" } };
+  const asked = (id: string) => ({ kind: "message_created", sender: { id, kind: "human" }, path });
+  const queued = [
+    openTurn({ id: "t_1", state: "queued", asked: asked("u1") }),
+    openTurn({ id: "t_2", state: "queued", event_id: "e_2", asked: asked("u2") }),
+  ];
+  const rules = [
+    {
+      id: "r1",
+      level: "organization" as const,
+      installationId: "",
+      placeId: "",
+      subjectKind: "person" as const,
+      subject: "u1",
+      action: "start_agent" as const,
+      effect: "deny" as const,
+      source: "operator" as const,
+    },
+  ];
+  const denying: PolicyBook = { ...policies, of: () => ({ ...NO_POLICIES, rules }) };
+  const plan = planConversation(claimed([], queued), [], context({ policies: denying }));
+  expect(plan.promote.map(({ turn }) => turn.id)).toEqual(["t_2"]);
+  expect(plan.cancel).toMatchObject([{ id: "t_1", state: "cancelled", reason: expect.stringMatching(/^sender_/u) }]);
 });

@@ -53,6 +53,11 @@ export interface EndedAccess {
   readonly agent: string | null;
 }
 
+/** What a person asked for in a channel ends because they have left it, whoever told of that: an event, a fetched list or the presence watch. */
+export function askerLeft(at: Pick<EndedAccess, "inst" | "channel">, personId: string): EndedAccess {
+  return { inst: at.inst, channel: at.channel, reason: "asker_left", asker: personId, agent: null };
+}
+
 /**
  * Asks the open turns of channels and their threads to stop and cancels what they have not sent, within the transaction that ends the access.
  *

@@ -1,7 +1,7 @@
 import type { MemberClass } from "../contracts/access.ts";
 import type { MemberProfile } from "../contracts/adapter-features.ts";
 import { ParleyError } from "../errors/parley-error.ts";
-import { type EndedAccess, endAccess } from "./barred.ts";
+import { askerLeft, endAccess } from "./barred.ts";
 import type { SqlRunner } from "./connection/database.ts";
 import { endInvitationsOf } from "./invitations.ts";
 
@@ -219,8 +219,10 @@ async function endOf(
 ): Promise<StoppedTurns> {
   if (gone.length === 0 || place.threadId !== undefined) return [];
   const at = { inst: place.installationId, channel: place.channelId };
-  const ended = gone.map(({ member }): EndedAccess => ({ ...at, reason: "member_left", asker: member, agent: null }));
-  const stopped = await endAccess(tx, ended);
+  const stopped = await endAccess(
+    tx,
+    gone.map(({ member }) => askerLeft(at, member)),
+  );
   const uninvited = await endInvitationsOf(
     tx,
     gone.map(({ member }) => ({ ...at, member })),

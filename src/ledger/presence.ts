@@ -1,5 +1,5 @@
 import { ConversationPath } from "../envelope/conversation.ts";
-import { type EndedAccess, endAccess } from "./barred.ts";
+import { askerLeft, endAccess } from "./barred.ts";
 import type { SqlRunner } from "./connection/database.ts";
 import { doubtMembers, type StoppedTurns } from "./member-mirror.ts";
 
@@ -92,14 +92,8 @@ export async function endAsked(
   tx: SqlRunner,
   channel: { readonly installationId: string; readonly channelId: string; readonly askerId: string },
 ): Promise<StoppedTurns> {
-  const ended: EndedAccess = {
-    inst: channel.installationId,
-    channel: channel.channelId,
-    reason: "member_left",
-    asker: channel.askerId,
-    agent: null,
-  };
-  return await endAccess(tx, [ended]);
+  const at = { inst: channel.installationId, channel: channel.channelId };
+  return await endAccess(tx, [askerLeft(at, channel.askerId)]);
 }
 
 /** When the roster of a channel was last fetched; undefined for a channel that is not mirrored. */

@@ -12,6 +12,15 @@ const ACCESS_ENDED: ReadonlySet<string> = new Set([
 
 /** The rule of a request (`state:rule`) that ends a turn's access; undefined for other requests. What people saw by then stands as it is. */
 export function endedAccess(request: string | undefined): string | undefined {
-  const rule = request?.slice(request.indexOf(":") + 1);
+  const rule = ruleOf(request);
   return rule !== undefined && ACCESS_ENDED.has(rule) ? rule : undefined;
+}
+
+/** The rule of a request that calls off what waits to be sent for a turn: its access ended, or whoever asked has left and nobody waits for an answer. */
+export function callsOffSends(request: string): string | undefined {
+  return ruleOf(request) === "asker_left" ? "asker_left" : endedAccess(request);
+}
+
+function ruleOf(request: string | undefined): string | undefined {
+  return request?.slice(request.indexOf(":") + 1);
 }

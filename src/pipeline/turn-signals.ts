@@ -2,7 +2,7 @@ import type { TranscriptMessage } from "../contracts/connector.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { Database } from "../ledger/connection/database.ts";
 import { toTrigger } from "./assemble/transcript.ts";
-import { endedAccess } from "./ended-access.ts";
+import { callsOffSends } from "./ended-access.ts";
 import type { TurnRunner } from "./invoke/turn-runner.ts";
 
 const CHANNEL = "parley_turns";
@@ -14,7 +14,7 @@ export interface TurnSignals {
   close(): Promise<void>;
 }
 
-/** `haltSending` gives up what is about to be sent for a turn that has lost its access. */
+/** `haltSending` gives up what is about to be sent for a turn that has lost its access, or whose asker has left. */
 export async function openTurnSignals(
   database: Database,
   runner: TurnRunner,
@@ -34,7 +34,7 @@ export async function openTurnSignals(
   }
 
   function cancelHere(turnId: string, request: string): boolean {
-    const rule = endedAccess(request);
+    const rule = callsOffSends(request);
     const halted = rule !== undefined && haltSending(turnId, rule);
     return runner.cancel(turnId, request) || halted;
   }

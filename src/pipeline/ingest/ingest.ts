@@ -3,7 +3,7 @@ import type { IngestOptions, IngestOutcome, MalformedEvent } from "../../contrac
 import type { Metrics } from "../../contracts/metrics.ts";
 import { Envelope, type EnvelopeInput } from "../../envelope/envelope.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
-import { type EndedAccess, endAccess } from "../../ledger/barred.ts";
+import { askerLeft, type EndedAccess, endAccess } from "../../ledger/barred.ts";
 import { upsertChannels, upsertMemberships, upsertPeople, upsertPlaces } from "../../ledger/channel-mirror.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import { insertDeadLetter } from "../../ledger/dead-letters.ts";
@@ -213,9 +213,7 @@ function endedAccess({ row, envelope }: Item): EndedAccess | undefined {
   const place = { inst: row.inst, channel: row.channel, reason: envelope.kind, agent: null };
   if (envelope.kind === "channel_archived") return envelope.body.archived ? { ...place, asker: null } : undefined;
   if (envelope.kind !== "member_left") return undefined;
-  return envelope.body.self
-    ? { ...place, asker: null }
-    : { ...place, reason: "asker_left", asker: envelope.body.memberId };
+  return envelope.body.self ? { ...place, asker: null } : askerLeft(place, envelope.body.memberId);
 }
 
 function indexById(results: readonly IntakeResult[]): Map<string, IntakeResult> {

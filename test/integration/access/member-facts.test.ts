@@ -104,6 +104,32 @@ const deaf = (): void =>
   parley.slack.setup.configureApp(parley.space.app.appId, {
     eventTypes: ["message.channels", "message.groups", "app_mention"],
   });
+/** What the app wrote last in a channel, in a new message or in one that stands. */
+const newestText = (where: string): string | undefined =>
+  parley.slack.log.entries.findLast(({ by, channel: at, text }) => by === "app" && at === where && text !== undefined)
+    ?.text;
+/** Asks the agent for something that does not end by itself, and waits until it is at it. */
+const askForever = async (who: string, what = "wait"): Promise<string> => {
+  parley.slack.people.postAs(who, channel, parley.ask("reader", what));
+  return await until(async () => (await openTurns(who))[0]);
+};
+const openTurns = async (who: string, state = "running"): Promise<string[]> => {
+  const rows = await database.query<{ id: string }>(
+    {
+      text: `select t.id from turns t join conversations c on c.id = t.reply_conversation_id
+        where c.channel_id = $1 and t.asker_id = $2 and t.state = $3 and t.finished_at is null`,
+    },
+    [channel, who, state],
+  );
+  return rows.map((row) => row.id);
+};
+const endOf = async (turnId: string): Promise<string | undefined> => {
+  const [row] = await database.query<{ told: string }>(
+    { text: "select state || ' ' || state_reason as told from turns where id = $1 and finished_at is not null" },
+    [turnId],
+  );
+  return row?.told;
+};
 const listings = (): number => parley.slack.requests.of("conversations.members").length;
 
 describe("an absence of the identity", () => {
@@ -276,28 +302,6 @@ describe("a leave that no event tells of", () => {
       onEndedAccess: () => undefined,
       everyMs: 1,
     });
-  /** Asks the agent for something that does not end by itself, and waits until it is at it. */
-  const askForever = async (who: string): Promise<string> => {
-    parley.slack.people.postAs(who, channel, parley.ask("reader", "wait"));
-    return await until(async () => (await openTurns(who))[0]);
-  };
-  const openTurns = async (who: string): Promise<string[]> => {
-    const rows = await database.query<{ id: string }>(
-      {
-        text: `select t.id from turns t join conversations c on c.id = t.reply_conversation_id
-          where c.channel_id = $1 and t.asker_id = $2 and t.state = 'running' and t.finished_at is null`,
-      },
-      [channel, who],
-    );
-    return rows.map((row) => row.id);
-  };
-  const endOf = async (turnId: string): Promise<string | undefined> => {
-    const [row] = await database.query<{ told: string }>(
-      { text: "select state || ' ' || state_reason as told from turns where id = $1 and finished_at is not null" },
-      [turnId],
-    );
-    return row?.told;
-  };
 
   it("of the installation's own is treated as the event would be", async () => {
     const turn = await askForever(ada);
@@ -328,9 +332,27 @@ describe("a leave that no event tells of", () => {
     parley.slack.people.leave(ben, channel);
     await ageEverything();
     await watch().run();
-    expect(await until(() => endOf(bens))).toBe("cancelled member_left");
+    expect(await until(() => endOf(bens))).toBe("cancelled asker_left");
     expect((await channelRow()).self_member).not.toBe(false);
     agent.letGo();
+  });
+
+  it("of whoever asked is one rule, and marks the half answer that people saw, as one that an event tells of", async () => {
+    for (const isTold of [true, false]) {
+      const half = `Half of what ${isTold ? "an event ends" : "the watch ends"}`;
+      const bens = await askForever(ben, `say ${half}\nwait`);
+      await until(() => newestText(channel)?.includes(half));
+      if (!isTold) deaf();
+      parley.slack.people.leave(ben, channel);
+      if (!isTold) {
+        await ageEverything();
+        await watch().run();
+      }
+      expect(await until(() => endOf(bens))).toBe("cancelled asker_left");
+      await until(() => newestText(channel)?.match(`${half}[^]*_Stopped\\._`));
+      agent.letGo();
+      parley.slack.people.invite(ada, channel, ben);
+    }
   });
 
   it("is noticed by a running Parley within a minute", { timeout: 90_000 }, async () => {
@@ -340,5 +362,21 @@ describe("a leave that no event tells of", () => {
     const leftAtMs = performance.now();
     expect(await until(() => endOf(turn), 60_000)).toBe("cancelled member_left");
     expect(performance.now() - leftAtMs).toBeLessThan(60_000);
+  });
+});
+
+describe("a leave of whoever asked", () => {
+  it("calls off what waits to be sent for them", async () => {
+    const { faults, people, requests } = parley.slack;
+    const [one, other] = [people.postAs(ada, channel, "here?"), people.postAs(ada, channel, "or here?")];
+    faults.add({ kind: "rate_limited", method: "chat.postMessage", channel, retryAfterSeconds: 5, times: 1 });
+    const sent = requests.count("chat.postMessage");
+    people.postAs(ada, channel, parley.ask("reader", "say well"), { threadTs: one.ts });
+    await until(() => requests.count("chat.postMessage") > sent);
+    people.postAs(ben, channel, parley.ask("reader", "say Too late."), { threadTs: other.ts });
+    // Its write waits for the pause that the platform named.
+    const bens = await until(async () => (await openTurns(ben, "delivering"))[0]);
+    people.leave(ben, channel);
+    expect(await until(() => endOf(bens))).toBe("cancelled asker_left");
   });
 });

@@ -118,7 +118,7 @@ describe.each(BACKENDS)("the mirror of members on %s", (backend) => {
     }
     const fetched = { begunAt: ago(1), members: listed("ben"), openToMembers: true, complete: true };
     const stopped = await database.transaction((tx) => storeRoster(tx, CHANNEL, fetched));
-    expect(stopped).toEqual([{ id: "ann", reason: "member_left" }]);
+    expect(stopped).toEqual([{ id: "ann", reason: "asker_left" }]);
   });
 
   it("is as young as the list that confirms it, and no younger", async () => {

@@ -17,6 +17,7 @@ import type { ReplyPart } from "../../src/envelope/reply.ts";
 import { MAX_ARTIFACT_BYTES } from "../../src/envelope/reply.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { findLosses } from "../shared/losses.ts";
+import { CatchUp } from "./catch-up.ts";
 import { SlackClient } from "./client.ts";
 import type { SlackConfig } from "./config.ts";
 import { slackFeatures } from "./features.ts";
@@ -39,6 +40,7 @@ interface Running {
   readonly workspaces: Workspaces;
   readonly ingress: Ingress;
   readonly socket: SocketReceiver | undefined;
+  readonly catchUp: CatchUp;
   readonly sink: AdapterSink;
 }
 
@@ -95,15 +97,18 @@ export class SlackAdapter implements ChatAdapter {
     if (this.#running !== undefined) return;
     const client = new SlackClient({ apiUrl: this.#config.apiUrl, timeoutMs: this.#config.callTimeoutMs });
     const workspaces = new Workspaces(this.#config, sink, client);
-    const ingress = new Ingress(this.#config, sink, workspaces);
-    const socket = this.#createSocket(ingress, workspaces, sink);
-    this.#running = { client, workspaces, ingress, socket, sink };
+    const receiving = (): boolean => this.#accepting && (this.#running?.socket?.connectedCount ?? 1) > 0;
+    const catchUp = new CatchUp({ config: this.#config, sink, workspaces, receiving });
+    const ingress = new Ingress(this.#config, sink, workspaces, catchUp);
+    const socket = this.#createSocket(ingress, catchUp, workspaces, sink);
+    this.#running = { client, workspaces, ingress, socket, catchUp, sink };
     const onAbort = (): void => void this.stop();
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       await workspaces.start();
       this.#accepting = this.#config.receive;
       await socket?.start();
+      if (this.#config.receive) catchUp.start();
     } catch (error) {
       signal.removeEventListener("abort", onAbort);
       await this.stop();
@@ -115,9 +120,11 @@ export class SlackAdapter implements ChatAdapter {
   async stop(): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;
+    const ended = running.catchUp.stop();
     this.#accepting = false;
     running.socket?.refuseNew();
     await running.ingress.drained();
+    await ended;
     await running.socket?.stop();
     await running.workspaces.close();
     await running.client.close();
@@ -151,7 +158,12 @@ export class SlackAdapter implements ChatAdapter {
     return running.workspaces.health(running.socket?.health() ?? { connected: true });
   }
 
-  #createSocket(ingress: Ingress, workspaces: Workspaces, sink: AdapterSink): SocketReceiver | undefined {
+  #createSocket(
+    ingress: Ingress,
+    catchUp: CatchUp,
+    workspaces: Workspaces,
+    sink: AdapterSink,
+  ): SocketReceiver | undefined {
     const { mode, appToken, apiUrl, receive, socketConnections } = this.#config;
     if (mode !== "socket" || appToken === undefined || !receive) return undefined;
     return new SocketReceiver({
@@ -159,6 +171,7 @@ export class SlackAdapter implements ChatAdapter {
       apiUrl,
       connections: socketConnections,
       ingress,
+      onBack: () => catchUp.back(),
       sdkFetch: workspaces.sdkFetch,
       logger: sink.logger,
     });

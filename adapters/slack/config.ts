@@ -48,6 +48,12 @@ export const SlackConfig = z.strictObject({
   deliverySecret: text.optional(),
   /** How long events are held so that ones Slack delivers late still come in order, in ms; every answer comes that much later. Default 0. */
   orderingHoldMs: z.int().min(0).max(60_000).default(0),
+  /** How far back missed messages are read, in ms. Default two days. */
+  backfillMaxAgeMs: z.int().min(0).max(2_592_000_000).default(172_800_000),
+  /** Most missed messages that are read per channel. Default 10 000. */
+  backfillMaxMessages: z.int().min(1).max(100_000).default(10_000),
+  /** After a crash over HTTP, an absence up to this long is left to Slack's retries, in ms. Default 20 000. */
+  catchUpAfterMs: z.int().min(0).max(240_000).default(20_000),
   /** Age that the last attempt must have before its absence is believed, in ms. Default 2 000. */
   reconcileSettleMs: z.int().min(0).max(600_000).default(2_000),
 });

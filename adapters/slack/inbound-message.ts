@@ -33,6 +33,11 @@ export function translateHistoryMessage(message: Raw, context: InboundContext, p
     : ignored("not a message of a person or bot");
 }
 
+/** What became of a message of a history read since it was written: an edit, or the tombstone of a root that was deleted. */
+export function translateMissedChange(message: Raw, context: InboundContext, place: Place): Translation {
+  return changed({ message }, context, place);
+}
+
 function created(message: Raw, context: InboundContext, where: Place): Translation {
   const ts = asTs(message["ts"]);
   if (ts === undefined) return malformed("message without a timestamp");

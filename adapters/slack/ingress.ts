@@ -1,17 +1,22 @@
 import { createHash } from "node:crypto";
 import type { AdapterSink } from "../../src/contracts/adapter-sink.ts";
+import type { EnvelopeInput } from "../../src/envelope/envelope.ts";
 import { toParleyError } from "../../src/errors/parley-error.ts";
 import { storeEnvelope } from "../shared/store-envelope.ts";
+import type { CatchUp } from "./catch-up.ts";
 import type { SlackConfig } from "./config.ts";
 import { formView } from "./forms.ts";
 import { malformed, type Translation } from "./inbound-context.ts";
 import { translateEvent } from "./inbound-event.ts";
 import { type FormOpening, translateCommand, translateInteraction } from "./inbound-interaction.ts";
 import { asId, asList, asRecord, asString, type Raw } from "./raw.ts";
+import { msToTs } from "./timestamps.ts";
 import type { Workspace } from "./workspace.ts";
 import type { WorkspaceRef, Workspaces } from "./workspaces.ts";
 
 const PLATFORM = "slack";
+/** An event that comes so long after it happened was tried before; Slack's second retry comes after a minute. */
+const LATE_MS = 50_000;
 
 /**
  * Takes verified payloads of any transport to the sink.
@@ -23,13 +28,15 @@ export class Ingress {
   readonly #config: SlackConfig;
   readonly #sink: AdapterSink;
   readonly #workspaces: Workspaces;
+  readonly #catchUp: CatchUp;
   #inFlight = 0;
   #drained: (() => void) | undefined;
 
-  constructor(config: SlackConfig, sink: AdapterSink, workspaces: Workspaces) {
+  constructor(config: SlackConfig, sink: AdapterSink, workspaces: Workspaces, catchUp: CatchUp) {
     this.#config = config;
     this.#sink = sink;
     this.#workspaces = workspaces;
+    this.#catchUp = catchUp;
   }
 
   event(body: Raw, raw: () => string): Promise<void> {
@@ -84,8 +91,9 @@ export class Ingress {
       const workspace = await this.#workspaces.find({ teamIds: [asId(body["team_id"])], enterpriseInstall: false });
       this.#sink.logger.warn(
         { installationId: workspace?.installationId ?? "unknown" },
-        "slack drops events of this workspace: more than 30,000 an hour",
+        "slack drops events of this workspace: more than 30,000 an hour; they are read from its history",
       );
+      if (workspace !== undefined) this.#catchUp.limited(workspace);
       return;
     }
     if (type !== "event_callback") {
@@ -101,6 +109,8 @@ export class Ingress {
     if (event !== undefined) await this.#prepare(workspace, event, eventType);
     const context = workspace.contextFor(asId(body["team_id"]));
     const translation = guarded(() => translateEvent(body, context));
+    const atS = body["event_time"];
+    if (typeof atS === "number" && Date.now() - atS * 1_000 > LATE_MS) this.#catchUp.late(workspace);
     await this.#take(workspace, translation, eventType, raw, keyOf("event", body["event_id"], raw));
   }
 
@@ -130,9 +140,8 @@ export class Ingress {
     workspace.lastEventAtMs = Date.now();
     switch (translation.outcome) {
       case "envelope":
-        return storeEnvelope(this.#sink, translation.envelope, (reason) =>
-          this.#malformed(workspace, reason, raw, key),
-        );
+        await storeEnvelope(this.#sink, translation.envelope, (reason) => this.#malformed(workspace, reason, raw, key));
+        return this.#noteTaken(workspace, translation.envelope);
       case "ignored":
         return this.#ignore(workspace.installationId, eventType, translation.reason);
       case "malformed":
@@ -140,6 +149,15 @@ export class Ingress {
       case "installation":
         return this.#workspaces.setStatus(workspace, translation.status, translation.reason);
     }
+  }
+
+  /** Of a channel that the bot came to only now, what was said before is none of its business. */
+  #noteTaken(workspace: Workspace, envelope: EnvelopeInput): void {
+    const { conversation, occurredAt } = envelope;
+    if (envelope.kind === "message_created")
+      this.#catchUp.taken(workspace, conversation.channel.id, envelope.body.messageId);
+    if (envelope.kind === "member_joined" && envelope.body.self)
+      this.#catchUp.taken(workspace, conversation.channel.id, msToTs(Date.parse(occurredAt)));
   }
 
   #openForm(workspace: Workspace, opening: FormOpening): void {

@@ -18,6 +18,8 @@ export interface SocketReceiverOptions {
   readonly apiUrl: string;
   readonly connections: number;
   readonly ingress: Ingress;
+  /** Called when a socket stands after none did. */
+  readonly onBack: () => void;
   readonly sdkFetch: SdkFetch;
   readonly logger: Logger;
 }
@@ -117,8 +119,10 @@ export class SocketReceiver {
       return;
     }
     const before = slot.client;
+    const wasCutOff = this.connectedCount === 0;
     Object.assign(slot, { client, connected: true, failures: 0, lastHeardAtMs: Date.now() });
     this.#fault = undefined;
+    if (wasCutOff) this.#options.onBack();
     client.on("refresh", () => void this.#connect(slot));
     client.on("disconnected", () => {
       if (slot.client !== client) return;

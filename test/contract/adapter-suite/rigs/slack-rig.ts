@@ -82,19 +82,8 @@ export function slackHarness(options: SlackHarnessOptions): AdapterHarness {
     ],
     keys: KEYS,
     lossy: ["footnote", "heading of level 4", "html", "link to anywhere", "picture", "tool call", "tool result"],
-    impossible: { position: "Slack hands out no stream of events that could be read on from a place in it" },
-    skips: [
-      {
-        id: "AD-LIFE-05",
-        reason: "there is no position to store: Slack delivers what was not acknowledged again by itself (AD-AUTH-02)",
-        link: "https://docs.slack.dev/apis/events-api/#retries",
-      },
-      {
-        id: "AD-LIFE-06",
-        reason: "what was said while no process listened comes by Slack's own retries, as far as they go (AD-AUTH-02)",
-        link: "https://docs.slack.dev/apis/events-api/#retries",
-      },
-    ],
+    impossible: {},
+    skips: [],
     parallel: true,
     start: ({ started = true } = {}) => startRig(options, started),
     close: async () => undefined,
@@ -117,6 +106,7 @@ async function startRig(options: SlackHarnessOptions, started: boolean): Promise
   };
   const adapter = create();
   const server = await serve(adapter, slack, workspace);
+  const servers = [server.server];
   if (started) await adapter.start(sink, new AbortController().signal);
   const [asker = "", bystander = ""] = workspace.users;
   slack.core.user(asker).isAdmin = true;
@@ -154,9 +144,25 @@ async function startRig(options: SlackHarnessOptions, started: boolean): Promise
     fail: (mode, target) => fail(side, mode, target),
     dawdle: () =>
       void slack.faults.add({ kind: "slow", method: "chat.postMessage", probability: 0.5, delayMs: DAWDLE_MS }),
+    afterwards: {
+      say: async (target) => slack.people.postAs(asker, target.conversation.channel.id, `words ${Date.now()}`).ts,
+      succeed: async (onto) => {
+        await copyInstallations(sink, onto);
+        const next = create();
+        const place = await serve(next, slack, workspace);
+        servers.push(place.server);
+        await next.start(onto, new AbortController().signal);
+        return next;
+      },
+      putOut: async (target) => slack.people.kick(asker, target.conversation.channel.id, workspace.bot.botUserId),
+      reads: (target) =>
+        ["conversations.history", "conversations.replies"]
+          .flatMap((method) => slack.requests.of(method))
+          .filter((entry) => entry.channel === target.conversation.channel.id).length,
+    },
     stop: async () => {
       await Promise.all(inner.map((one) => one.stop()));
-      await server.server.close();
+      await Promise.all(servers.map((one) => one.close()));
       await slack.close();
       connections.stop();
     },
@@ -177,6 +183,8 @@ function configFor(
     apiUrl: slack.apiUrl,
     pacing: false,
     reconcileSettleMs: 100,
+    // Slack's retries are a thousand times as quick here.
+    catchUpAfterMs: 0,
     callTimeoutMs: CALL_TIMEOUT_MS,
   };
 }
@@ -191,6 +199,12 @@ async function serve(
   const url = `${await server.listen({ host: "127.0.0.1", port: 0 })}/slack/events`;
   slack.setup.configureApp(app.appId, { requestUrl: url });
   return { server, url };
+}
+
+/** What the ledger knows of installations outlives each process. */
+async function copyInstallations(from: RecordingSink, onto: RecordingSink): Promise<void> {
+  for (const { installationId: _id, status: _status, ...row } of await from.installations.list("slack"))
+    await onto.installations.save(row);
 }
 
 /** The same app in another workspace, as an install by OAuth leaves it behind. */

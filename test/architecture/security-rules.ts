@@ -60,12 +60,16 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
   {
     rule: "R4",
     says: "one token, one purpose; weak, empty and equal secrets end the start",
-    shownBy: { "unit/config/load-config.test.ts": ["one secret for two purposes is refused"] },
+    shownBy: {
+      "integration/cli/secrets-at-start.test.ts": ["R4, R5: %s ends the start, and nothing listens"],
+      "unit/config/load-config.test.ts": ["one secret for two purposes is refused"],
+    },
   },
   {
     rule: "R5",
     says: "a missing secret is a closed door",
     shownBy: {
+      "integration/cli/secrets-at-start.test.ts": ["R4, R5: %s ends the start, and nothing listens"],
       "unit/slack/edges.test.ts": ["without its credentials is refused with every fault"],
       "integration/slack/receive.test.ts": [
         "refuses what is unsigned, wrongly signed or stale either way, and stores nothing",
@@ -511,8 +515,16 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
   {
     rule: "R36",
     says: "what is installed is what was looked at",
-    shownBy: {},
-    leavesOut: "signed images and their list of parts: Parley ships none",
+    shownBy: {
+      "architecture/dependencies.test.ts": [
+        "is named with exact versions, and the lockfile says the same",
+        "has a checksum, and comes from no repository and no address of its own",
+        "brings no script that nobody has looked at, and one alone may run",
+        "is what the continuous integration installs, from the lockfile",
+      ],
+    },
+    leavesOut:
+      "signed images and their list of parts, which Parley does not ship; 25 direct dependencies, of which it has more: each platform and protocol brings its own",
   },
   {
     rule: "R37",

@@ -105,7 +105,8 @@ export async function runKeyRotationTrial(options: {
       ]);
       const ended = once(child, "exit");
       await until(async () => (await left()) < atStart || child.exitCode !== null, BEGIN_WITHIN_MS);
-      await pause(random.between(0, 20));
+      // Mostly at once, at times late enough that a rotation ends and the next one begins.
+      await pause(random.chance(0.7) ? random.between(0, 20) : random.between(200, 2_000));
       child.kill("SIGKILL");
       const [, signal] = await ended;
       const after = await left();

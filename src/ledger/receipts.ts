@@ -2,7 +2,7 @@ import { endBarred } from "./barred.ts";
 import type { SqlRunner } from "./connection/database.ts";
 import { ONE_BY_ONE } from "./one-by-one.ts";
 import { SENDING_COLUMNS, type SendingDelivery } from "./replies.ts";
-import { BARRED_BY } from "./sendable.ts";
+import { AUDIENCE_UNSURE, BARRED_BY } from "./sendable.ts";
 
 /** What became of one attempt of a delivery. */
 export interface ReceiptRow {
@@ -68,7 +68,7 @@ with done as materialized (
 ), next as materialized (${PENDING_NEXT("done")}), taken as (
   update deliveries d set state = 'sending', owner = $1, epoch = d.epoch + 1, attempt = d.attempt + 1, first_attempt_at = coalesce(d.first_attempt_at, now())
   from next n join conversations c on c.id = n.conversation_id
-  where d.id = n.id and d.state = 'pending' and n.not_before <= now() and $3::boolean and ${NOT_BLOCKED("done")} and ${BARRED_BY("d", "c")} is null
+  where d.id = n.id and d.state = 'pending' and n.not_before <= now() and $3::boolean and ${NOT_BLOCKED("done")} and ${BARRED_BY("d", "c")} is null and not ${AUDIENCE_UNSURE("d.turn_id", "c")}
     and not exists (select 1 from done x where x.conversation_id = n.conversation_id and x.state in ('unknown', 'pending') and x.message_id is null)
   returning d.*
 ), finished as (
@@ -161,7 +161,7 @@ with due as materialized (
 ), taken as (
   update deliveries d set state = 'sending', owner = $1, epoch = d.epoch + 1, attempt = d.attempt + 1, first_attempt_at = coalesce(d.first_attempt_at, now())
   from next n join conversations c on c.id = n.conversation_id
-  where d.id = n.id and d.state = 'pending' and n.not_before <= now() and ${NOT_BLOCKED("none")} and ${BARRED_BY("d", "c")} is null
+  where d.id = n.id and d.state = 'pending' and n.not_before <= now() and ${NOT_BLOCKED("none")} and ${BARRED_BY("d", "c")} is null and not ${AUDIENCE_UNSURE("d.turn_id", "c")}
   returning d.*
 ), cleared as (
   update conversations c set outbox_due_at = case

@@ -1,6 +1,7 @@
 import type { ConversationPath } from "../envelope/conversation.ts";
 import { type AuditEntry, appendAudit } from "./audit-log.ts";
 import type { Database, SqlRunner } from "./connection/database.ts";
+import { READERS_OF } from "./sendable.ts";
 
 /** A conversation, apart from its own, that a turn was given messages of. */
 export interface TurnSource {
@@ -54,6 +55,47 @@ export async function recordSources(
   });
 }
 
+/** What was in the conversations of a check when it began. */
+export async function readReaders(sql: SqlRunner, turnId: string, conversationId: string): Promise<string> {
+  const [row] = await sql.query<{ readers: string }>(
+    { name: "read_readers", text: `select ${READERS_OF("$1", "c")} as readers from conversations c where c.id = $2` },
+    [turnId, conversationId],
+  );
+  return row?.readers ?? "";
+}
+
+/**
+ * Notes that all readers of what a turn says may read all that it has read, by facts that were looked up `ageMs` ago; false when people came or went
+ * meanwhile, so that it has to be checked again.
+ */
+export async function confirmSources(
+  sql: SqlRunner,
+  checked: {
+    readonly turnId: string;
+    readonly conversationId: string;
+    readonly readers: string;
+    readonly ageMs: number;
+  },
+): Promise<boolean> {
+  const rows = await sql.query(
+    {
+      name: "confirm_sources",
+      text: `update turn_sources s set checked_at = clock_timestamp() - $4 * interval '1 millisecond', checked_readers = $3
+        from conversations c where s.turn_id = $1 and c.id = $2 and ${READERS_OF("$1", "c")} = $3 returning 1`,
+    },
+    [checked.turnId, checked.conversationId, checked.readers, checked.ageMs],
+  );
+  return rows.length > 0;
+}
+
+/** Nothing that the turn has still to say is made of what it has read. */
+export async function needNoCheck(tx: SqlRunner, turnId: string): Promise<void> {
+  await tx.query(
+    { name: "need_no_check", text: "update turn_sources set checked_at = 'infinity' where turn_id = $1" },
+    [turnId],
+  );
+}
+
 async function storeSources(
   tx: SqlRunner,
   read: { readonly fence: TurnFence; readonly organizationId: string; readonly sources: readonly TurnSource[] },
@@ -65,7 +107,7 @@ async function storeSources(
           select $1, $2, x."installationId", x."channelId", x."threadId", x."messageIds"
           from jsonb_to_recordset($3::jsonb) as x("installationId" text, "channelId" text, "threadId" text, "messageIds" jsonb)
           order by x."installationId", x."channelId", x."threadId"
-          on conflict (turn_id, installation_id, channel_id, thread_id) do update set read_at = now(),
+          on conflict (turn_id, installation_id, channel_id, thread_id) do update set read_at = now(), checked_at = null,
             message_ids = (select jsonb_agg(distinct e) from jsonb_array_elements(s.message_ids || excluded.message_ids) as e)`,
     },
     [read.fence.turnId, read.organizationId, JSON.stringify(read.sources)],

@@ -2,7 +2,7 @@ import type { NarrowerSourcePolicy } from "../contracts/access.ts";
 import { type AuditEntry, appendAudit } from "./audit-log.ts";
 import type { Database, SqlRunner } from "./connection/database.ts";
 import type { NewRequestRow } from "./replies.ts";
-import { holdTurn, type TurnFence, type TurnSource } from "./turn-sources.ts";
+import { holdTurn, needNoCheck, type TurnFence, type TurnSource } from "./turn-sources.ts";
 
 /** Why a turn of which the reply was withheld ended as it did. */
 export const WITHHELD = "withheld";
@@ -30,44 +30,51 @@ export interface WithheldReply {
   readonly source_deleted: boolean;
 }
 
+export interface NewWithheld {
+  readonly turnId: string;
+  readonly organizationId: string;
+  readonly agentId: string;
+  readonly conversationId: string;
+  readonly askerId: string | null;
+  readonly policy: NarrowerSourcePolicy;
+  readonly sources: readonly TurnSource[];
+  readonly reply: unknown;
+  readonly audit: AuditEntry;
+}
+
 /** Keeps a reply that must not be posted, while the turn is still ours; a reply that nobody can release is not kept, only that there was one. */
 export async function withholdReply(
   database: Database,
-  withheld: {
-    readonly fence: TurnFence;
-    readonly organizationId: string;
-    readonly agentId: string;
-    readonly conversationId: string;
-    readonly askerId: string | null;
-    readonly policy: NarrowerSourcePolicy;
-    readonly sources: readonly TurnSource[];
-    readonly reply: unknown;
-    readonly audit: AuditEntry;
-  },
+  withheld: NewWithheld & { readonly fence: TurnFence },
 ): Promise<void> {
-  const { fence, organizationId, policy } = withheld;
   await database.transaction(async (tx) => {
-    if (!(await holdTurn(tx, fence))) return;
-    await tx.query(
-      {
-        text: `insert into withheld_replies as w (turn_id, organization_id, agent_id, conversation_id, asker_id, policy, sources, reply, state)
+    if (await holdTurn(tx, withheld.fence)) await storeWithheld(tx, withheld);
+  });
+}
+
+/** The same for a turn that the transaction holds already. What its conversation is told instead is based on nothing, and goes out unchecked. */
+export async function storeWithheld(tx: SqlRunner, withheld: NewWithheld): Promise<void> {
+  const { turnId, organizationId, policy } = withheld;
+  await tx.query(
+    {
+      text: `insert into withheld_replies as w (turn_id, organization_id, agent_id, conversation_id, asker_id, policy, sources, reply, state)
           values ($1, $2, $3, $4, $5, $6, $7::jsonb, $8::jsonb, $9)
           on conflict (turn_id) do update set policy = excluded.policy, sources = excluded.sources, reply = excluded.reply, state = excluded.state, created_at = now()`,
-      },
-      [
-        fence.turnId,
-        organizationId,
-        withheld.agentId,
-        withheld.conversationId,
-        withheld.askerId,
-        policy,
-        JSON.stringify(withheld.sources),
-        policy === "withhold" ? null : JSON.stringify(withheld.reply),
-        policy === "withhold" ? "discarded" : "open",
-      ],
-    );
-    await appendAudit(tx, organizationId, [withheld.audit]);
-  });
+    },
+    [
+      turnId,
+      organizationId,
+      withheld.agentId,
+      withheld.conversationId,
+      withheld.askerId,
+      policy,
+      JSON.stringify(withheld.sources),
+      policy === "withhold" ? null : JSON.stringify(withheld.reply),
+      policy === "withhold" ? "discarded" : "open",
+    ],
+  );
+  await needNoCheck(tx, turnId);
+  await appendAudit(tx, organizationId, [withheld.audit]);
 }
 
 /** A message that it was based on is deleted: what was made of it goes too. */

@@ -13,6 +13,7 @@ import { createTranscripts } from "./assemble/transcripts.ts";
 import { connectorFacts } from "./connector-facts.ts";
 import { createDeliverer } from "./deliver/deliverer.ts";
 import { createOutboxLoop } from "./deliver/outbox-loop.ts";
+import { createUnsureReplies } from "./deliver/unsure-replies.ts";
 import type { DirectoryAgent } from "./directory.ts";
 import { createAdapterSink } from "./ingest/adapter-sink.ts";
 import { createIngest } from "./ingest/ingest.ts";
@@ -74,7 +75,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     onWaiting: (state, waitMs) => (state === "pending" ? outbox.wakeIn(waitMs) : sweep.readBackIn(waitMs)),
   });
   const platforms = [...adapters.keys()];
-  const outbox = createOutboxLoop({ database, owner, logger, deliverer, platforms });
+  const unsure = createUnsureReplies({ ...options, directory, wakeOutbox: () => outbox.wakeSoon() });
+  const outbox = createOutboxLoop({ database, owner, logger, deliverer, platforms, onDue: () => unsure.look() });
   const audience = createAudienceRule({
     database,
     owner,
@@ -380,6 +382,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       await audience.withheld.stop();
       await requests.stop();
       await outbox.stop();
+      await unsure.stop();
       await Promise.race([
         deliverer.settle(),
         new Promise((resolve) => setTimeout(resolve, Math.max(2_000, graceMs)).unref()),

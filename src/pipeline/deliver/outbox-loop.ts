@@ -31,6 +31,8 @@ export function createOutboxLoop(options: {
   deliverer: Deliverer;
   /** The platforms that this process has an adapter of. */
   platforms: readonly string[];
+  /** Called after what was due has been taken: something may be left that has to be weighed again first. */
+  onDue: () => void;
 }): OutboxLoop {
   let dirty = false;
   let stopped = false;
@@ -45,6 +47,7 @@ export function createOutboxLoop(options: {
       // Most wake-ups are for routing: a look at an index tells, and taking costs several times as much.
       if (outbox.due) {
         await takeAll();
+        options.onDue();
         outbox = await look();
       }
       if (outbox.waits && !stopped) timer ??= setTimeout(poll, POLL_MS);

@@ -3,7 +3,7 @@ import type { PolicyBook } from "../../access/policy-book.ts";
 import type { NarrowerSourcePolicy } from "../../contracts/access.ts";
 import type { ChatAdapter } from "../../contracts/adapter.ts";
 import type { Database } from "../../ledger/connection/database.ts";
-import type { TurnSource } from "../../ledger/turn-sources.ts";
+import { confirmSources, needNoCheck, readReaders, type TurnSource } from "../../ledger/turn-sources.ts";
 import { WITHHELD, withholdReply } from "../../ledger/withheld-replies.ts";
 import type { ReadingRights } from "../assemble/reading-rights.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
@@ -11,6 +11,9 @@ import { isShadowed } from "../invoke/shadow.ts";
 import { type AudienceCheck, checkAudience, sourcePlace } from "./audience-check.ts";
 import type { TurnEnd } from "./turn-ends.ts";
 import { withheldNotice } from "./withheld-notice.ts";
+
+/** How often an audience is looked at again that changes meanwhile. */
+const MAX_TRIES = 2;
 
 export interface SourceGuardPorts {
   readonly database: Database;
@@ -38,17 +41,24 @@ export function createSourceGuard(ports: SourceGuardPorts): SourceGuard {
       const { organizationId, installationId, replyPath } = turn;
       const place = { organizationId, installationId, path: replyPath };
       const { access, privately } = ports.adapter(turn.platform).features;
-      const verdict = await checkAudience(facts, place, sources, access?.couldRead !== undefined);
+      const { turnId, replyConversationId: conversationId } = turn;
+      const verdict = await checkSteadily(database, { turnId, conversationId }, () =>
+        checkAudience(facts, place, sources, access?.couldRead !== undefined),
+      );
       if (verdict.within) return end;
       const given = { context: end.context ?? [], consumed: end.consumed, usage: end.usage };
       // Half an answer of a turn that was stopped: nobody waits for it.
-      if (end.outcome !== "answered") return { ...end, parts: [{ type: "text", markdown: "_Stopped._" }] };
+      if (end.outcome !== "answered") {
+        await needNoCheck(database, turnId);
+        return { ...end, parts: [{ type: "text", markdown: "_Stopped._" }] };
+      }
       const policy = await policyFor(turn, sources);
       await withholdReply(database, {
-        fence: { turnId: turn.turnId, epoch: turn.epoch, owner },
+        fence: { turnId, epoch: turn.epoch, owner },
+        turnId,
         organizationId,
         agentId: turn.agent.agentId,
-        conversationId: turn.replyConversationId,
+        conversationId,
         askerId: askerOf(turn) ?? null,
         policy,
         sources,
@@ -73,6 +83,22 @@ export function createSourceGuard(ports: SourceGuardPorts): SourceGuard {
     return canTell && askerId !== undefined && (await mayReadAll(rights, facts, turn.organizationId, askerId, sources))
       ? "asker"
       : "withhold";
+  }
+}
+
+/** Looks again where people came or went during the check, as the check itself may find out; what holds is noted, so that it may be sent. */
+export async function checkSteadily(
+  database: Database,
+  what: { readonly turnId: string; readonly conversationId: string },
+  check: () => Promise<AudienceCheck>,
+): Promise<AudienceCheck> {
+  for (let tries = 0; ; tries += 1) {
+    const begunAtMs = performance.now();
+    const readers = await readReaders(database, what.turnId, what.conversationId);
+    const verdict = await check();
+    // What goes on changing is left unconfirmed: it is checked once more before it is sent.
+    if (!verdict.within || tries === MAX_TRIES) return verdict;
+    if (await confirmSources(database, { ...what, readers, ageMs: performance.now() - begunAtMs })) return verdict;
   }
 }
 

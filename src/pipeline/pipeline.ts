@@ -138,6 +138,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     transcripts,
     ends,
     budgets: createBudgets(database, ends),
+    ingest: (envelope) => ingest.ingest(envelope),
     unreachable: createUnreachableAgents({
       database,
       owner,

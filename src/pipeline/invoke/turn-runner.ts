@@ -20,6 +20,7 @@ import type { Budgets } from "./budgets.ts";
 import { deferredParts, type Invocation, invokeAgent } from "./invoke-agent.ts";
 import { createTurnClock, type PausableClock } from "./pausable-clock.ts";
 import { createPreviewDriver, type PreviewDriver } from "./preview-driver.ts";
+import { createQuestionHandOver, type QuestionHandOverPorts } from "./question-hand-over.ts";
 import type { RunnableTurn } from "./runnable-turn.ts";
 import { isShadowed } from "./shadow.ts";
 import { createSteering, type Steering } from "./steering.ts";
@@ -46,7 +47,7 @@ export interface TurnRunner {
   stop(graceMs: number): Promise<void>;
 }
 
-export interface TurnRunnerOptions {
+export interface TurnRunnerOptions extends QuestionHandOverPorts {
   readonly database: Database;
   readonly owner: string;
   readonly newId: NewId;
@@ -99,6 +100,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
   const running = new Map<string, ActiveTurn>();
   const slots = createTurnSlots(options.maxConcurrentTurns, options.onEnd);
   const reactions = createWorkReactions();
+  const handOver = createQuestionHandOver(options);
   let abandoned = false;
 
   async function run(active: ActiveTurn): Promise<void> {
@@ -249,7 +251,8 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         },
         "turn failed",
       );
-      await options.ends.commitFailure(turn, error, active.steering.consumed);
+      const next = await handOver.next(turn, { error, wasShown });
+      if (await options.ends.commitFailure(turn, error, active.steering.consumed)) await handOver.give(turn, next);
       active.reaction?.end("failed");
       await options.unreachable.giveUp(turn, error);
       options.metrics.turnFinished(turn.agent.definition.connector.kind, error.code, performance.now() - startedAtMs);

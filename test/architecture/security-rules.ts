@@ -147,6 +147,10 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
     rule: "R11",
     says: "a request that is replayed does nothing a second time",
     shownBy: {
+      "integration/access/replayed-requests.test.ts": [
+        "R11: one request replayed at once, rewritten, at a second process and after a restart is one turn",
+        "R11: takes what was signed up to 300 s ago or ahead, and nothing beyond",
+      ],
       "unit/slack/edges.test.ts": ["belongs to exactly these bytes, this time and this spelling"],
       "unit/agents/webhook-signature.test.ts": [
         "holds at the edge of %i ms",
@@ -292,6 +296,7 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
     says: "links and pictures carry nothing out",
     shownBy: {
       "unit/rendering/injection.test.ts": [
+        "R21: leads nowhere that is not listed, whatever the address and wherever it stands",
         "reaches nobody and loads nothing from any part, as a post and as an edit",
         "reaches nobody and loads nothing at any moment, edited or streamed",
         "see what does get through",
@@ -313,6 +318,7 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
         "edits, previews and answers to commands notify nobody either",
       ],
     },
+    leavesOut: "10 000 outputs at each run: the suite makes 800, and HOSTILE_RUNS=2500 all of them",
   },
   {
     rule: "R23",

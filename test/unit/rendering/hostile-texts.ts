@@ -103,6 +103,53 @@ export const HOSTILE_TEXTS: readonly string[] = [
   ],
 ].flat();
 
+/** Addresses that lead out, in every spelling that a client might follow. */
+const ADDRESSES: readonly string[] = [
+  "https://evil.example/p.png?q=secret",
+  "HTTPS://EVIL.EXAMPLE/p",
+  "http://evil.example:8080/p",
+  "https://docs.example@evil.example/p",
+  "https://docs.example\u200b.evil.example/p",
+  "https://xn--docs-exmple-x9a.evil.example/p",
+  "https://dосs.example/p",
+  "https://evil\u3002example/p",
+  "https://\u202eelpmaxe.live/p",
+  "https://2130706433/p",
+  "https://[::ffff:7f00:1]/p",
+  "https://0x7f.1/p",
+  "https:\\\\evil.example/p",
+  "https:evil.example/p",
+  "//evil.example/p",
+  "www.evil.example/p",
+  "data:image/png;base64,AAAA",
+  "javascript:fetch('https://evil.example')",
+  "mxc://evil.example/abc",
+  "ftp://evil.example/p",
+];
+
+/** Places that make something followed or loaded out of an address. */
+const WRAPPERS: readonly ((address: string) => string)[] = [
+  (address) => address,
+  (address) => `<${address}>`,
+  (address) => `<${address}|docs>`,
+  (address) => `[docs](${address})`,
+  (address) => `[docs](<${address}> "title")`,
+  (address) => `[https://docs.example](${address})`,
+  (address) => `![docs](${address})`,
+  (address) => `[![docs](${address})](${address})`,
+  (address) => `[docs][1]\n\n[1]: ${address}`,
+  (address) => `![docs][1]\n\n[1]: ${address} 'title'`,
+  (address) => `<img src="${address}">`,
+  (address) => `<a href='${address}'>docs</a>`,
+  (address) => `&lt;${address}&gt; &#60;${address}|docs&#62;`,
+  (address) => `\`\`\`\ncode\n\`\`\`\n${address}\n\`\`\`\`\n\`\`\`\n[docs](${address})`,
+  (address) => `| a | b |\n|---|---|\n| [docs](${address}) | ${address} |`,
+  (address) => `> - **[docs](${address})** _${address}_`,
+];
+
+/** Security rule R21: every address in every place, 320 in all. */
+export const LINK_TEXTS: readonly string[] = WRAPPERS.flatMap((wrap) => ADDRESSES.map(wrap));
+
 /** Hostile texts among Markdown of every kind. */
 export function hostileMix(): fc.Arbitrary<string> {
   const piece = fc.oneof(

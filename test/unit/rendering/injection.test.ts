@@ -14,7 +14,11 @@ import type { ReplyPart } from "../../../src/envelope/reply.ts";
 import { everyPart } from "../../contract/adapter-suite/reply-samples.ts";
 import { isWire, linksIn, namesIn, proseOfComponents } from "../../support/discord/model/markup.ts";
 import { notifiedBy, unfurledBy } from "../../support/slack/model/markup.ts";
-import { HOSTILE_TEXTS, hostileMix, IDS } from "./hostile-texts.ts";
+import { HOSTILE_TEXTS, hostileMix, IDS, LINK_TEXTS } from "./hostile-texts.ts";
+
+/** With 2500, the four platforms make the 10 000 outputs of security rule R22. */
+const RUNS = Number(process.env["HOSTILE_RUNS"] ?? 200);
+const PATIENT_MS = 60_000 + RUNS * 200;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -148,18 +152,30 @@ describe.each(PLATFORMS)("on $name, what an agent writes", (platform) => {
     expect(through).toEqual([]);
   });
 
-  test("does neither among any other Markdown, nor where a long text is cut", () => {
-    fc.assert(
-      fc.property(hostileMix(), (mix) => {
-        expect(breaches(platform, platform.oracle, [text(mix)])).toEqual([]);
-      }),
-      { numRuns: 200, seed: 71 },
+  test("R21: leads nowhere that is not listed, whatever the address and wherever it stands", () => {
+    expect(new Set(LINK_TEXTS).size).toBeGreaterThanOrEqual(300);
+    const through = LINK_TEXTS.flatMap((words) =>
+      breaches(platform, platform.strictly, [text(words)]).map((breach) => `${JSON.stringify(words)}: ${breach}`),
     );
-    for (const hostile of HOSTILE_TEXTS.filter((_, index) => index % 7 === 0)) {
-      const long = Array.from({ length: 400 }, (_, n) => `${"w".repeat(n % 7)} ${hostile}`).join(" ");
-      expect(breaches(platform, platform.oracle, [text(long.slice(0, 13_000))])).toEqual([]);
-    }
-  }, 60_000);
+    expect(through).toEqual([]);
+  });
+
+  test(
+    "does neither among any other Markdown, nor where a long text is cut",
+    () => {
+      fc.assert(
+        fc.property(hostileMix(), (mix) => {
+          expect(breaches(platform, platform.oracle, [text(mix)])).toEqual([]);
+        }),
+        { numRuns: RUNS, seed: 71 },
+      );
+      for (const hostile of HOSTILE_TEXTS.filter((_, index) => index % 7 === 0)) {
+        const long = Array.from({ length: 400 }, (_, n) => `${"w".repeat(n % 7)} ${hostile}`).join(" ");
+        expect(breaches(platform, platform.oracle, [text(long.slice(0, 13_000))])).toEqual([]);
+      }
+    },
+    PATIENT_MS,
+  );
 });
 
 describe("a live preview", () => {

@@ -91,6 +91,7 @@ const discordContext: DiscordContext = {
   place: (id) => ({ channel: { id, kind: "public", external: false } }),
   channelName: () => undefined,
   roleName: () => undefined,
+  memberClass: () => "member",
   person: () => undefined,
   deliveryKey: "s:1",
   newTraceId: () => "0".repeat(32),

@@ -65,10 +65,13 @@ export async function listAnswered(sql: SqlRunner, eventId: string): Promise<rea
   return rows.map((row) => row.agent_id);
 }
 
-/** Lets a running turn wait for its deferred reply; false when it was taken over or cancelled. A reply that came already rings at once. */
+/**
+ * Lets a running turn wait for its deferred reply, and records what its agent was given; false when it was taken over or cancelled. A reply that
+ * came already rings at once.
+ */
 export async function deferTurn(
   sql: SqlRunner,
-  turn: { id: string; epoch: number; owner: string; deadlineMs: number },
+  turn: { id: string; epoch: number; owner: string; deadlineMs: number; context: readonly string[] },
 ): Promise<boolean> {
   const rows = await sql.query(
     {
@@ -76,12 +79,17 @@ export async function deferTurn(
       text: `with waiting as (
           update turns set state = case when exists (select 1 from deferred_replies r where r.turn_id = turns.id) then 'queued' else 'waiting' end, owner = null,
             deadline_at = now() + $4 * interval '1 millisecond'
-          where id = $1 and epoch = $2 and owner = $3 and state = 'running' and cancel_requested is null returning reply_conversation_id, state
+          where id = $1 and epoch = $2 and owner = $3 and state = 'running' and cancel_requested is null
+          returning id, organization_id, agent_id, reply_conversation_id, state
+        ), told as (
+          insert into audit_log (organization_id, entries)
+          select organization_id, jsonb_build_array(jsonb_build_object('what', 'context_read', 'turn', id, 'by', agent_id, 'conversation', reply_conversation_id,
+            'rule', 'deferred', 'context', $5::jsonb))::text from waiting
         )
         update conversations c set due_at = case when w.state = 'queued' then now() else c.due_at end, rings = c.rings + 1
         from waiting w where c.id = w.reply_conversation_id returning c.id`,
     },
-    [turn.id, turn.epoch, turn.owner, turn.deadlineMs],
+    [turn.id, turn.epoch, turn.owner, turn.deadlineMs, JSON.stringify(turn.context)],
   );
   return rows.length > 0;
 }

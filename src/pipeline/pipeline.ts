@@ -2,9 +2,7 @@ import { createTurnFiles } from "../access/turn-files.ts";
 import type { ChatAdapter } from "../contracts/adapter.ts";
 import { ParleyError } from "../errors/parley-error.ts";
 import { handOver } from "../ledger/agent-connections.ts";
-import type { StartedTurn } from "../ledger/routing.ts";
 import { endStopped, SWITCHED } from "../ledger/switches.ts";
-import { loadTurns } from "../ledger/turns.ts";
 import { findForgotten, forgetAllWorkers, settleForgotten } from "../ledger/upkeep.ts";
 import { createReconciler } from "../queue/reconciler.ts";
 import { createRosters } from "./assemble/roster.ts";
@@ -18,7 +16,8 @@ import type { DirectoryAgent } from "./directory.ts";
 import { createAdapterSink } from "./ingest/adapter-sink.ts";
 import { createIngest } from "./ingest/ingest.ts";
 import { createBudgets } from "./invoke/budgets.ts";
-import { fromLoaded, fromPlanned } from "./invoke/runnable-turn.ts";
+import { fromPlanned } from "./invoke/runnable-turn.ts";
+import { startPromoted } from "./invoke/start-promoted.ts";
 import { createTurnRunner } from "./invoke/turn-runner.ts";
 import { createUnreachableAgents } from "./invoke/unreachable-agents.ts";
 import type { Pipeline, PipelineOptions } from "./pipeline-options.ts";
@@ -135,6 +134,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     metrics,
     directory,
     rosters,
+    policies,
     transcripts,
     ends,
     budgets: createBudgets(database, ends),
@@ -207,7 +207,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     startTurns(planned, promoted) {
       for (const { turn, started, transcript } of planned) runner.start(fromPlanned(turn, started, transcript));
       if (promoted.length > 0)
-        void startPromoted(promoted).catch((error: unknown) =>
+        void startPromoted({ database, owner, directory, runner, ends }, promoted).catch((error: unknown) =>
           logger.warn({ err: error }, "promoted turns could not be read; the sweep takes them again"),
         );
     },
@@ -306,19 +306,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   function wake(): void {
     wakeRouting();
     if (roles.delivery) outbox.wake();
-  }
-
-  async function startPromoted(promoted: readonly StartedTurn[]): Promise<void> {
-    for (const loaded of await loadTurns(
-      database,
-      promoted.map((turn) => turn.id),
-    )) {
-      // The sweep may have taken it back while this was being read.
-      if (loaded.state !== "running" || loaded.owner !== owner) continue;
-      const turn = fromLoaded(loaded, directory);
-      if (turn !== undefined) runner.start(turn);
-      else await ends.commitWithoutAgent(loaded);
-    }
   }
 
   function signalPlan(plan: ConversationPlan): void {

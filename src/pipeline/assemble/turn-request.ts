@@ -1,5 +1,8 @@
+import type { PolicyBook } from "../../access/policy-book.ts";
 import type { TurnRequest } from "../../contracts/connector.ts";
+import { appendAudit } from "../../ledger/audit-log.ts";
 import type { SqlRunner } from "../../ledger/connection/database.ts";
+import { agentMay } from "../agent-grant.ts";
 import type { Directory } from "../directory.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
 import { heardIn } from "../invoke/shadow.ts";
@@ -13,17 +16,32 @@ export interface AssemblePorts {
   readonly sql: SqlRunner;
   readonly directory: Directory;
   readonly rosters: Rosters;
+  readonly policies: PolicyBook;
 }
 
-/** Puts together what an agent is given for a turn; `read` gives what was said before, and is asked only where the agent wants it. */
+/**
+ * Puts together what an agent is given for a turn; `read` gives what was said before, and is asked only where the agent wants it and may read it.
+ *
+ * What it may not read, history or roster, it is given empty, and the log says by which rule. What it was asked is its own to know.
+ */
 export async function assembleTurn(
   turn: RunnableTurn,
-  { sql, directory, rosters }: AssemblePorts,
+  { sql, directory, rosters, policies }: AssemblePorts,
   read: () => Promise<readonly TranscriptEntry[]>,
 ): Promise<TurnRequest> {
   const { historyMessages } = turn.agent.definition;
+  const { installationId } = turn;
+  const { path } = heardIn(turn);
+  const may = async (action: "read_history" | "read_roster"): Promise<boolean> => {
+    const { allowed, rule } = agentMay(turn.agent, action, { installationId, path }, policies.of(turn.organizationId));
+    if (!allowed) {
+      const denied = { by: turn.agent.agentId, turn: turn.turnId, action, rule, conversation: turn.conversationId };
+      await appendAudit(sql, turn.organizationId, [{ what: "denied", ...denied }]);
+    }
+    return allowed;
+  };
   const trigger = toTrigger(turn.envelope, turn.conversationId, turn.currentContent);
-  const entries = historyMessages > 0 ? await read() : [];
+  const entries = historyMessages > 0 && (await may("read_history")) ? await read() : [];
   return {
     turnId: turn.turnId,
     attempt: turn.attempt,
@@ -32,8 +50,8 @@ export async function assembleTurn(
     sessionKey: sessionKeyOf({
       organizationId: turn.organizationId,
       agentId: turn.agent.agentId,
-      installationId: turn.installationId,
-      path: heardIn(turn).path,
+      installationId,
+      path,
     }),
     reason: turn.reason,
     conversation: { platform: turn.platform, ...heardIn(turn) },
@@ -45,7 +63,7 @@ export async function assembleTurn(
       historyMessages,
       turn.envelope.platformOrder,
     ),
-    roster: await rosters.of(turn.organizationId, turn.installationId, heardIn(turn).path),
+    roster: (await may("read_roster")) ? await rosters.of(turn.organizationId, installationId, path) : [],
     ...(await othersAsked(sql, directory, turn)),
     deadlineAt: turn.deadlineAt.toISOString(),
   };

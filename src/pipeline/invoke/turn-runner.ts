@@ -1,3 +1,4 @@
+import type { PolicyBook } from "../../access/policy-book.ts";
 import type { ChatAdapter, Target } from "../../contracts/adapter.ts";
 import type { AgentConnector, TranscriptMessage, TurnFiles, TurnRequest } from "../../contracts/connector.ts";
 import type { Logger } from "../../contracts/logger.ts";
@@ -55,6 +56,7 @@ export interface TurnRunnerOptions extends QuestionHandOverPorts {
   readonly metrics: Metrics;
   readonly directory: Directory;
   readonly rosters: Rosters;
+  readonly policies: PolicyBook;
   readonly transcripts: Transcripts;
   readonly ends: TurnEnds;
   readonly unreachable: UnreachableAgents;
@@ -116,7 +118,8 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       await active.preview?.settle();
       if (turn.deferredReply === undefined) await options.unreachable.reached(turn);
       if (invocation.kind === "deferred") {
-        await deferTurn(database, { id: turn.turnId, epoch: turn.epoch, owner, deadlineMs: invocation.deadlineMs });
+        const { deadlineMs } = invocation;
+        await deferTurn(database, { id: turn.turnId, epoch: turn.epoch, owner, deadlineMs, context: active.context });
         return;
       }
       const { parts, usage } = invocation;
@@ -221,7 +224,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     const { channel, thread } = turn.envelope.conversation;
     return assembleTurn(
       turn,
-      { sql: database, directory: options.directory, rosters: options.rosters },
+      { sql: database, directory: options.directory, rosters: options.rosters, policies: options.policies },
       () =>
         turn.transcript ??
         options.transcripts.read({
@@ -252,7 +255,8 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
         "turn failed",
       );
       const next = await handOver.next(turn, { error, wasShown });
-      if (await options.ends.commitFailure(turn, error, active.steering.consumed)) await handOver.give(turn, next);
+      if (await options.ends.commitFailure(turn, error, active.steering.consumed, active.context))
+        await handOver.give(turn, next);
       active.reaction?.end("failed");
       await options.unreachable.giveUp(turn, error);
       options.metrics.turnFinished(turn.agent.definition.connector.kind, error.code, performance.now() - startedAtMs);

@@ -61,7 +61,7 @@ export async function readTurnAgain(
   const { channel, thread } = turn.envelope.conversation;
   const request = await assembleTurn(
     turn,
-    { sql: database, directory, rosters: createRosters(database, directory, policies) },
+    { sql: database, directory, rosters: createRosters(database, directory, policies), policies },
     async () => {
       const rows = await readMessagesUntil(
         database,

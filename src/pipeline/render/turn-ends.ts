@@ -43,7 +43,12 @@ export interface TurnEnds {
   /** False when the turn was taken over or stopped meanwhile; then nothing was stored. */
   commit(turn: RunnableTurn, end: TurnEnd): Promise<boolean>;
   /** One clear notice in the conversation and one dead letter. */
-  commitFailure(turn: RunnableTurn, error: ParleyError, consumed: readonly string[]): Promise<boolean>;
+  commitFailure(
+    turn: RunnableTurn,
+    error: ParleyError,
+    consumed: readonly string[],
+    context: readonly string[],
+  ): Promise<boolean>;
   /** Ends a turn whose agent was removed: nobody is left to answer, or to say so. */
   commitWithoutAgent(turn: { readonly id: string; readonly epoch: number }): Promise<boolean>;
   /** The `state:reason` with which a turn was asked to stop, if it was and is still ours. */
@@ -191,13 +196,13 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
       if (ended && checked !== end) options.onWithheld(turn.turnId);
       return ended;
     },
-    async commitFailure(turn, thrown, consumed) {
+    async commitFailure(turn, thrown, consumed, context) {
       // What an agent failed with could hold what it has read elsewhere.
       const error = turn.sources.isEmpty ? thrown : new ParleyError(thrown.code);
       const message = noticeOf(turn, error);
       const part: ReplyPart = { type: "error", code: error.code, message, retryable: error.row.retry !== "never" };
       const usage = usageOfFailure(thrown);
-      const end = { outcome: "dead_lettered" as const, reason: error.code, parts: [part], usage, consumed };
+      const end = { outcome: "dead_lettered" as const, reason: error.code, parts: [part], usage, consumed, context };
       const item = rowsOf(turn, await shown(turn, end));
       const reason = plainText(error.detail ?? error.row.userText);
       return await add({

@@ -63,13 +63,12 @@ async function closed(stage: Stage, mode: "bot" | "service", how: keyof typeof H
   await delay(WORKING_MS * 2);
   const sends = scene.proxy.log.of({ method: "PUT", path: CALLS.send }).filter((call) => call.atMs > from);
   const attempts = sends.filter((call) => rooms.some(({ roomId }) => call.path.includes(roomId)));
-  // A line that says what the agent does is no answer; it is tried once, too.
-  const perRoom = rooms.flatMap(({ roomId }) => {
-    const calls = attempts.filter((call) => call.path.includes(roomId));
-    const notices = calls.filter(({ body }) => body.includes('"m.notice"')).length;
-    return [notices, calls.length - notices];
+  // A line that says what the agent does, and the mark at the question, are no answers; they are tried once, too.
+  const perKind = Map.groupBy(attempts, ({ path, body }) => {
+    const what = path.includes("/m.reaction/") ? "mark" : body.includes('"m.notice"') ? "line" : "answer";
+    return `${what} ${rooms.findIndex(({ roomId }) => path.includes(roomId))}`;
   });
-  const most = Math.max(...perRoom);
+  const most = Math.max(0, ...[...perKind.values()].map((calls) => calls.length));
   const told = attempts.map(({ path, status, body }) => `${path} ${status} ${body.toString()}`).join(", ");
   return await scene.judge({
     without,

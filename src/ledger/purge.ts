@@ -71,6 +71,7 @@ async function purge(tx: SqlRunner, digest: DigestText, deletion: Deletion, last
       versions.map(({ id }) => id),
       texts,
     ),
+    await emptyMadeOfIt(tx, deletion, texts),
     deletion.platform === "web" ? await emptyRoomLog(tx, deletion) : 0,
   ].reduce((total, count) => total + count, 0);
   if (changed > 0)
@@ -291,6 +292,34 @@ async function emptyLeftovers(
     [eventIds, quoted, deletion.organizationId],
   );
   return raw.length + rows.length;
+}
+
+/**
+ * What was made of the message elsewhere and waits: a reply that was withheld, results for an agent's next turn, an answer of a tool that nobody fetched. Of
+ * schedules, those that have ended; one that is active is what somebody asked for, until they cancel it.
+ */
+async function emptyMadeOfIt(tx: SqlRunner, deletion: Deletion, texts: readonly string[]): Promise<number> {
+  const { organizationId, installationId, channelId, messageId } = deletion;
+  const hasRead = (turnId: string): string => `exists (select 1 from turn_sources s
+    where s.turn_id = ${turnId} and s.installation_id = $2 and s.channel_id = $3 and s.message_ids ? $4)`;
+  const rows = await tx.query(
+    {
+      name: "purge_made_of_it",
+      text: `with withheld as (
+          update withheld_replies w set reply = null where w.organization_id = $1 and w.reply is not null and ${hasRead("w.turn_id")} returning 1
+        ), results as (
+          delete from command_results r where r.organization_id = $1 and ${hasRead("r.turn_id")} returning 1
+        ), calls as (
+          delete from tool_calls c where c.organization_id = $1 and c.created_at < now() - interval '30 seconds' and ${hasRead("c.turn_id")} returning 1
+        ), tasks as (
+          update schedules x set task = '' from conversations c where x.organization_id = $1 and x.state <> 'active' and x.task <> '' and c.id = x.conversation_id
+            and c.installation_id = $2 and c.channel_id = $3 and exists (select 1 from unnest($5::text[]) as said where position(said in x.task) > 0 or (length(x.task) >= ${MIN_QUOTED_CHARS} and position(x.task in said) > 0)) returning 1
+        )
+        select 1 from withheld union all select 1 from results union all select 1 from calls union all select 1 from tasks`,
+    },
+    [organizationId, installationId, channelId, messageId, texts.filter((text) => text.length >= MIN_QUOTED_CHARS)],
+  );
+  return rows.length;
 }
 
 /** The web room's own log of what people did. */

@@ -41,7 +41,7 @@ interface EventPage {
 }
 
 /**
- * Removes the finished events of one page with all that hangs on them: decisions, turns, deliveries, journal, late replies.
+ * Removes the finished events of one page with all that hangs on them: decisions, turns, deliveries, journal, late replies, what they had read, what was withheld.
  *
  * An event stays while a turn or write of it is open or younger than `days`, and while an open dead letter names it: a replay needs it.
  * Ids of events sort by time, so pages go from the oldest on, and the walk ends where the young ones begin.
@@ -77,6 +77,12 @@ export async function removeOldEvents(
           delete from turn_writes where turn_id in (select id from gone_turns)
         ), gone_results as (
           delete from command_results where turn_id in (select id from gone_turns)
+        ), gone_calls as (
+          delete from tool_calls where turn_id in (select id from gone_turns)
+        ), gone_sources as (
+          delete from turn_sources where turn_id in (select id from gone_turns)
+        ), gone_withheld as (
+          delete from withheld_replies where turn_id in (select id from gone_turns)
         ), gone_replies as (
           delete from deferred_replies where turn_id in (select id from gone_turns)
         ), gone_journal as (
@@ -169,9 +175,12 @@ export async function removeOldSends(
   };
 }
 
-/** Removes dead letters that were replayed or discarded long ago, journal rows whose event and turn are gone, and totals of days gone by; open letters wait for a person however old. */
+/**
+ * Removes what hangs on no event: dead letters that were replayed or discarded long ago, journal rows whose event and turn are gone, totals of days gone by, ended
+ * schedules, tasks of outside clients in which nothing was said for so long, and calls of tools that nobody fetched within an hour. Open letters wait for a person however old.
+ */
 export async function removeOldLeftovers(sql: SqlRunner, days: number, limit: number): Promise<RemovedPage<true>> {
-  const [letters, journal, totals, schedules] = await retryDeadlocks(async () => [
+  const [letters, journal, totals, schedules, tasks, calls] = await retryDeadlocks(async () => [
     await sql.query(
       {
         name: "remove_old_letters",
@@ -205,8 +214,28 @@ export async function removeOldLeftovers(sql: SqlRunner, days: number, limit: nu
       },
       [days, limit],
     ),
+    await sql.query(
+      {
+        name: "remove_old_tasks",
+        text: `with old as materialized (
+            select t.id from a2a_tasks t where t.updated_at < ${CUTOFF} and not exists (select 1 from a2a_messages m where m.task_id = t.id and m.created_at >= ${CUTOFF})
+            order by t.id limit $2 for update skip locked
+          ), gone_messages as (
+            delete from a2a_messages where task_id in (select id from old)
+          )
+          delete from a2a_tasks where id in (select id from old) returning 1`,
+      },
+      [days, limit],
+    ),
+    await sql.query(
+      {
+        name: "remove_old_tool_calls",
+        text: `delete from tool_calls where id in (select id from tool_calls where created_at < now() - interval '1 hour' order by created_at limit $1) returning 1`,
+      },
+      [limit],
+    ),
   ]);
   const removed = { ...NOTHING_REMOVED, deadLetters: letters?.length ?? 0, journal: journal?.length ?? 0 };
-  const isMore = [letters, journal, totals, schedules].some((rows) => rows?.length === limit);
+  const isMore = [letters, journal, totals, schedules, tasks, calls].some((rows) => rows?.length === limit);
   return { removed, next: isMore ? true : undefined };
 }

@@ -111,4 +111,48 @@ describe.each(BACKENDS)("rows that hold a deleted message, on %s", (backend) => 
       await database.query({ text: "select 1 from events where kind = 'message_deleted' and purged_at is null" }),
     ).toEqual([]);
   });
+
+  test("take with them what was made of the message and waits elsewhere, and nothing of other messages", async () => {
+    const created = await event("message_created", "1", `${SECRET} one`);
+    await message("1", created, `${SECRET} one`);
+    const waits = async (turn: string, source: string): Promise<void> => {
+      const of = { organization_id: "o", turn_id: turn };
+      const read = { installation_id: "i", channel_id: "C", message_ids: JSON.stringify([source]) };
+      await insert("turn_sources", { ...of, ...read });
+      const reply = JSON.stringify([{ type: "text", markdown: `${turn} says ${SECRET} one` }]);
+      const place = { agent_id: "a", conversation_id: "c" };
+      await insert("withheld_replies", { ...of, ...place, policy: "approve", sources: "[]", reply, state: "open" });
+      await insert("command_results", { ...of, agent_id: "a", session_key: turn, value: `sealed ${turn}` });
+      const created_at = new Date(Date.now() - 60_000);
+      await insert("tool_calls", { ...of, id: `k_${turn}`, tool: "t", input: "sealed", result: "sealed", created_at });
+    };
+    await waits("t_1", "1");
+    await waits("t_2", "2");
+    const conversation = { id: "c", organization_id: "o", installation_id: "i", platform: "slack", channel_id: "C" };
+    await insert("conversations", { ...conversation, path: "{}" });
+    const schedule = (id: string, state: string): Promise<unknown> =>
+      insert("schedules", {
+        organization_id: "o",
+        id,
+        agent_id: "a",
+        conversation_id: "c",
+        requested_by: "u",
+        requested_by_name: "U",
+        task: `${SECRET} one`,
+        state,
+        due_at: new Date(),
+      });
+    await schedule("s_done", "done");
+    await schedule("s_active", "active");
+    await event("message_deleted", "1");
+    const logger = new RecordingLogger();
+    await createPurge({ database, digest: (text) => text.length.toString(), logger }).run();
+    const left = async (text: string): Promise<string[]> =>
+      (await database.query<{ of: string }>({ text })).map((row) => row.of);
+    expect(await left("select turn_id as of from withheld_replies where reply is not null")).toEqual(["t_2"]);
+    expect(await left("select turn_id as of from command_results")).toEqual(["t_2"]);
+    expect(await left("select turn_id as of from tool_calls")).toEqual(["t_2"]);
+    // What somebody asked for goes on until they cancel it.
+    expect(await left("select id as of from schedules where task <> ''")).toEqual(["s_active"]);
+  });
 });

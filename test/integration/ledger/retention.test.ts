@@ -120,7 +120,25 @@ describe.each(BACKENDS)("retention on %s", (backend) => {
         created_at: at,
         resolved_at: more.letter === "open" ? null : at,
       });
-    return { event };
+    return { event, turnId, at };
+  }
+
+  /** What a turn leaves elsewhere: what it has read, what was withheld of it, calls and results of tools. */
+  async function leave({ turnId, at }: { readonly turnId: string; readonly at: Date }): Promise<void> {
+    const of = { organization_id: "o", turn_id: turnId };
+    await insert("turn_sources", { ...of, installation_id: "i", channel_id: "ch2", message_ids: '["1"]', read_at: at });
+    await insert("withheld_replies", {
+      ...of,
+      agent_id: "a",
+      conversation_id: "c_1",
+      policy: "approve",
+      sources: "[]",
+      reply: "[]",
+      state: "open",
+      created_at: at,
+    });
+    await insert("tool_calls", { ...of, id: newId("k"), tool: "post", input: "sealed", created_at: at });
+    await insert("command_results", { ...of, agent_id: "a", session_key: turnId, value: "sealed", created_at: at });
   }
 
   const retention = (days: number, pageRows = 3) =>
@@ -184,6 +202,52 @@ describe.each(BACKENDS)("retention on %s", (backend) => {
         });
     await retention(30, 2).run();
     expect(await count("usage_totals")).toBe(4);
+  });
+
+  test("forgets with a turn what it had read, what was withheld of it, and calls and results of its tools", async () => {
+    for (let n = 0; n < 4; n++) await leave(await seed({ age: 40 }));
+    await leave(await seed({ age: 0 }));
+    await retention(30).run();
+    for (const table of ["turn_sources", "withheld_replies", "tool_calls", "command_results"])
+      expect([table, await count(table)]).toEqual([table, 1]);
+  });
+
+  test("forgets schedules that have ended, tasks of outside clients long silent, and calls that nobody fetched", async () => {
+    const ago = (days: number): Date => new Date(Date.now() - days * 86_400_000);
+    const schedule = (id: string, state: string, due_at: Date): Promise<unknown> =>
+      insert("schedules", {
+        organization_id: "o",
+        id,
+        agent_id: "a",
+        conversation_id: "c_1",
+        requested_by: "u",
+        requested_by_name: "U",
+        task: "look",
+        state,
+        due_at,
+      });
+    await schedule("s_done", "done", ago(40));
+    await schedule("s_active", "active", ago(40));
+    await schedule("s_late", "cancelled", ago(1));
+    const task = async (id: string, updated_at: Date, said: Date): Promise<void> => {
+      const common = { organization_id: "o", token_id: "k_1" };
+      const of = { id, context_id: id, message_id: id, room_id: "r", state: "completed", created_at: ago(60) };
+      await insert("a2a_tasks", { ...common, ...of, updated_at });
+      await insert("a2a_messages", { ...common, message_id: id, task_id: id, created_at: said });
+    };
+    for (const id of ["t_1", "t_2", "t_3"]) await task(id, ago(40), ago(40));
+    await task("t_spoken", ago(40), ago(1));
+    await task("t_told", ago(1), ago(40));
+    const call = { organization_id: "o", turn_id: "t_gone", tool: "post", input: "sealed" };
+    await insert("tool_calls", { ...call, id: "k_old", created_at: ago(0.1) });
+    await insert("tool_calls", { ...call, id: "k_new" });
+    await retention(30, 2).run();
+    const ids = async (table: string): Promise<string[]> =>
+      (await database.query<{ id: string }>({ text: `select id from ${table} order by id` })).map(({ id }) => id);
+    expect(await ids("schedules")).toEqual(["s_active", "s_late"]);
+    expect(await ids("a2a_tasks")).toEqual(["t_spoken", "t_told"]);
+    expect(await count("a2a_messages")).toBe(2);
+    expect(await ids("tool_calls")).toEqual(["k_new"]);
   });
 
   test("0 days keep everything", async () => {

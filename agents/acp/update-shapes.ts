@@ -15,6 +15,8 @@ export const Content = z.discriminatedUnion("type", [
   z.looseObject({ type: z.literal("resource"), resource: Resource }),
 ]);
 export type Content = z.infer<typeof Content>;
+/** The kinds of content that are known here. */
+export const CONTENT_KINDS: ReadonlySet<string> = new Set(Content.options.map((option) => option.shape.type.value));
 
 /** What a tool call shows; `terminal` content is of a terminal that Parley does not offer, and says nothing here. */
 const ToolContent = z.union([

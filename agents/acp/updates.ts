@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { MAX_REPLY_BYTES, MAX_REPLY_PARTS, type ReplyPartInput } from "../../src/envelope/reply.ts";
 import type { ReplyEventInput, Usage } from "../../src/envelope/reply-event.ts";
+import { ParleyError } from "../../src/errors/parley-error.ts";
 import { clip, contentText, MAX_TOOL_CHARS, oneLine, titleLine, valueText } from "./tool-text.ts";
-import { type Content, SILENT_KINDS, type ToolFields, Update } from "./update-shapes.ts";
+import { CONTENT_KINDS, type Content, SILENT_KINDS, type ToolFields, Update } from "./update-shapes.ts";
 
 /** Parts that are kept for the plan, for files and for the last words; tools beyond the rest show as status lines. */
 const RESERVED_PARTS = 18;
@@ -35,7 +36,8 @@ export interface TranslatorOptions {
  * Turns the updates of one prompt into events of a reply, in their order: words grow the text, tools are a call and a result each,
  * the plan's last state stands at the end, and what is of no lasting interest is a status line.
  *
- * However many tools an agent uses, a reply stays within its number of parts. What does not fit the protocol is left out.
+ * However many tools an agent uses, a reply stays within its number of parts. What does not fit the protocol is left out, but for a piece of the
+ * answer: without it half of one would stand as if it were whole, so it throws AGENT_REPLY_INVALID.
  */
 export class UpdateTranslator {
   readonly #options: TranslatorOptions;
@@ -58,6 +60,10 @@ export class UpdateTranslator {
 
   accept(value: unknown): readonly ReplyEventInput[] {
     const parsed = Update.safeParse(value);
+    if (!parsed.success && isBrokenWords(value))
+      throw new ParleyError("AGENT_REPLY_INVALID", {
+        detail: "a piece of the agent's answer does not fit the protocol",
+      });
     const events = parsed.success ? this.#translate(parsed.data) : [];
     if (events.length > 0) this.#lastSignMs = this.#now();
     if (events.length > 0 || !isSignOfLife(value)) return events;
@@ -276,6 +282,15 @@ function nameOf({ name, kind }: ToolFields): string {
 function isEmpty(rawInput: unknown): boolean {
   if (rawInput === undefined || rawInput === null || rawInput === "") return true;
   return typeof rawInput === "object" && Object.keys(rawInput).length === 0;
+}
+
+/** Whether an update is a piece of the answer itself that is broken; a kind of content that newer agents may have is not. */
+function isBrokenWords(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || !("sessionUpdate" in value)) return false;
+  if (value.sessionUpdate !== "agent_message_chunk") return false;
+  const content = "content" in value ? value.content : undefined;
+  const kind = typeof content === "object" && content !== null && "type" in content ? content.type : undefined;
+  return typeof kind !== "string" || CONTENT_KINDS.has(kind);
 }
 
 function isSignOfLife(value: unknown): boolean {

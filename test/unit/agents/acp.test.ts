@@ -179,6 +179,13 @@ describe("updates of an ACP agent", () => {
     expect(events).toEqual([]);
   });
 
+  it("that are a broken piece of the answer end it, since the rest would stand as if it were whole", () => {
+    for (const content of [{ type: "text", text: 7 }, { type: "image", data: 7 }, "words", undefined]) {
+      const broken = { sessionUpdate: "agent_message_chunk", content };
+      expect(() => translate([broken])).toThrow(expect.objectContaining({ code: "AGENT_REPLY_INVALID" }));
+    }
+  });
+
   it("that show nobody anything are a sign of life now and then", () => {
     let nowMs = 0;
     const thought = { sessionUpdate: "agent_thought_chunk", content: text("hm") };

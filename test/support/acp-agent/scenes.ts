@@ -145,7 +145,7 @@ export async function perform(scene: Scene): Promise<PromptResponse> {
   }
 }
 
-/** Behaviours that have an argument: a list of updates or one question as JSON, `updates:[…]`, `elicit:{…}`; `stop:refusal`; `tale:3`, a tale that is held before its fourth piece. */
+/** Behaviours that have an argument: a list of updates or one question as JSON, `updates:[…]`, `elicit:{…}`; `stop:refusal`; `tale:3`, a tale that is held before its fourth piece; `drip:300`, `die_after:1500` in ms; `other_session:words`. */
 async function performExtra(scene: Scene): Promise<PromptResponse> {
   const { behaviour, update, client, sessionId, report } = scene;
   const colon = behaviour.indexOf(":");
@@ -165,6 +165,26 @@ async function performExtra(scene: Scene): Promise<PromptResponse> {
         .request(argument, { sessionId })
         .catch((error: unknown) => ({ refused: (error as RequestError).code }));
       report({ type: "answer", to: argument, answer });
+      return END;
+    }
+    case "drip":
+      while (!scene.cancelled.aborted) {
+        await update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text: "." } });
+        await new Promise((resolve) => setTimeout(resolve, Number(argument)));
+      }
+      return { stopReason: "cancelled" };
+    case "die_after":
+      await update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text: "Half of" } });
+      await new Promise((resolve) => setTimeout(resolve, Number(argument)));
+      process.kill(process.pid, "SIGKILL");
+      return never();
+    case "other_session": {
+      const said = {
+        sessionUpdate: "agent_message_chunk" as const,
+        content: { type: "text" as const, text: argument },
+      };
+      await client.notify(methods.client.session.update, { sessionId: "of-somebody-else", update: said });
+      await update(said);
       return END;
     }
     case "tale":

@@ -118,9 +118,9 @@ describe.each(["openai-compatible", "anthropic"] as const)("a model behind %s", 
   });
 
   it("is over with the mark of its end", async () => {
-    const { opening, move, closing } = provider === "anthropic" ? anthropicFrames("m") : openAiFrames("m");
-    const whole = (text: string) =>
-      [...opening, ...move({ text }), ...closing("stop", { input: 1, output: 1 })].join("");
+    const frames = provider === "anthropic" ? anthropicFrames("m") : openAiFrames("m");
+    const end = frames.closing("stop", { input: 1, output: 1 });
+    const whole = (words: string) => [...frames.opening, ...frames.move({ text: words }), ...end].join("");
     answers({ kind: "raw", contentType: "text/event-stream", body: whole("once") + whole(", and a second answer") });
     const outcome = await collect(connect({ provider }).invoke(turnRequest(), turnIo()));
     expect(summarize(outcome.events)).toEqual(["text:once", "done:end"]);

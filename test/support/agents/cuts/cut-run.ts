@@ -61,7 +61,11 @@ export async function runCuts(
       tale.hold(random.between(0, TALE_PIECES));
       const size = Math.min(AGENTS * TURNS_EACH, count - cut.size);
       const wave = Array.from({ length: size }, (_, index) => ask(handles[index % AGENTS] ?? "", cut));
-      await until(() => wave.every((mark) => tale.held.has(mark)), SETTLED_WITHIN_MS);
+      await until(() => wave.every((mark) => tale.held.has(mark)), SETTLED_WITHIN_MS).catch(() => {
+        const missing = wave.filter((mark) => !tale.held.has(mark));
+        const shown = missing.map((mark) => JSON.stringify(outcomeOf(app, mark, cut.get(mark) ?? "")));
+        throw new Error(`agents were not asked: ${shown.join(", ")}`);
+      });
       // Long enough for some that people see the beginning.
       await pause(random.between(0, 1_500));
       const how = random.chance(0.5) ? "reset" : "end";

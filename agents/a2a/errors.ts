@@ -2,6 +2,7 @@ import { A2AError } from "@a2a-js/sdk/errors";
 import type { ErrorCode } from "../../src/errors/codes.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { describeThrown } from "../shared/describe-fault.ts";
+import { findInCauses, findParleyError } from "../shared/error-causes.ts";
 
 interface Meaning {
   readonly code: ErrorCode;
@@ -33,12 +34,11 @@ const INVALID_PARAMS = -32_602;
 
 const INTERNAL_ERROR = -32_603;
 const METHOD_NOT_FOUND = -32_601;
-const MAX_CAUSES = 6;
 
 /** Guarantees a ParleyError for whatever the SDK or a call threw; the other side's words are never taken over. */
 export function a2aFailureToError(thrown: unknown): ParleyError {
-  const own = inCauses(thrown, (error) => error instanceof ParleyError);
-  if (own instanceof ParleyError) return own;
+  const own = findParleyError(thrown);
+  if (own !== undefined) return own;
   const said = protocolErrorIn(thrown);
   if (said === undefined) {
     return new ParleyError("AGENT_REPLY_INVALID", {
@@ -84,19 +84,10 @@ export function isMemoryRefused(thrown: unknown): boolean {
 }
 
 function protocolErrorIn(thrown: unknown): A2AError | undefined {
-  const found = inCauses(thrown, (error) => error instanceof A2AError);
+  const found = findInCauses(thrown, (error) => error instanceof A2AError);
   return found instanceof A2AError ? found : undefined;
 }
 
 function envelopeCodeOf(error: A2AError): number | undefined {
   return "envelopeCode" in error && typeof error.envelopeCode === "number" ? error.envelopeCode : undefined;
-}
-
-function inCauses(thrown: unknown, matches: (error: Error) => boolean): Error | undefined {
-  let current: unknown = thrown;
-  for (let depth = 0; depth < MAX_CAUSES && current instanceof Error; depth += 1) {
-    if (matches(current)) return current;
-    current = current.cause;
-  }
-  return undefined;
 }

@@ -1,6 +1,7 @@
 import { APICallError, InvalidResponseDataError, JSONParseError, TypeValidationError } from "ai";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { describeThrown } from "../shared/describe-fault.ts";
+import { findParleyError } from "../shared/error-causes.ts";
 import type { HttpAnswer } from "../shared/guarded-http.ts";
 import { failedResponseToError } from "../shared/http-errors.ts";
 import type { ModelConfig } from "./config.ts";
@@ -93,16 +94,4 @@ export function modelFailureToError(thrown: unknown): ParleyError {
   return new ParleyError(kind, {
     detail: `the model's endpoint reported an error while it answered (${code ?? "without a code"})`,
   });
-}
-
-const MAX_CAUSES = 8;
-
-/** Gives the ParleyError that a failure was caused by, if one did. */
-export function findParleyError(thrown: unknown): ParleyError | undefined {
-  let current = thrown;
-  for (let depth = 0; depth < MAX_CAUSES && current instanceof Error; depth += 1) {
-    if (current instanceof ParleyError) return current;
-    current = current.cause;
-  }
-  return undefined;
 }

@@ -1,9 +1,9 @@
 import { asSchema, type Tool, type ToolSet, tool } from "ai";
 import type { TurnTool } from "../../src/contracts/turn-tool.ts";
 import { describeThrown } from "../shared/describe-fault.ts";
+import { findParleyError } from "../shared/error-causes.ts";
 import type { ToolApprovals } from "./approvals.ts";
 import type { Approve } from "./config.ts";
-import { findParleyError } from "./errors.ts";
 import { type ModelTool, ToolFailure } from "./tool-call.ts";
 import type { ToolClock } from "./tool-clock.ts";
 

@@ -14,16 +14,21 @@ export async function readJsonBody(
   body: AsyncIterable<Uint8Array>,
   maxBytes: number = MAX_ANSWER_BYTES,
 ): Promise<unknown> {
-  const guard = new JsonGuard();
   const buffer = new ByteBuffer();
+  for await (const chunk of guardedJson(body, maxBytes)) buffer.push(chunk);
+  return parseJson(decodeUtf8(buffer.take()));
+}
+
+/** Guarantees the chunks of a JSON body as they come, none beyond what is cheap to parse; throws AGENT_REPLY_TOO_LARGE or AGENT_REPLY_INVALID. */
+export async function* guardedJson(body: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array> {
+  const guard = new JsonGuard();
   let sizeBytes = 0;
   for await (const chunk of body) {
     sizeBytes += chunk.byteLength;
     if (sizeBytes > maxBytes) throw bodyTooLarge(maxBytes);
     guard.push(chunk);
-    buffer.push(chunk);
+    yield chunk;
   }
-  return parseJson(decodeUtf8(buffer.take()));
 }
 
 /** Guarantees each non-empty line of a body as a JSON value, as soon as its end arrived; a rest without line end counts as a line. */

@@ -2,6 +2,7 @@ import { errors } from "undici";
 import { type ErrorCode } from "../../src/errors/codes.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { describeThrown } from "./describe-fault.ts";
+import { findInCauses, findParleyError } from "./error-causes.ts";
 import { parseRetryAfterMs } from "./retry-after.ts";
 
 const UNREACHABLE = new Set([
@@ -24,8 +25,8 @@ const BROKEN_OFF = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE", "UND_ERR_RE
  * AGENT_CRASHED when the connection broke, AGENT_REPLY_INVALID when it is not HTTP. Names codes alone, never addresses with their paths.
  */
 export function httpFailureToError(thrown: unknown): ParleyError {
-  const own = findInCauses(thrown, (error) => error instanceof ParleyError);
-  if (own instanceof ParleyError) return own;
+  const own = findParleyError(thrown);
+  if (own !== undefined) return own;
   const unparsed = findInCauses(thrown, (error) => error instanceof errors.HTTPParserError);
   if (unparsed !== undefined) return parserFailureToError(unparsed);
   const code = findCode(thrown);
@@ -55,17 +56,6 @@ function parserFailureToError(thrown: Error): ParleyError {
 function findCode(thrown: unknown): string | undefined {
   const withCode = findInCauses(thrown, (error) => "code" in error && typeof error.code === "string");
   return withCode !== undefined && "code" in withCode && typeof withCode.code === "string" ? withCode.code : undefined;
-}
-
-const MAX_CAUSES = 8;
-
-function findInCauses(thrown: unknown, matches: (error: Error) => boolean): Error | undefined {
-  let current: unknown = thrown;
-  for (let depth = 0; depth < MAX_CAUSES && current instanceof Error; depth += 1) {
-    if (matches(current)) return current;
-    current = current.cause;
-  }
-  return undefined;
 }
 
 export interface FailedResponse {

@@ -1,8 +1,7 @@
 import { ReadableStream } from "node:stream/web";
-import { bodyTooLarge } from "../../shared/bounded-body.ts";
+import { guardedJson } from "../../shared/bounded-body.ts";
 import { guardedEvents } from "../../shared/guarded-events.ts";
 import type { GuardedHttp, HttpAnswer } from "../../shared/guarded-http.ts";
-import { JsonGuard } from "../../shared/json-guard.ts";
 
 /** Most bytes of one answer of a server. */
 export const MAX_MCP_ANSWER_BYTES = 2_097_152;
@@ -62,15 +61,4 @@ function toResponse(answer: HttpAnswer): Response {
       : guardedJson(answer.body, maxBytes);
   // Node's stream and the DOM's are the same object at run time; their type declarations differ.
   return new Response(ReadableStream.from(body) as unknown as BodyInit, { status: answer.status, headers });
-}
-
-async function* guardedJson(body: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array> {
-  const guard = new JsonGuard();
-  let sizeBytes = 0;
-  for await (const chunk of body) {
-    sizeBytes += chunk.byteLength;
-    if (sizeBytes > maxBytes) throw bodyTooLarge(maxBytes);
-    guard.push(chunk);
-    yield chunk;
-  }
 }

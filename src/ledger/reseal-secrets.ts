@@ -25,6 +25,9 @@ interface Kind {
 
 const begins = (bytes: string): string => `substring(${bytes} from 1 for length($4::bytea)) <> $4::bytea`;
 
+const base64 = (bytes: string): string => `translate(encode(${bytes}::bytea, 'base64'), E'\\n', '')`;
+const COMMANDS = "'commands:' || r.session_key || ':' || r.turn_id";
+
 const KINDS: readonly Kind[] = [
   {
     name: "installations",
@@ -65,7 +68,28 @@ const KINDS: readonly Kind[] = [
     replace:
       "update agent_sessions set value = translate(encode($3::bytea, 'base64'), E'\\n', '') where agent_id = $1 and 'session:' || session_key = $2 and decode(value, 'base64') = $4::bytea",
   },
+  {
+    name: "command_results",
+    manyPerId: true,
+    select: `select r.agent_id as id, ${COMMANDS} as field, r.organization_id as "organizationId", 'agent' as platform, decode(r.value, 'base64') as sealed
+      from command_results r where (r.agent_id, ${COMMANDS}) > ($1, $2) and ${begins("decode(r.value, 'base64')")} order by r.agent_id, ${COMMANDS} limit $3`,
+    replace: `update command_results r set value = ${base64("$3")} where r.agent_id = $1 and ${COMMANDS} = $2 and decode(r.value, 'base64') = $4::bytea`,
+  },
+  toolCalls("input", "call"),
+  toolCalls("result", "result"),
 ];
+
+/** Calls of tools are under way for moments; one may be caught by a change of the key all the same. */
+function toolCalls(column: "input" | "result", prefix: string): Kind {
+  const field = `'${prefix}:' || c.id`;
+  return {
+    name: `tool_calls.${column}`,
+    manyPerId: true,
+    select: `select c.turn_id as id, ${field} as field, c.organization_id as "organizationId", 'turn' as platform, decode(c.${column}, 'base64') as sealed
+      from tool_calls c where c.${column} is not null and (c.turn_id, ${field}) > ($1, $2) and ${begins(`decode(c.${column}, 'base64')`)} order by c.turn_id, ${field} limit $3`,
+    replace: `update tool_calls c set ${column} = ${base64("$3")} where c.turn_id = $1 and ${field} = $2 and decode(c.${column}, 'base64') = $4::bytea`,
+  };
+}
 
 /** What one run did: rows sealed anew, and rows that no known key opens, which it leaves as they are. */
 export interface ResealReport {

@@ -3,11 +3,13 @@ import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Logger } from "../../../src/contracts/logger.ts";
 import { createAdapterStateStore } from "../../../src/ledger/adapter-state.ts";
+import { createCommandResultStore } from "../../../src/ledger/command-results.ts";
 import type { Database } from "../../../src/ledger/connection/database.ts";
 import { migrate } from "../../../src/ledger/connection/migrate.ts";
 import { createInstallationStore } from "../../../src/ledger/installations.ts";
 import { resealSecrets } from "../../../src/ledger/reseal-secrets.ts";
 import { agentSecrets, createSecretBox, type SecretBox } from "../../../src/ledger/secret-box.ts";
+import { createToolCallStore } from "../../../src/ledger/tool-calls.ts";
 import { runKeyRotationTrial } from "../../support/ledger/key-rotation-trial.ts";
 import { createTestDatabase } from "../../support/servers/shared-servers.ts";
 import { BACKENDS, type Backend, openForFile } from "../connection/open-backends.ts";
@@ -169,6 +171,47 @@ describe.each(BACKENDS)("secrets at rest on %s", (backend: Backend) => {
     expect(await resealSecrets(database, both)).toEqual({ resealed: 5, unreadable: [] });
     expect(await read(createSecretBox(now))).toEqual(whole);
     await expect(read(old)).rejects.toMatchObject({ code: "CREDENTIAL_MISSING" });
+    expect(await resealSecrets(database, both)).toEqual({ resealed: 0, unreadable: [] });
+  });
+
+  test("of commands and calls of tools that wait over a change of the key are sealed anew too", async () => {
+    const [before, now] = [randomBytes(32), randomBytes(32)];
+    const both = createSecretBox(now, before);
+    const place = { organizationId: "a", agentId: "a_1", sessionKey: "a:slack:C1:" };
+    const call = { id: "k_1", organizationId: "a", turnId: "t_2", tool: "post", input: { text: CANARY } };
+    const open = { ...call, id: "k_2" };
+    const earlier = createSecretBox(before);
+    for (const table of ["installations", "agents", "adapter_state", "command_results", "tool_calls"])
+      await database.query({ text: `delete from ${table}` });
+    await database.query(
+      {
+        text: "insert into command_results (agent_id, session_key, turn_id, organization_id, value) values ($1, $2, 't_1', 'a', $3)",
+      },
+      [
+        place.agentId,
+        place.sessionKey,
+        earlier.seal(
+          {
+            organizationId: "a",
+            platform: "agent",
+            installationId: place.agentId,
+            field: `commands:${place.sessionKey}:t_1`,
+          },
+          { json: JSON.stringify([{ name: "conversations", ok: true, result: CANARY }]) },
+        ),
+      ],
+    );
+    const calls = createToolCallStore(database, earlier);
+    await calls.add(call);
+    await calls.answer(call, { said: CANARY });
+    await calls.add(open);
+    expect(await resealSecrets(database, both)).toEqual({ resealed: 4, unreadable: [] });
+    const later = createSecretBox(now);
+    expect(await createCommandResultStore(database, later).read(place, "t_9")).toMatchObject([
+      { results: [{ result: CANARY }] },
+    ]);
+    expect(await createToolCallStore(database, later).fetch(call)).toEqual({ result: { said: CANARY } });
+    expect(await createToolCallStore(database, later).take("k_2")).toMatchObject({ input: { text: CANARY } });
     expect(await resealSecrets(database, both)).toEqual({ resealed: 0, unreadable: [] });
   });
 });

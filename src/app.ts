@@ -169,7 +169,12 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       store,
       directory,
       policies,
-      invitations: createRoomInvitations({ invitations, directory, policies }),
+      invitations: createRoomInvitations({
+        invitations,
+        directory,
+        policies,
+        facts: { of: (question) => facts.of(question) },
+      }),
       explain: (organization, { roomId, postId }) =>
         explainMessage(
           tenant(organization),

@@ -1,10 +1,11 @@
 import type { AdapterSink, Installation } from "../../src/contracts/adapter-sink.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { agentIndex } from "../shared/agent-index.ts";
+import { classOf } from "./access.ts";
 import type { DiscordClient } from "./client.ts";
 import type { DiscordConfig } from "./config.ts";
 import { Cursors } from "./cursors.ts";
-import { Guild } from "./guild.ts";
+import { Guild, readMember } from "./guild.ts";
 import { type InboundContext, newTraceId } from "./inbound-context.ts";
 import { asList, asRecord, asString, type Raw } from "./raw.ts";
 import { ROUTES } from "./routes.ts";
@@ -219,6 +220,13 @@ export class Guilds {
       place: (channelId) => guild?.place(channelId),
       channelName: (channelId) => guild?.nameOf(channelId),
       roleName: (roleId) => guild?.roles.get(roleId)?.name,
+      memberClass(userId, user, told) {
+        // Of a direct message, all who can be in it are full members.
+        if (guild === undefined) return "member";
+        const member = readMember(told, user) ?? guild.member(userId);
+        const found = member === undefined ? undefined : classOf(guild, member);
+        return found === "bot" || found === "agent" ? undefined : found;
+      },
       person: (userId) => guild?.member(userId)?.person,
       deliveryKey,
       newTraceId,

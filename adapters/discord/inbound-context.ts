@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { ConversationPath } from "../../src/envelope/conversation.ts";
+import type { ConversationPath, Sender } from "../../src/envelope/conversation.ts";
 import type { EnvelopeInput } from "../../src/envelope/envelope.ts";
 import type { AgentIndex } from "../shared/agent-index.ts";
+import type { Raw } from "./raw.ts";
 
 /** Where something was said, as far as it is known: the way from the guild to the channel or thread. */
 export type Place = Pick<ConversationPath, "category" | "channel" | "thread">;
@@ -31,6 +32,8 @@ export interface InboundContext {
   readonly place: (channelId: string) => Place | undefined;
   readonly channelName: (channelId: string) => string | undefined;
   readonly roleName: (roleId: string) => string | undefined;
+  /** What somebody is where the event happened, by what the event tells of the member or what is known; undefined where neither says. */
+  readonly memberClass: (userId: string, user?: Raw, member?: Raw) => Sender["memberClass"];
   readonly person: (userId: string) => PersonFacts | undefined;
   /** Tells one delivery of the gateway from all others, and is equal when it is replayed; for events without an id of their own. */
   readonly deliveryKey: string;

@@ -47,16 +47,26 @@ export function personSender(context: InboundContext, user: Raw, member?: Raw): 
   if (id === undefined) return undefined;
   const { name, kind, avatarUrl } = personFacts(user, member);
   const self = id === context.botUserId;
-  return { id, name, kind: self ? "bot" : kind, ...(avatarUrl === undefined ? {} : { avatarUrl }), self };
+  const memberClass = self || kind === "bot" ? undefined : context.memberClass(id, user, member);
+  return {
+    id,
+    name,
+    kind: self ? "bot" : kind,
+    ...(memberClass === undefined ? {} : { memberClass }),
+    ...(avatarUrl === undefined ? {} : { avatarUrl }),
+    self,
+  };
 }
 
 /** Who acted, from an id alone. */
 export function senderOfId(context: InboundContext, userId: string): Sender {
   const known = context.person(userId);
   const self = userId === context.botUserId;
+  const memberClass = self || known?.kind === "bot" ? undefined : context.memberClass(userId);
   return {
     id: userId,
     kind: self ? "bot" : (known?.kind ?? "human"),
+    ...(memberClass === undefined ? {} : { memberClass }),
     ...(known === undefined ? {} : { name: known.name }),
     ...(known?.avatarUrl === undefined ? {} : { avatarUrl: known.avatarUrl }),
     self,

@@ -17,7 +17,12 @@ export interface Belonging {
 export function classOf(state: RoomState, userId: string, belonging: Belonging): MemberClass {
   if (belonging.isAgent(userId)) return "agent";
   if (belonging.isSelf(userId)) return "bot";
-  if (!belonging.trustedServers.has(serverOf(userId))) return "external";
+  return personClass(state, userId, !belonging.trustedServers.has(serverOf(userId)));
+}
+
+/** What a person is in a room, of whom it is known whether their server is trusted. Pure. */
+export function personClass(state: RoomState, userId: string, isForeign: boolean): "external" | "admin" | "member" {
+  if (isForeign) return "external";
   return state.power.of(userId) >= GOVERNS_FROM ? "admin" : "member";
 }
 

@@ -1,5 +1,6 @@
 import { type ConversationPath, conversationKey, type Sender } from "../../src/envelope/conversation.ts";
 import { ENVELOPE_VERSION } from "../../src/envelope/envelope.ts";
+import { personClass } from "./access.ts";
 import type { InboundContext, RoomFacts } from "./inbound-context.ts";
 import { isOwn } from "./inbound-context.ts";
 import { asUserId, serverOf } from "./matrix-ids.ts";
@@ -122,7 +123,11 @@ export function senderOf(context: InboundContext, event: Raw): Sender | undefine
     id: userId,
     kind:
       agent !== undefined ? "agent" : self || notice ? "bot" : isForeign(context, userId) ? "external_guest" : "human",
-    ...(agent === undefined ? {} : { agent }),
+    ...(agent === undefined
+      ? self
+        ? {}
+        : { memberClass: personClass(context.room.state, userId, isForeign(context, userId)) }
+      : { agent }),
     name: member?.name ?? userId,
     ...(member?.avatarUrl?.startsWith("mxc://") ? { avatarUrl: member.avatarUrl } : {}),
     self,

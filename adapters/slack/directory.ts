@@ -15,8 +15,12 @@ const CHANNEL_TTL_MS = 10 * 60_000;
 const MISS_TTL_MS = 60_000;
 const MAX_WAITING_LOOKUPS = 1_000;
 const LOOKUP_PAUSE_MS = 700;
-/** Longest time an event waits for the name of its channel; Slack wants its answer within 3 s. */
-const CHANNEL_WAIT_MS = 800;
+/** Longest time an event waits for the name of its channel, or for what its sender is; Slack wants its answer within 3 s. */
+const WAIT_MS = 800;
+/** How old what is known of somebody may be before it is looked up again behind the event's back, in ms. */
+const PERSON_FRESH_MS = 10 * 60_000;
+const PEOPLE_PAGE_SIZE = 1_000;
+const MAX_PEOPLE_PAGES = 10;
 
 interface TokenState {
   /** False when Slack refused the token: then nothing is looked up. */
@@ -28,17 +32,19 @@ interface TokenState {
 /**
  * Names of people and channels of one workspace, from memory.
  *
- * People are looked up behind the event's back: the first message of somebody may go without a name. Channels are looked up
- * before the first event of each, because agents are bound to channels by name; that wait is short and bounded.
+ * People are looked up before their first event, because what they are decides what they may do; channels before the first event of each, because
+ * agents are bound to channels by name. Both waits are short and bounded: what is not known by then, the event goes without.
  */
 export class Directory {
   readonly #web: WebClient;
   readonly #people = new BoundedMap<string, PersonFacts>({ maxEntries: MAX_ENTRIES, ttlMs: PERSON_TTL_MS });
   readonly #confirmed = new BoundedMap<string, true>({ maxEntries: MAX_ENTRIES, ttlMs: CONFIRMED_TTL_MS });
+  readonly #fresh = new BoundedMap<string, true>({ maxEntries: MAX_ENTRIES, ttlMs: PERSON_FRESH_MS });
   readonly #channels = new BoundedMap<string, ChannelFacts>({ maxEntries: MAX_ENTRIES, ttlMs: CHANNEL_TTL_MS });
   readonly #misses = new BoundedMap<string, true>({ maxEntries: MAX_ENTRIES, ttlMs: MISS_TTL_MS });
   readonly #waiting = new Set<string>();
   readonly #channelLookups = new Map<string, Promise<void>>();
+  readonly #personLookups = new Map<string, Promise<void>>();
   /** Look-ups keep to Slack's rates even when writes are not paced. */
   readonly #limiter = new SendLimiter({ rules: RATE_RULES, pacing: true });
   readonly #homeTeamId: string;
@@ -76,7 +82,43 @@ export class Directory {
     const facts = personFacts(user, this.#homeTeamId);
     this.#people.set(id, facts);
     this.#confirmed.set(id, true);
+    this.#fresh.set(id, true);
     return facts;
+  }
+
+  /** Resolves when it is known what somebody is, or when waiting longer would endanger the answer to Slack. Never rejects. */
+  async ensurePerson(userId: string): Promise<void> {
+    if (this.#people.get(userId) !== undefined) {
+      if (this.#fresh.get(userId) === undefined) this.#lookUpLater(userId);
+      return;
+    }
+    if (this.#misses.get(userId)) return;
+    const running = this.#personLookups.get(userId);
+    if (running !== undefined) return running;
+    if (!this.#token.isUsable()) return;
+    if (!this.#limiter.tryAcquire({ installationId: "", method: "users.info" })) return this.#lookUpLater(userId);
+    const lookup = withTimeout(this.#fetchPerson(userId), WAIT_MS).finally(() => this.#personLookups.delete(userId));
+    this.#personLookups.set(userId, lookup);
+    return lookup;
+  }
+
+  /** Learns the people of the workspace, a thousand per call; in one of more than 10,000, the rest is looked up one by one. Never rejects. */
+  async learnPeople(): Promise<void> {
+    try {
+      let cursor = "";
+      for (let page = 0; page < MAX_PEOPLE_PAGES && !this.#closed && this.#token.isUsable(); page++) {
+        const answer = await this.#web.users.list({ limit: PEOPLE_PAGE_SIZE, ...(cursor === "" ? {} : { cursor }) });
+        for (const member of answer.members ?? []) {
+          const user = asRecord(member);
+          if (user !== undefined) this.notePerson(user);
+        }
+        cursor = answer.response_metadata?.next_cursor ?? "";
+        if (cursor === "") return;
+      }
+    } catch (error) {
+      this.#token.onFailure(error);
+      // The look-up of each single person remains.
+    }
   }
 
   channel(channelId: string): ChannelFacts | undefined {
@@ -113,7 +155,7 @@ export class Directory {
     if (running !== undefined) return running;
     if (!this.#token.isUsable()) return;
     if (!this.#limiter.tryAcquire({ installationId: "", method: "conversations.info" })) return;
-    const lookup = withTimeout(this.#fetchChannel(channelId), CHANNEL_WAIT_MS).finally(() =>
+    const lookup = withTimeout(this.#fetchChannel(channelId), WAIT_MS).finally(() =>
       this.#channelLookups.delete(channelId),
     );
     this.#channelLookups.set(channelId, lookup);
@@ -177,6 +219,16 @@ export class Directory {
     });
   }
 
+  async #fetchPerson(userId: string): Promise<void> {
+    try {
+      const user = asRecord((await this.#web.users.info({ user: userId })).user);
+      if (user === undefined || this.notePerson(user) === undefined) this.#misses.set(userId, true);
+    } catch (error) {
+      this.#token.onFailure(error);
+      this.#misses.set(userId, true);
+    }
+  }
+
   #lookUpLater(userId: string): void {
     if (
       this.#closed ||
@@ -199,13 +251,7 @@ export class Directory {
         this.#waiting.clear();
         break;
       }
-      try {
-        const user = asRecord((await this.#web.users.info({ user: userId })).user);
-        if (user === undefined || this.notePerson(user) === undefined) this.#misses.set(userId, true);
-      } catch (error) {
-        this.#token.onFailure(error);
-        this.#misses.set(userId, true);
-      }
+      await this.#fetchPerson(userId);
       // Only now: while it was looked up, it was not to be asked for again.
       this.#waiting.delete(userId);
       await new Promise<void>((resolve) => {

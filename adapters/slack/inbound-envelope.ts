@@ -1,3 +1,4 @@
+import type { MemberClass } from "../../src/contracts/access.ts";
 import { type ConversationPath, conversationKey, type Sender } from "../../src/envelope/conversation.ts";
 import { ENVELOPE_VERSION } from "../../src/envelope/envelope.ts";
 import type { InboundContext } from "./inbound-context.ts";
@@ -73,6 +74,7 @@ export function personSender(context: InboundContext, userId: string, shownName?
   return {
     id: userId,
     kind: userId === context.botUserId ? "bot" : (facts?.kind ?? "human"),
+    ...classOf(facts?.memberClass),
     ...(name === undefined ? {} : { name }),
     ...(facts?.avatarUrl === undefined ? {} : { avatarUrl: facts.avatarUrl }),
     self: userId === context.botUserId,
@@ -99,13 +101,12 @@ export function messageSender(context: InboundContext, message: Raw): Sender | u
     (asString(profile?.["display_name"]) || asString(profile?.["real_name"]) || asString(profile?.["name"])) ??
     asString(botProfile?.["name"]);
   const bot = self || botId !== undefined || message["subtype"] === "bot_message" || known?.kind === "bot";
+  const told = toldClass(context, message, profile);
+  const memberClass = told === "guest" && known?.memberClass === "external" ? "external" : (told ?? known?.memberClass);
   return {
     id,
-    kind: bot
-      ? "bot"
-      : isGuest(context, message, profile) || known?.kind === "external_guest"
-        ? "external_guest"
-        : "human",
+    kind: bot ? "bot" : memberClass === "guest" || memberClass === "external" ? "external_guest" : "human",
+    ...(self ? {} : classOf(memberClass)),
     ...(name === undefined ? {} : { name: name.slice(0, 256) }),
     ...(known?.avatarUrl === undefined ? {} : { avatarUrl: known.avatarUrl }),
     self,
@@ -113,13 +114,15 @@ export function messageSender(context: InboundContext, message: Raw): Sender | u
 }
 
 /** People of another workspace (Slack Connect) and restricted accounts, as far as the event itself says. */
-function isGuest(context: InboundContext, message: Raw, profile: Raw | undefined): boolean {
-  if (
-    profile?.["is_restricted"] === true ||
-    profile?.["is_ultra_restricted"] === true ||
-    profile?.["is_stranger"] === true
-  )
-    return true;
+function toldClass(context: InboundContext, message: Raw, profile: Raw | undefined): "external" | "guest" | undefined {
   const home = asId(message["user_team"]) ?? asId(message["source_team"]) ?? asId(profile?.["team"]);
-  return home !== undefined && home.startsWith("T") && context.teamId.startsWith("T") && home !== context.teamId;
+  const foreign =
+    home !== undefined && home.startsWith("T") && context.teamId.startsWith("T") && home !== context.teamId;
+  if (foreign || profile?.["is_stranger"] === true) return "external";
+  return profile?.["is_restricted"] === true || profile?.["is_ultra_restricted"] === true ? "guest" : undefined;
+}
+
+/** What of a class an envelope tells. */
+function classOf(memberClass: MemberClass | undefined): Pick<Sender, "memberClass"> {
+  return memberClass === undefined || memberClass === "bot" || memberClass === "agent" ? {} : { memberClass };
 }

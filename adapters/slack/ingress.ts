@@ -48,8 +48,7 @@ export class Ingress {
       const workspace = await this.#workspaces.find(refOfCommand(command));
       if (workspace === undefined) return this.#unknown("slash command");
       workspace.app.id ??= asId(command["api_app_id"]);
-      const channelId = asId(command["channel_id"]);
-      if (channelId !== undefined) await workspace.directory.ensureChannel(channelId);
+      await known(workspace, asId(command["channel_id"]), asId(command["user_id"]));
       const context = workspace.contextFor(asId(command["team_id"]));
       const translation = guarded(() => translateCommand(command, context, this.#config.command));
       await this.#take(workspace, translation, "slash command", raw, keyOf("command", command["trigger_id"], raw));
@@ -61,8 +60,7 @@ export class Ingress {
       const type = asString(payload["type"]) ?? "interaction";
       const workspace = await this.#workspaces.find(refOfInteraction(payload));
       if (workspace === undefined) return this.#unknown(type);
-      const channelId = asId(asRecord(payload["channel"])?.["id"]);
-      if (channelId !== undefined) await workspace.directory.ensureChannel(channelId);
+      await known(workspace, asId(asRecord(payload["channel"])?.["id"]), asId(asRecord(payload["user"])?.["id"]));
       const key = keyOf("interaction", payload["trigger_id"], raw);
       const context = workspace.contextFor(asId(asRecord(payload["team"])?.["id"]));
       for (const translation of guarded(() => translateInteraction(payload, context), list)) {
@@ -127,7 +125,12 @@ export class Ingress {
     if (type === "channel_shared") directory.changeChannel(channelId, { external: true });
     if (type === "channel_unshared") directory.changeChannel(channelId, { external: event["is_ext_shared"] === true });
     if (event["subtype"] === "channel_convert_to_private") directory.changeChannel(channelId, { kind: "private" });
-    await directory.ensureChannel(channelId);
+    // Of what bots write, the event itself says all that matters.
+    const actor =
+      asId(event["bot_id"]) === undefined
+        ? (asId(event["user"]) ?? asId(asRecord(event["message"])?.["user"]))
+        : undefined;
+    await known(workspace, channelId, actor);
   }
 
   async #take(
@@ -209,6 +212,14 @@ export class Ingress {
       if (this.#inFlight === 0) this.#drained?.();
     }
   }
+}
+
+/** Resolves when both are known, or would take too long. */
+async function known({ directory }: Workspace, channelId?: string, userId?: string): Promise<void> {
+  await Promise.all([
+    channelId === undefined ? undefined : directory.ensureChannel(channelId),
+    userId === undefined ? undefined : directory.ensurePerson(userId),
+  ]);
 }
 
 const list = (translation: Translation): readonly Translation[] => [translation];

@@ -239,7 +239,10 @@ export class Workspaces {
     }
     this.#byInstallation.set(record.installationId, workspace);
     this.#byExternal.set(record.externalId, workspace);
-    if (workspace.isUsable && this.#config.receive) void workspace.directory.learnChannels();
+    if (workspace.isUsable && this.#config.receive) {
+      void workspace.directory.learnChannels();
+      void workspace.directory.learnPeople();
+    }
     return workspace;
   }
 

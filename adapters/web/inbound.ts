@@ -1,5 +1,5 @@
 import type { WebEventRecord, WebPostRecord, WebRoomRecord } from "../../src/contracts/web-room-records.ts";
-import { conversationKey } from "../../src/envelope/conversation.ts";
+import { conversationKey, type Sender } from "../../src/envelope/conversation.ts";
 import { ENVELOPE_VERSION, Envelope, type EnvelopeInput, EVENT_KINDS } from "../../src/envelope/envelope.ts";
 import { WEB_SELF_ID, WEB_SPACE_ID } from "./ids.ts";
 
@@ -28,6 +28,7 @@ export function eventToEnvelope(event: WebEventRecord, installationId: string): 
       : {
           id: event.personId,
           kind: event.personExternal === true ? "external_guest" : "human",
+          memberClass: classOf(event),
           name: event.personName ?? event.personId,
         },
     occurredAt: event.occurredAt,
@@ -40,6 +41,12 @@ export function eventToEnvelope(event: WebEventRecord, installationId: string): 
   if (parsed.success) return { envelope: parsed.data };
   const issue = parsed.error.issues[0];
   return { malformed: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not an envelope"}` };
+}
+
+/** Undefined for somebody who is gone. */
+function classOf({ personExternal, personRole }: WebEventRecord): Sender["memberClass"] {
+  if (personExternal === true) return "external";
+  return personRole === undefined || personRole === "member" ? personRole : "admin";
 }
 
 /** What is equal for equal entries: two deliveries of one entry have one dedupe key. */

@@ -4,7 +4,7 @@ import {
   type AccessPlace,
   type AccessRule,
   type AgentInvitation,
-  type MemberClass,
+  type KnownClass,
   type RoleAssignment,
 } from "../contracts/access.ts";
 import { decideChannelGrant } from "./channel-grant.ts";
@@ -20,7 +20,7 @@ export interface PlanChannel {
   readonly identityInChannel: boolean | undefined;
   readonly spaceId: string | undefined;
   readonly categoryId: string | undefined;
-  readonly members: readonly { readonly id: string; readonly memberClass: MemberClass }[];
+  readonly members: readonly { readonly id: string; readonly memberClass: KnownClass }[];
 }
 
 export interface PlanAgent {

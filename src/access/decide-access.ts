@@ -4,6 +4,7 @@ import type {
   AccessPlace,
   AccessRole,
   AccessRule,
+  KnownClass,
   MemberClass,
 } from "../contracts/access.ts";
 import { CLASS_ROLES, ROLE_ACTIONS } from "./roles.ts";
@@ -13,7 +14,7 @@ export interface AccessSubject {
   readonly kind: "person" | "agent" | "bot" | "operator";
   /** A person's platform id or an agent's handle. */
   readonly id: string;
-  readonly memberClass: MemberClass;
+  readonly memberClass: KnownClass;
   /** Roles that were given to them here or above. */
   readonly roles: readonly AccessRole[];
 }
@@ -50,6 +51,9 @@ export interface AccessDecision {
   readonly rule: string;
 }
 
+/** What a person can be, where nobody knows which. */
+const PERSON_CLASSES: readonly MemberClass[] = ["member", "admin", "guest", "external"];
+
 /** What an archived channel still lets its members do. */
 const ALLOWED_IN_ARCHIVE: ReadonlySet<AccessAction> = new Set(["read_history", "read_roster"]);
 
@@ -57,9 +61,23 @@ const ALLOWED_IN_ARCHIVE: ReadonlySet<AccessAction> = new Set(["read_history", "
  * Decides whether somebody may do something somewhere, always with the rule that decided; pure and total, and the only place that decides it.
  *
  * In this order: kill switches, the channel's state, membership, the agent's invitation, access lists (a deny anywhere on the path wins over every
- * allow), then what role and class give by themselves. What is unknown is denied.
+ * allow), then what role and class give by themselves. What is unknown is denied: of somebody whose class is not known, whatever not every class may.
  */
-export function decideAccess({ who, action, where, facts }: AccessQuestion): AccessDecision {
+export function decideAccess(question: AccessQuestion): AccessDecision {
+  const { who } = question;
+  const { memberClass } = who;
+  if (memberClass !== "unknown") return decideFor(question, { ...who, memberClass });
+  const [first, ...others] = PERSON_CLASSES.map((one) => decideFor(question, { ...who, memberClass: one }));
+  if (first === undefined || others.some(({ allowed }) => allowed !== first.allowed))
+    return { allowed: false, rule: "class_unknown" };
+  const isOneRule = others.every(({ rule }) => rule === first.rule);
+  return { allowed: first.allowed, rule: isOneRule ? first.rule : "whatever_class" };
+}
+
+/** Somebody of whom it is known what they are. */
+type KnownSubject = AccessSubject & { readonly memberClass: MemberClass };
+
+function decideFor({ action, where, facts }: AccessQuestion, who: KnownSubject): AccessDecision {
   const deny = (rule: string): AccessDecision => ({ allowed: false, rule });
   if (facts.organizationStopped) return deny("organization_stopped");
   if (facts.agent?.stopped === true) return deny("agent_stopped");
@@ -94,7 +112,7 @@ function fromLists(
   return allowedAt === undefined ? undefined : { allowed: true, rule: `allowed_at_${allowedAt}` };
 }
 
-function byRole(who: AccessSubject, action: AccessAction): AccessDecision {
+function byRole(who: KnownSubject, action: AccessAction): AccessDecision {
   if (who.kind === "operator") return { allowed: true, rule: "operator" };
   const given = who.roles.find((role) => ROLE_ACTIONS[role].has(action));
   if (given !== undefined) return { allowed: true, rule: `role_${given}` };

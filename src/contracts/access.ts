@@ -22,6 +22,8 @@ export type AccessRole = (typeof ACCESS_ROLES)[number];
 /** What the platform says somebody is in a channel. */
 export const MEMBER_CLASSES = ["member", "admin", "guest", "external", "agent", "bot"] as const;
 export type MemberClass = (typeof MEMBER_CLASSES)[number];
+/** What is known of somebody's class; where it is not, they may do what every class may, and no more. */
+export type KnownClass = MemberClass | "unknown";
 
 export const SUBJECT_KINDS = ["everyone", "class", "role", "person", "agent"] as const;
 

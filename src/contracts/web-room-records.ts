@@ -143,6 +143,7 @@ export interface WebEventRecord {
   readonly personId?: string;
   readonly personName?: string;
   readonly personExternal?: boolean;
+  readonly personRole?: WebRole;
   readonly traceId: string;
   readonly occurredAt: string;
   readonly room: Pick<WebRoomRecord, "name" | "kind" | "agentHandle">;

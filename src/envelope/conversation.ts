@@ -24,6 +24,8 @@ export type ConversationPath = z.infer<typeof ConversationPath>;
 export const Sender = z.object({
   id: PlatformId,
   kind: z.enum(["human", "agent", "bot", "external_guest"]),
+  /** What a person is in the installation, as the platform itself told the adapter; absent where that is not known. Of a bot it says only that it is of other people. */
+  memberClass: z.enum(["member", "admin", "guest", "external"]).optional(),
   name: SafeText.optional(),
   avatarUrl: safeText(2048).optional(),
   /** The agent's handle, when `kind` is agent. */

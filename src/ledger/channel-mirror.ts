@@ -45,7 +45,7 @@ export interface MembershipRow {
   readonly implied: boolean;
   /** When the platform says that it happened, ISO 8601; default now. */
   readonly occurred?: string;
-  /** What the event shows of who it is; taken for somebody new alone, until the platform is asked. Default member. */
+  /** What the event shows of what they are, until the platform is asked. Default unknown. */
   readonly member_class?: string;
 }
 
@@ -111,11 +111,12 @@ export async function upsertMemberships(sql: SqlRunner, rows: readonly Membershi
     {
       name: "upsert_memberships",
       text: `insert into memberships as m (installation_id, channel_id, member_id, organization_id, state, source, version, member_class, updated_at)
-        select inst, channel, member, org, state, source, version, coalesce(member_class, 'member'), least(now(), coalesce(occurred, now()))
+        select inst, channel, member, org, state, source, version, coalesce(member_class, 'unknown'), least(now(), coalesce(occurred, now()))
         from jsonb_to_recordset($1::jsonb) as x(org text, inst text, channel text, member text, state text, source text, version text, member_class text, occurred timestamptz)
         where not exists (select 1 from channels h where h.installation_id = x.inst and h.channel_id = x.channel and h.roster_at - interval '5 seconds' > x.occurred)
         order by inst, channel, member
         on conflict (installation_id, channel_id, member_id) do update set state = excluded.state, version = excluded.version,
+          member_class = case when m.source = 'event' and excluded.member_class <> 'unknown' then excluded.member_class else m.member_class end,
           source = case when m.state = excluded.state then m.source else excluded.source end,
           updated_at = case when m.state = excluded.state and m.source = 'fetch' then m.updated_at else excluded.updated_at end
         where m.version <= excluded.version and (m.source = 'event' or excluded.updated_at >= m.updated_at - interval '5 seconds')`,

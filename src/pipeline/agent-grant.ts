@@ -1,7 +1,7 @@
 import { type ChannelGrant, decideChannelGrant } from "../access/channel-grant.ts";
 import { type AccessDecision, decideAccess } from "../access/decide-access.ts";
 import type { OrganizationPolicies } from "../access/policy-book.ts";
-import type { AccessAction, AccessPlace, MemberClass } from "../contracts/access.ts";
+import type { AccessAction, AccessPlace, KnownClass } from "../contracts/access.ts";
 import type { ConversationPath, Sender } from "../envelope/conversation.ts";
 import type { DirectoryAgent } from "./directory.ts";
 
@@ -85,7 +85,7 @@ export function senderMay(
   action: AccessAction,
   where: { readonly installationId: string; readonly path: ConversationPath },
   policies: OrganizationPolicies,
-  memberClass: MemberClass = classOf(sender),
+  memberClass: KnownClass = classOf(sender),
 ): AccessDecision {
   const places = placesOf(where.installationId, where.path);
   return decideAccess({
@@ -110,14 +110,12 @@ export function senderMay(
   });
 }
 
-function classOf(sender: Sender): MemberClass {
-  switch (sender.kind) {
-    case "agent":
-    case "bot":
-      return sender.kind;
-    case "external_guest":
-      return "external";
-    case "human":
-      return "member";
-  }
+/**
+ * What whoever sent an event is: the one way to it, for all that is decided about an event. A person is what the platform says, and nothing is
+ * guessed; a bot of other people's has no more rights than they.
+ */
+export function classOf({ kind, memberClass }: Pick<Sender, "kind" | "memberClass">): KnownClass {
+  if (kind === "agent") return kind;
+  if (kind === "bot") return memberClass === "external" || memberClass === "guest" ? memberClass : kind;
+  return memberClass ?? "unknown";
 }

@@ -34,6 +34,7 @@ import { createInvitationCommands } from "./route/invitation-commands.ts";
 import { keepUnroutable } from "./route/keep-unroutable.ts";
 import { createReviewRooms } from "./route/review-rooms.ts";
 import { createScheduleCommands } from "./route/schedule-commands.ts";
+import { createSenderClasses } from "./route/sender-classes.ts";
 import { showAnswers } from "./route/show-answers.ts";
 import { openTurnTools } from "./tools/open-tools.ts";
 import { openTurnSignals } from "./turn-signals.ts";
@@ -204,6 +205,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     plan,
     slots,
     transcripts,
+    classes: createSenderClasses({ ...options, wake: wakeRouting }),
     startTurns(planned, promoted) {
       for (const { turn, started, transcript } of planned) runner.start(fromPlanned(turn, started, transcript));
       if (promoted.length > 0)

@@ -68,6 +68,7 @@ const discord: DiscordContext = {
   place: (id) => (id === channel ? { channel: { id, name: "general", kind: "public", external: false } } : undefined),
   channelName: () => "general",
   roleName: () => undefined,
+  memberClass: () => "member",
   person: () => undefined,
   deliveryKey: "session:1",
   newTraceId: () => "0".repeat(32),

@@ -104,7 +104,7 @@ export const memberships = pgTable(
     memberId: text("member_id").notNull(),
     organizationId: organizationId(),
     state: text("state").notNull(),
-    /** member, admin, guest, external or bot. */
+    /** member, admin, guest, external, agent or bot; unknown where only an event told of them that did not say. */
     memberClass: text("member_class").notNull().default("member"),
     source: text("source").notNull(),
     /** The platform order of the event that set it; an older event changes nothing. */

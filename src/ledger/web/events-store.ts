@@ -11,7 +11,7 @@ const MAX_ROOMS_PER_SWEEP = 200;
 
 const PENDING_SQL = `
   select e.organization_id as "organizationId", e.room_id as "roomId", e.seq, e.kind, e.body, e.thread_root_id as "threadRootId",
-    e.revision, e.person_id as "personId", pe.name as "personName", pe.external as "personExternal", e.trace_id as "traceId", ${isoSql("e.occurred_at")} as "occurredAt",
+    e.revision, e.person_id as "personId", pe.name as "personName", pe.external as "personExternal", pe.role as "personRole", e.trace_id as "traceId", ${isoSql("e.occurred_at")} as "occurredAt",
     jsonb_strip_nulls(jsonb_build_object('name', r.name, 'kind', r.kind, 'agentHandle', r.agent_handle)) as room
   from web_events e join web_rooms r on r.id = e.room_id left join web_people pe on pe.id = e.person_id
   where e.organization_id = $1 and e.room_id = $2 and e.ingested_at is null order by e.seq limit $3`;

@@ -4,6 +4,7 @@ import type { Envelope } from "../../envelope/envelope.ts";
 import type { ChannelRow, MembershipRow, PersonRow, PlaceRow } from "../../ledger/channel-mirror.ts";
 import type { IntakeRow, MessageRow } from "../../ledger/intake.ts";
 import { conversationIdOf } from "../../ledger/row-ids.ts";
+import { classOf } from "../agent-grant.ts";
 
 /** Kinds that the pipeline routes; the others change the mirror and are done with their commit. */
 const ROUTED_KINDS: ReadonlySet<Envelope["kind"]> = new Set([
@@ -151,8 +152,17 @@ export function toMembershipRow(envelope: Envelope): MembershipRow | undefined {
     version: envelope.platformOrder,
     occurred: envelope.occurredAt,
   };
-  if (envelope.kind === "member_joined" && !envelope.body.self)
-    return { ...base, member: envelope.body.memberId, state: "joined", implied: false };
+  if (envelope.kind === "member_joined" && !envelope.body.self) {
+    const { memberId } = envelope.body;
+    const isOwn = envelope.sender.id === memberId;
+    return {
+      ...base,
+      member: memberId,
+      state: "joined",
+      implied: false,
+      member_class: isOwn ? classOf(envelope.sender) : "unknown",
+    };
+  }
   if (envelope.kind === "member_left" && !envelope.body.self)
     return { ...base, member: envelope.body.memberId, state: "left", implied: false };
   if (envelope.kind === "message_created" && !envelope.sender.self && envelope.sender.kind !== "agent")
@@ -161,9 +171,7 @@ export function toMembershipRow(envelope: Envelope): MembershipRow | undefined {
       member: envelope.sender.id,
       state: "joined",
       implied: true,
-      member_class: CLASS_OF_KIND[envelope.sender.kind],
+      member_class: classOf(envelope.sender),
     };
   return undefined;
 }
-
-const CLASS_OF_KIND = { human: "member", agent: "agent", bot: "bot", external_guest: "external" } as const;

@@ -30,6 +30,7 @@ export function createMirrorMemory(): MirrorMemory {
   const placeValue = (row: PlaceRow) => `${row.parent} ${row.name}`;
   const personKey = (row: PersonRow) => `p ${row.inst} ${row.person}`;
   const personValue = (row: PersonRow) => `${row.kind} ${row.name} ${row.avatar}`;
+  const memberValue = (row: MembershipRow) => `${row.state} ${row.member_class}`;
   const memberKey = (row: MembershipRow) => `m ${row.inst} ${row.channel} ${row.member}`;
   return {
     unknown: (rows) => ({
@@ -57,7 +58,7 @@ export function createMirrorMemory(): MirrorMemory {
       ),
       memberships: latest(
         // Another process may have recorded a change since: only what an ordinary message implies is left out.
-        rows.memberships.filter((row) => !row.implied || known.get(memberKey(row)) !== row.state),
+        rows.memberships.filter((row) => !row.implied || known.get(memberKey(row)) !== memberValue(row)),
         memberKey,
         (one, other) => (one.version > other.version ? one : other),
       ),
@@ -66,7 +67,7 @@ export function createMirrorMemory(): MirrorMemory {
       for (const row of rows.places) remember(placeKey(row), placeValue(row));
       for (const row of rows.channels) remember(channelKey(row), channelValue(row));
       for (const row of rows.people) remember(personKey(row), personValue(row));
-      for (const row of rows.memberships) remember(memberKey(row), row.state);
+      for (const row of rows.memberships) remember(memberKey(row), memberValue(row));
     },
   };
 }

@@ -89,7 +89,7 @@ export async function computeChange(
     categoryId: channel.categoryId ?? undefined,
     members: channel.members.map(({ id, memberClass }) => ({
       id,
-      memberClass: MEMBER_CLASSES.find((known) => known === memberClass) ?? ("external" as const),
+      memberClass: MEMBER_CLASSES.find((known) => known === memberClass) ?? ("unknown" as const),
     })),
   }));
   const differences = planDifferences(mirror, before, after);

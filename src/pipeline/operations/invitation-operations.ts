@@ -3,7 +3,7 @@ import { matchesChannel } from "../../access/channel-grant.ts";
 import { type AccessDecision, decideAccess } from "../../access/decide-access.ts";
 import { decideInvitation, type InvitationDecision } from "../../access/decide-invitation.ts";
 import type { PolicyBook } from "../../access/policy-book.ts";
-import { MEMBER_CLASSES, type MemberClass } from "../../contracts/access.ts";
+import { type KnownClass, MEMBER_CLASSES } from "../../contracts/access.ts";
 import type { ConversationPath } from "../../envelope/conversation.ts";
 import { notifyPolicies } from "../../ledger/access-policies.ts";
 import { appendAudit } from "../../ledger/audit-log.ts";
@@ -31,8 +31,8 @@ export interface Inviter {
   readonly kind: "person" | "operator";
   /** A person's platform id, or the name of an operator's token. */
   readonly id: string;
-  /** What the event itself says they are; default what the mirror says. */
-  readonly memberClass?: MemberClass | undefined;
+  /** What the event itself says they are; where that is unknown, what the mirror says. */
+  readonly memberClass?: KnownClass | undefined;
   /**
    * The platform order of the event by which they showed to be in the channel, "" where their membership was looked up by itself. Only a leave that is
    * newer says otherwise. Undefined: what the mirror says, and whoever it does not know is not in the channel.
@@ -235,11 +235,9 @@ function rightOf(
   });
 }
 
-/** Of what the event and what the mirror say, the lesser: an event knows who is external, the mirror who is a guest. */
-function classOf(by: Inviter, facts: InvitationFacts): MemberClass {
-  const mirrored = MEMBER_CLASSES.find((known) => known === facts.member_class);
-  if (by.memberClass === undefined || by.memberClass === "member") return mirrored ?? by.memberClass ?? "external";
-  return by.memberClass;
+function classOf({ memberClass = "unknown" }: Inviter, facts: InvitationFacts): KnownClass {
+  if (memberClass !== "unknown") return memberClass;
+  return MEMBER_CLASSES.find((known) => known === facts.member_class) ?? "unknown";
 }
 
 /** The same id for the same event and agent, so that an event that is handled again finds what it did. */

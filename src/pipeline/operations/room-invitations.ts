@@ -1,3 +1,4 @@
+import type { MemberFacts } from "../../access/member-facts.ts";
 import type { PolicyBook } from "../../access/policy-book.ts";
 import type { ConversationPath } from "../../envelope/conversation.ts";
 import type { Directory } from "../directory.ts";
@@ -19,25 +20,27 @@ export function createRoomInvitations(options: {
   readonly invitations: Invitations;
   readonly directory: Directory;
   readonly policies: PolicyBook;
+  readonly facts: Pick<MemberFacts, "of">;
 }) {
-  const { invitations, directory, policies } = options;
+  const { invitations, directory, policies, facts } = options;
 
-  function requestOf({ organizationId, installationId, personId, room }: RoomActor) {
+  async function requestOf({ organizationId, installationId, personId, room }: RoomActor) {
     const path: ConversationPath = {
       space: { id: "web" },
       channel: { id: room.roomId, name: room.name, kind: room.kind, external: false },
     };
+    const { membership, memberClass } = await facts.of({ organizationId, installationId, path, personId });
     return {
       organizationId,
       installationId,
       path,
-      by: { kind: "person", id: personId, memberClass: "member", seenAt: "" },
+      by: { kind: "person", id: personId, memberClass: membership === "in" ? memberClass : "unknown", seenAt: "" },
     } as const;
   }
 
   const change =
     (work: "invite" | "uninvite" | "takeOver") => async (actor: RoomActor & { readonly agentHandle: string }) => {
-      const outcome = await invitations[work]({ ...requestOf(actor), agentHandle: actor.agentHandle });
+      const outcome = await invitations[work]({ ...(await requestOf(actor)), agentHandle: actor.agentHandle });
       return {
         done: DONE.has(outcome.result),
         denied: outcome.result === "denied",
@@ -53,7 +56,7 @@ export function createRoomInvitations(options: {
         return agent === undefined ? [] : [{ agentHandle: agent.handle, inviterKind, inviterId }];
       });
     },
-    mayInvite: async (actor: RoomActor) => (await invitations.mayInvite(requestOf(actor))).allowed,
+    mayInvite: async (actor: RoomActor) => (await invitations.mayInvite(await requestOf(actor))).allowed,
     invite: change("invite"),
     uninvite: change("uninvite"),
     takeOver: change("takeOver"),

@@ -61,6 +61,8 @@ export interface PlanContext {
   readonly answersInThread: (platform: string) => boolean;
   readonly canSteer: (agentId: string) => boolean;
   readonly reviewRooms: ReviewRooms;
+  /** Ids of events that wait because it is being found out what their sender is. Default: none. */
+  readonly unsure?: ReadonlySet<string>;
   /** Whether an agent can be given a turn by this process now. */
   readonly reach: (agentId: string) => AgentReach;
   /** Takes a slot for one more turn of this agent; false when it has its share already and the turn must queue. */

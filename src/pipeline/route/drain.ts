@@ -11,6 +11,7 @@ import type { ConversationPlan, PlanContext, PlannedTurn } from "./conversation-
 import { loadLoopCounts } from "./loop-ledger.ts";
 import { planConversation } from "./plan.ts";
 import { createQueueWatch } from "./queue-watch.ts";
+import type { SenderClasses } from "./sender-classes.ts";
 
 export interface Drain {
   /** Says that there may be work; never waits. */
@@ -38,6 +39,7 @@ export interface DrainOptions {
     readonly most: number;
   };
   readonly transcripts: Transcripts;
+  readonly classes: SenderClasses;
   /** Does what commands ask of Parley itself, before their events are routed; done twice, it changes nothing. */
   readonly carryOut: (claimed: readonly ClaimedConversation[]) => Promise<void>;
   /** Takes over turns that are running now. */
@@ -90,7 +92,8 @@ export function createDrain(options: DrainOptions): Drain {
       platforms: options.platforms,
     });
     if (claimed.length === 0) return false;
-    await options.carryOut(claimed);
+    const unsure = options.classes.unsure(claimed);
+    await options.carryOut(unsure.size === 0 ? claimed : claimed.map((one) => without(one, unsure)));
     const envelopes = new Map(
       claimed.map((conversation) => [
         conversation.id,
@@ -110,7 +113,12 @@ export function createDrain(options: DrainOptions): Drain {
       return true;
     };
     const plans = claimed.map((conversation) =>
-      planConversation(conversation, envelopes.get(conversation.id) ?? [], { ...options.plan, loops, takeSlot }),
+      planConversation(conversation, envelopes.get(conversation.id) ?? [], {
+        ...options.plan,
+        loops,
+        takeSlot,
+        unsure,
+      }),
     );
     const queued = await commit(plans, readTranscripts(plans));
     // What comes meanwhile rings; another look is only for what this round is known to have left.
@@ -224,6 +232,10 @@ export function createDrain(options: DrainOptions): Drain {
       await queue.settle();
     },
   };
+}
+
+function without(claimed: ClaimedConversation, unsure: ReadonlySet<string>): ClaimedConversation {
+  return { ...claimed, events: claimed.events?.filter(({ id }) => !unsure.has(id)) ?? null };
 }
 
 /** It may have more events than one claim brings. */

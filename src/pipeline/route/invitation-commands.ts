@@ -2,6 +2,7 @@ import type { Logger } from "../../contracts/logger.ts";
 import type { Envelope, EnvelopeOf } from "../../envelope/envelope.ts";
 import { toParleyError } from "../../errors/parley-error.ts";
 import type { ClaimedConversation } from "../../ledger/claims.ts";
+import { classOf } from "../agent-grant.ts";
 import type { Directory } from "../directory.ts";
 import type { InvitationOutcome, Invitations } from "../operations/invitation-operations.ts";
 
@@ -51,7 +52,7 @@ export function createInvitationCommands(options: {
       by: {
         kind: "person",
         id: envelope.sender.agent ?? envelope.sender.id,
-        memberClass: classOf(envelope.sender.kind),
+        memberClass: classOf(envelope.sender),
         seenAt: envelope.platformOrder,
       },
       eventId,
@@ -92,18 +93,6 @@ function agentsNamed(envelope: EnvelopeOf<"command_invoked">, directory: Directo
   const typed = /^@?([a-z][\w-]{0,31})(?=\s|$)/iu.exec(text.trim())?.[1]?.toLowerCase();
   const handles = mentioned.length > 0 || typed === undefined ? mentioned : [typed];
   return [...new Set(handles)].slice(0, MAX_AGENTS);
-}
-
-function classOf(kind: Envelope["sender"]["kind"]): "member" | "external" | "agent" | "bot" {
-  switch (kind) {
-    case "human":
-      return "member";
-    case "external_guest":
-      return "external";
-    case "agent":
-    case "bot":
-      return kind;
-  }
 }
 
 /** What became of it, for who asked; says whom to turn to where it was refused. */

@@ -99,6 +99,10 @@ function planEvent(
   context: PlanContext,
 ): void {
   const end = (state: string, reason: string): void => void plan.events.push(eventRow(event, plan, { state, reason }));
+  if (context.unsure?.has(event.id) === true) {
+    plan.held = true;
+    return end("pending", "waits_for_what_its_sender_is");
+  }
   switch (envelope.kind) {
     case "message_created": {
       if (event.deleted === true) return end("dropped", "deleted_before_routing");

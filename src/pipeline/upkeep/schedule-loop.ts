@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { MemberFacts } from "../../access/member-facts.ts";
 import type { PolicyBook } from "../../access/policy-book.ts";
+import type { MemberClass } from "../../contracts/access.ts";
 import type { ChatAdapter } from "../../contracts/adapter.ts";
 import type { IngestOutcome } from "../../contracts/adapter-sink.ts";
 import type { Logger } from "../../contracts/logger.ts";
@@ -83,32 +84,35 @@ export function createScheduleLoop(ports: ScheduleLoopPorts): ScheduleLoop {
   }
 
   async function fire(schedule: DueSchedule): Promise<void> {
-    const rule = await whyNot(schedule);
+    const { rule, memberClass } = await whyNot(schedule);
     if (rule === LATER) return;
     if (rule !== undefined) return await end(schedule, rule);
     // Stored under a key of this very time: two processes store it once, and a crash before it moved on stores nothing twice.
-    await ports.ingest(await envelopeOf(schedule));
+    await ports.ingest(await envelopeOf(schedule, memberClass));
     await advanceSchedule(database, { id: schedule.id, dueAt: schedule.due_at });
   }
 
-  async function whyNot(schedule: DueSchedule): Promise<string | undefined> {
+  async function whyNot(
+    schedule: DueSchedule,
+  ): Promise<{ readonly rule?: string; readonly memberClass?: MemberClass }> {
+    const no = (rule: string) => ({ rule });
     const agent = ports.directory.get(schedule.agent_id);
-    if (agent === undefined) return "agent_removed";
-    if (agent.status !== "active") return `agent_${agent.status}`;
-    if (!agent.definition.speaksFirst) return "does_not_speak_first";
+    if (agent === undefined) return no("agent_removed");
+    if (agent.status !== "active") return no(`agent_${agent.status}`);
+    if (!agent.definition.speaksFirst) return no("does_not_speak_first");
     const path = pathOf(schedule);
     const { installation_id: installationId, organization_id: organizationId } = schedule;
     const may = agentMay(agent, "post", { installationId, path }, ports.policies.of(organizationId), {
       archived: schedule.archived === true,
       ...(schedule.self_member === null ? {} : { identityInChannel: schedule.self_member }),
     });
-    if (!may.allowed) return may.rule;
+    if (!may.allowed) return no(may.rule);
     const where = { organizationId, installationId, path };
     const fact = await ports.facts.of({ ...where, personId: schedule.requested_by });
     // A platform that does not answer just now is no reason to end what somebody wanted.
-    if (fact.membership === "unknown") return LATER;
+    if (fact.membership === "unknown") return no(LATER);
     const start = await ports.rights.personMay(schedule.requested_by, "start_agent", where);
-    return start.allowed ? undefined : `asker_${start.rule}`;
+    return start.allowed ? { memberClass: fact.memberClass } : no(`asker_${start.rule}`);
   }
 
   async function end(schedule: DueSchedule, rule: string): Promise<void> {
@@ -150,7 +154,7 @@ export function createScheduleLoop(ports: ScheduleLoopPorts): ScheduleLoop {
     ports.ringOutbox(schedule.conversation_id);
   }
 
-  async function envelopeOf(schedule: DueSchedule): Promise<EnvelopeInput> {
+  async function envelopeOf(schedule: DueSchedule, memberClass?: MemberClass): Promise<EnvelopeInput> {
     const conversation = pathOf(schedule);
     const { installation_id: installationId } = schedule;
     return {
@@ -160,7 +164,12 @@ export function createScheduleLoop(ports: ScheduleLoopPorts): ScheduleLoop {
       installationId,
       platform: schedule.platform,
       conversation,
-      sender: { id: schedule.requested_by, kind: "human", name: schedule.requested_by_name },
+      sender: {
+        id: schedule.requested_by,
+        kind: "human",
+        ...(memberClass === undefined || memberClass === "agent" || memberClass === "bot" ? {} : { memberClass }),
+        name: schedule.requested_by_name,
+      },
       occurredAt: new Date().toISOString(),
       platformOrder: await newestOrder(database, schedule.conversation_id),
       dedupeKey: `schedule:${schedule.id}:${schedule.due_at.getTime()}`,

@@ -58,6 +58,7 @@ export function context(change: Partial<InboundContext> = {}, of: Guild = guild(
     place: (id) => of.place(id),
     channelName: (id) => of.nameOf(id),
     roleName: (id) => of.roles.get(id)?.name,
+    memberClass: () => "member",
     person: (id) => of.member(id)?.person,
     deliveryKey: "session:7",
     newTraceId: () => "0".repeat(32),

@@ -51,7 +51,7 @@ function said(what: Said = {}): RoutableEnvelope {
     installationId: "i1",
     platform: "slack",
     conversation: { space: { id: "T1" }, channel: { id: "C1", kind: "public", ...what.channel } },
-    sender: { id: "u1", kind: "human", ...what.sender },
+    sender: { id: "u1", kind: "human", memberClass: "member", ...what.sender },
     occurredAt: "2026-11-21T12:00:00.000Z",
     platformOrder: "1",
     dedupeKey: "k",

@@ -74,7 +74,7 @@ function naming(id: string, names: readonly string[]): Envelope {
     installationId: "i1",
     platform: "slack",
     conversation: { space: { id: "T1" }, channel: { id: "C1", kind: "public" } },
-    sender: { id: "u1", kind: "human" },
+    sender: { id: "u1", kind: "human", memberClass: "member" },
     occurredAt: "2026-11-21T12:00:00.000Z",
     platformOrder: id,
     dedupeKey: id,
@@ -262,7 +262,11 @@ it("a stop on one message ends the turn that writes it, and no other", () => {
 
 it("a queued turn of somebody who may not ask any more does not start; the next one does", () => {
   const path = { space: { id: "T1" }, channel: { id: "C1", kind: "public" } };
-  const asked = (id: string) => ({ kind: "message_created", sender: { id, kind: "human" }, path });
+  const asked = (id: string) => ({
+    kind: "message_created",
+    sender: { id, kind: "human", memberClass: "member" },
+    path,
+  });
   const queued = [
     openTurn({ id: "t_1", state: "queued", asked: asked("u1") }),
     openTurn({ id: "t_2", state: "queued", event_id: "e_2", asked: asked("u2") }),

@@ -39,7 +39,7 @@ function agent(change: Partial<AgentDefinitionInput>): DirectoryAgent {
 
 function happened(
   what: Pick<EnvelopeInput, "kind" | "body">,
-  sender: EnvelopeInput["sender"] = { id: "u1", kind: "human" },
+  sender: EnvelopeInput["sender"] = { id: "u1", kind: "human", memberClass: "member" },
 ) {
   return Envelope.parse({
     version: 1,

@@ -16,6 +16,7 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
     rule: "R1",
     says: "no secrets in addresses, no gateway that an address chooses",
     shownBy: {
+      "e2e/hostile-page.test.ts": ["R1: an address chooses no gateway, and what it carries is in no log"],
       "integration/api/routes.test.ts": ["the address is never logged, not even when it fails"],
       "e2e/page.test.ts": [
         "refuses a wrong code with a reason, and takes it out of the address",
@@ -469,6 +470,7 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
     rule: "R33",
     says: "the page does what it was made for, whatever is said in it or sent to it",
     shownBy: {
+      "e2e/hostile-page.test.ts": ["R33: none of 200 payloads runs as script, whoever says it and wherever it stands"],
       "integration/api/security.test.ts": [
         "has the security headers on its answers, good and bad",
         "changes nothing with %s",

@@ -12,6 +12,8 @@ export interface RunningParley {
   readonly url: string;
   /** Signs the owner in, once. */
   readonly signInLink: string;
+  /** What it has logged so far. */
+  logged(): string;
   /** Ends the process without warning, as a crash would. */
   kill(): Promise<void>;
   /** Starts it again on the same data and port. */
@@ -28,17 +30,23 @@ type E2eAgent = URL | { readonly module: URL; readonly channels: readonly string
  *
  * `agents` are modules whose default export is an agent function, by handle; the built-in agents come with it.
  */
-export async function startParley(agents: Readonly<Record<string, E2eAgent>>): Promise<RunningParley> {
+export async function startParley(
+  agents: Readonly<Record<string, E2eAgent>>,
+  logLevel: "warn" | "debug" = "warn",
+): Promise<RunningParley> {
   await run(["deploy/tooling/build-page.ts"]);
   const folder = await mkdtemp(join(tmpdir(), "parley-e2e-"));
   await writeFile(join(folder, "parley.config.mjs"), configText(agents));
-  let parley = await launch(folder, "0");
+  let log = "";
+  const start = (port: string) => launch(folder, port, { logLevel, toLog: (text) => (log += text) });
+  let parley = await start("0");
   return {
     url: parley.url,
     signInLink: parley.signInLink,
+    logged: () => log,
     kill: () => parley.kill("SIGKILL"),
     async restart() {
-      parley = await launch(folder, new URL(parley.url).port);
+      parley = await start(new URL(parley.url).port);
     },
     async dispose() {
       await parley.kill("SIGTERM");
@@ -57,16 +65,22 @@ function configText(agents: Readonly<Record<string, E2eAgent>>): string {
   return `export default ${JSON.stringify({ agents: declared })};\n`;
 }
 
-async function launch(folder: string, port: string) {
+async function launch(
+  folder: string,
+  port: string,
+  { logLevel, toLog }: { readonly logLevel: string; readonly toLog: (text: string) => void },
+) {
   const child = spawn(
     process.execPath,
     [join(root, "src/cli/parley.ts"), "start", "--json", "--port", port, "--config", join(folder, "parley.config.mjs")],
     {
       cwd: folder,
-      env: { PATH: process.env["PATH"], PARLEY_DATA: join(folder, "data"), PARLEY_LOG_LEVEL: "warn" },
-      stdio: ["ignore", "pipe", "inherit"],
+      env: { PATH: process.env["PATH"], PARLEY_DATA: join(folder, "data"), PARLEY_LOG_LEVEL: logLevel },
+      stdio: ["ignore", "pipe", "pipe"],
     },
   );
+  child.stderr.setEncoding("utf8").on("data", toLog);
+  if (logLevel === "warn") child.stderr.pipe(process.stderr);
   const ended = once(child, "exit");
   const [line] = await Promise.race([
     once(createInterface(child.stdout), "line"),

@@ -425,6 +425,9 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
     rule: "R30",
     says: "secrets at rest are sealed, and bound to their row",
     shownBy: {
+      "integration/access/secrets-at-rest.test.ts": [
+        "R30: no secret stands in database, queue, logs or files, in any spelling",
+      ],
       "integration/ledger/secrets.test.ts": [
         "are in no row as they are, and open only in their own row, field and organization",
         "killed again and again on its way it leaves every row readable, and the next run ends the work",
@@ -437,6 +440,7 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
       ],
     },
     measuredBy: ["key-rotation"],
+    leavesOut: "dumps of the memory of a process, which holds what it works with",
   },
   {
     rule: "R31",

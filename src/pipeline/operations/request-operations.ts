@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { IngestOutcome } from "../../contracts/adapter-sink.ts";
 import type { JsonValue } from "../../contracts/json.ts";
@@ -9,16 +8,15 @@ import type {
   RequestView,
 } from "../../contracts/request-operations.ts";
 import { type ConversationPath, conversationKey } from "../../envelope/conversation.ts";
-import { ENVELOPE_VERSION, type EnvelopeInput } from "../../envelope/envelope.ts";
+import type { EnvelopeInput } from "../../envelope/envelope.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
-import { readNames } from "../../ledger/access-lists.ts";
 import { appendAudit } from "../../ledger/audit-log.ts";
 import type { Database } from "../../ledger/connection/database.ts";
-import { newestOrder } from "../../ledger/conversation-history.ts";
 import { findRequest, type ListedRequest, listRequests, readChoiceEnd } from "../../ledger/request-lists.ts";
-import { conversationIdOf, type NewId } from "../../ledger/row-ids.ts";
+import type { NewId } from "../../ledger/row-ids.ts";
 import { readChoice } from "../requests/choice.ts";
 import { askedPart } from "../requests/request-display.ts";
+import { personEvent } from "./person-event.ts";
 
 export interface RequestOperationsPorts {
   /** The ledger as one organization sees it. */
@@ -53,20 +51,11 @@ export function createRequestOperations(ports: RequestOperationsPorts): RequestO
       throw new ParleyError("CONFLICT", { detail: "the question is not shown to anybody yet" });
     const path = row.path as ConversationPath; // written from a validated envelope
     const orderingKey = conversationKey(installationId, path.channel.id, path.thread?.id);
-    const { people } = await readNames(database, organizationId, [], [personId]);
+    const where = { organizationId, installationId, platform: row.platform, path, orderingKey };
     const { eventId } = await ports.ingest({
-      version: ENVELOPE_VERSION,
+      ...(await personEvent(database, where, personId)),
       kind: "action_submitted",
-      organizationId,
-      installationId,
-      platform: row.platform,
-      conversation: path,
-      sender: { id: personId, kind: "human", name: people.find(({ id }) => id === personId)?.name ?? personId },
-      occurredAt: new Date().toISOString(),
-      platformOrder: await newestOrder(database, conversationIdOf(orderingKey)),
       dedupeKey: `decision:${ports.newId("k")}`,
-      orderingKey,
-      traceId: randomBytes(16).toString("hex"),
       body: {
         actionId: row.action_id,
         messageId,

@@ -1,21 +1,20 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { MemberFacts } from "../../access/member-facts.ts";
 import type { PolicyBook } from "../../access/policy-book.ts";
 import type { IngestOutcome } from "../../contracts/adapter-sink.ts";
 import type { ScheduleOperations, ScheduleView, TaskRequest } from "../../contracts/schedule-operations.ts";
 import { type ConversationPath, conversationKey } from "../../envelope/conversation.ts";
-import { ENVELOPE_VERSION, type EnvelopeInput } from "../../envelope/envelope.ts";
+import type { EnvelopeInput } from "../../envelope/envelope.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
-import { readNames } from "../../ledger/access-lists.ts";
 import { appendAudit } from "../../ledger/audit-log.ts";
 import type { Database } from "../../ledger/connection/database.ts";
-import { newestOrder } from "../../ledger/conversation-history.ts";
-import { conversationIdOf, type NewId } from "../../ledger/row-ids.ts";
+import type { NewId } from "../../ledger/row-ids.ts";
 import { cancelSchedule, listSchedules, type ScheduleRow } from "../../ledger/schedules.ts";
 import { findDestination } from "../../ledger/status.ts";
 import { agentMay } from "../agent-grant.ts";
 import { createReadingRights } from "../assemble/reading-rights.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
+import { personEvent } from "./person-event.ts";
 
 export interface ScheduleOperationsPorts {
   /** The ledger as one organization sees it. */
@@ -92,24 +91,14 @@ export function createScheduleOperations(ports: ScheduleOperationsPorts): Schedu
       });
     }
     const orderingKey = conversationKey(installationId, found.channel_id, found.thread_id ?? undefined);
-    const { people } = await readNames(database, organizationId, [], [personId]);
     const key = request.idempotencyKey ?? ports.newId("k");
     return await ports.ingest({
-      version: ENVELOPE_VERSION,
+      ...(await personEvent(database, { organizationId, installationId, platform, path, orderingKey }, personId)),
       kind: "command_invoked",
-      organizationId,
-      installationId,
-      platform,
-      conversation: path,
-      sender: { id: personId, kind: "human", name: people.find(({ id }) => id === personId)?.name ?? personId },
-      occurredAt: new Date().toISOString(),
-      platformOrder: await newestOrder(database, conversationIdOf(orderingKey)),
       dedupeKey: `task:${createHash("sha256")
         .update(JSON.stringify([request.by, key]))
         .digest("hex")
         .slice(0, 40)}`,
-      orderingKey,
-      traceId: randomBytes(16).toString("hex"),
       body: {
         command: "ask",
         text: task,

@@ -61,36 +61,26 @@ export function listRooms(sql: SqlRunner, limit: number): Promise<RoomRow[]> {
   );
 }
 
+/** A channel or thread to speak in. `path` is null where only the mirror knows the channel. */
+export interface Destination {
+  readonly installation_id: string;
+  readonly platform: string;
+  readonly channel_id: string;
+  readonly thread_id: string | null;
+  readonly path: unknown;
+  readonly kind: string;
+  readonly name: string | null;
+  readonly archived: boolean | null;
+  readonly self_member: boolean | null;
+}
+
 /** The channel that `platform:name-or-id` or a conversation id means. */
 export async function findDestination(
   sql: SqlRunner,
   organizationId: string,
   to: string,
-): Promise<
-  | {
-      installation_id: string;
-      platform: string;
-      channel_id: string;
-      thread_id: string | null;
-      path: unknown;
-      kind: string;
-      name: string | null;
-      archived: boolean | null;
-      self_member: boolean | null;
-    }
-  | undefined
-> {
-  const [direct] = await sql.query<{
-    installation_id: string;
-    platform: string;
-    channel_id: string;
-    thread_id: string | null;
-    path: unknown;
-    kind: string;
-    name: string | null;
-    archived: boolean | null;
-    self_member: boolean | null;
-  }>(
+): Promise<Destination | undefined> {
+  const [direct] = await sql.query<Destination>(
     {
       text: `select c.installation_id, c.platform, c.channel_id, c.thread_id, c.path, coalesce(ch.kind, 'public') as kind, ch.name, ch.archived, ch.self_member from conversations c
         left join channels ch on ch.installation_id = c.installation_id and ch.channel_id = c.channel_id where c.organization_id = $1 and c.id = $2`,

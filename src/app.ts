@@ -229,6 +229,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       answerAgeMs: ANSWER_AGE_MS,
       maxConcurrentTurns: config.pipeline.concurrentTurns,
       reconcileEveryMs: config.pipeline.reconcileIntervalMs,
+      lateEffectMs: config.pipeline.lateEffectMs,
       defaultAgent: (organization) => defaultAgent(directory, organization, isAssistantReady),
     });
     ended.cancel = pipeline.cancelRunning;

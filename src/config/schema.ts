@@ -292,6 +292,12 @@ const Pipeline = z.strictObject({
     5_000,
     "pause between two looks for due work that no bell stands for, in ms",
   ),
+  lateEffectMs: whole(
+    0,
+    600_000,
+    15_000,
+    "how long after a connection was lost in the midst of a write the platform may still carry it out, in ms; until then it is not written again",
+  ),
 });
 
 /** An older event than this may still be delivered again (Slack's dead letters and replays), and its dedupe key goes with it. */

@@ -119,6 +119,8 @@ with ended as materialized (
     s.state, case s.state when 'sending' then $1 end, case s.state when 'sending' then 1 else 0 end, case s.state when 'sending' then now() end
   from post p cross join lateral (
     select case when $5::boolean and p.ord = 0 and not exists (select 1 from blocked b where b.id = p.reply_conversation_id)
+      -- What several turns of one batch say in one conversation comes one answer after another.
+      and not exists (select 1 from post q where q.reply_conversation_id = p.reply_conversation_id and q.turn < p.turn)
       and p.turn not in (select id from barred) then 'sending' else 'pending' end as state) s
   where not exists (select 1 from deliveries o where o.turn_id = p.turn and o.ordinal = p.ord and o.preview and not o.final
     and o.state in ('open', 'unknown', 'sending', 'pending'))

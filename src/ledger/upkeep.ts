@@ -113,6 +113,8 @@ export async function listOwnSending(sql: SqlRunner, owner: string): Promise<str
   return rows.map((row) => row.id);
 }
 
+const OWNER_DIED = "whoever was sending it ended or lost the ledger";
+
 /** Deliveries that a dead worker was sending, or that `lost` names: edits are simply due again, new posts are of unknown outcome. */
 export async function orphanDeliveries(
   sql: SqlRunner,
@@ -126,7 +128,7 @@ export async function orphanDeliveries(
         select d.id from deliveries d where d.state = 'sending' and (d.id = any($2::text[]) or ($3::boolean and d.owner <> $1 and ${DEAD_OWNER("d.owner")})) order by d.id limit 500 for update skip locked
       ), changed as (
         update deliveries d set state = case when d.message_id is not null and not d.final then 'open' when d.message_id is not null then 'pending' else 'unknown' end,
-          owner = null, absences = 0, not_before = now(), code = 'PLATFORM_OUTCOME_UNKNOWN', reason = 'whoever was sending it ended or lost the ledger'
+          owner = null, absences = 0, not_before = now(), code = 'PLATFORM_OUTCOME_UNKNOWN', reason = '${OWNER_DIED}'
         from orphan o where d.id = o.id returning d.conversation_id
       ), rung as (
         update conversations c set outbox_due_at = now() where c.id in (select conversation_id from changed)
@@ -141,6 +143,8 @@ export async function orphanDeliveries(
 export interface UnknownDelivery extends SendingDelivery {
   readonly absences: number;
   readonly final: boolean;
+  /** Whoever was sending it ended, and not its connection to the platform. */
+  readonly owner_died: boolean;
   readonly known_message_ids: readonly string[] | null;
 }
 
@@ -155,7 +159,7 @@ export function takeUnknown(sql: SqlRunner, owner: string, platforms: readonly s
       ), taken as (
         update deliveries d set state = 'sending', owner = $1, epoch = d.epoch + 1 from due where d.id = due.id returning d.*
       )
-      select ${SENDING_COLUMNS}, d.absences, d.final,
+      select ${SENDING_COLUMNS}, d.absences, d.final, coalesce(d.reason = '${OWNER_DIED}', false) as owner_died,
         (select jsonb_agg(x.message_id) from (
           (select m.message_id from messages m where m.conversation_id = d.conversation_id and m.agent_id is not null order by m.platform_order desc limit 500)
           union all

@@ -47,6 +47,8 @@ export interface PipelineOptions {
   readonly defaultAgent: (organizationId: string) => string | undefined;
   /** Time between two looks for work that no bell stands for, in ms. */
   readonly reconcileEveryMs: number;
+  /** How long after a lost connection a write may still take effect, in ms. */
+  readonly lateEffectMs: number;
 }
 
 export interface Pipeline {

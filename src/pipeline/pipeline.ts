@@ -273,6 +273,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     },
     wakeOutbox: () => outbox.wake(),
     everyMs: sweepEveryMs,
+    lateEffectMs: options.lateEffectMs,
   });
   const reconciler = createReconciler({
     everyMs: options.reconcileEveryMs,

@@ -32,7 +32,11 @@ export interface StageOptions {
   readonly agents?: RunAgents;
   readonly echo?: Partial<RunAgents[number]>;
   readonly threads?: number;
+  /** The setting of that name. Default: as short as the stand-in's own late effects allow. */
+  readonly lateEffectMs?: number;
 }
+
+type FolderOptions = NonNullable<Parameters<typeof createRunFolder>[0]>;
 
 /** Everything of one run: the servers, the Slack stand-in, and the Parley processes that a scenario starts and ends. */
 export interface Stage {
@@ -41,7 +45,7 @@ export interface Stage {
   readonly servers: RunServers;
   readonly say: (text: string) => void;
   /** A folder of its own, with an embedded ledger that was started once where the run has one; removed after the run. */
-  newFolder(options?: { readonly agents?: RunAgents; readonly echo?: Partial<RunAgents[number]> }): Promise<RunFolder>;
+  newFolder(options?: FolderOptions): Promise<RunFolder>;
   /** Starts a process on the run's servers; killed after the run at the latest. */
   startParley(options: ParleyOptions): Promise<ParleyProcess>;
   /** Processes so far. */
@@ -83,7 +87,7 @@ export function createStage(options: {
   const closers: (() => Promise<void>)[] = [];
   const processes: ParleyProcess[] = [];
 
-  async function newFolder(how: { agents?: RunAgents; echo?: Partial<RunAgents[number]> } = {}): Promise<RunFolder> {
+  async function newFolder(how: FolderOptions = {}): Promise<RunFolder> {
     const folder = await createRunFolder(how);
     closers.push(() => folder.remove());
     if (store === "pglite") await cp(await options.embeddedTemplate(), folder.dataFolder, { recursive: true });
@@ -100,6 +104,7 @@ export function createStage(options: {
     const folder = await newFolder({
       ...(scene.agents === undefined ? {} : { agents: scene.agents }),
       ...(scene.echo === undefined ? {} : { echo: scene.echo }),
+      ...(scene.lateEffectMs === undefined ? {} : { lateEffectMs: scene.lateEffectMs }),
     });
     // Slack's pauses, shortened: at once, 2 s and 10 s.
     const slack = await spawnSlackStandIn({ delivery: { retryDelaysMs: [0, 2_000, 10_000] }, ...scene.slack });

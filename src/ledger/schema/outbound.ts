@@ -103,9 +103,7 @@ export const deliveries = pgTable(
   },
   (table) => [
     // Two halves, because the one is also how the writes of a turn are found; with one index less, each write is cheaper.
-    uniqueIndex("deliveries_of_turn")
-      .on(table.turnId, table.idempotencyKey)
-      .where(sql`turn_id is not null`),
+    uniqueIndex("deliveries_of_turn").on(table.turnId, table.idempotencyKey).where(sql`turn_id is not null`),
     uniqueIndex("deliveries_without_turn_once").on(table.idempotencyKey).where(sql`turn_id is null`),
     index("deliveries_open")
       .on(table.conversationId, table.sequence)

@@ -8,8 +8,8 @@ import { deliveredRow } from "../deliver/deliverer.ts";
 import { UNKNOWN_TTL_MS } from "../deliver/settle-failure.ts";
 import { type Directory, shownIdentity } from "../directory.ts";
 
-/** Pause between two read-backs of one delivery, in ms: growing, so that a platform in trouble is not asked all the time. */
-const READ_BACK_PAUSES_MS = [1_500, 3_000, 10_000, 30_000] as const;
+/** Pause between the two read-backs that prove an absence, in ms, where the process died that was writing: what it had sent arrives at once or never. */
+const AFTER_DEATH_MS = 1_500;
 /** An attempt is fresh for this long, in ms. */
 const FRESH_MS = 5_000;
 /** Read-backs in a row that must find nothing before the write counts as not sent. */
@@ -24,6 +24,8 @@ export async function reconcileDelivery(
     logger: Logger;
     deadLetterId: string;
     nowMs: number;
+    /** How long after a lost connection a write may still take effect, in ms. */
+    lateEffectMs: number;
   },
 ): Promise<ReceiptRow> {
   const identity = shownIdentity(options.directory, delivery.agent_id);
@@ -63,11 +65,15 @@ async function readBack(
 
 /** What a read-back means; pure. */
 export function settleReconciled(
-  delivery: Pick<UnknownDelivery, "id" | "epoch" | "absences" | "first_attempt_at" | "preview" | "final">,
+  delivery: Pick<
+    UnknownDelivery,
+    "id" | "epoch" | "absences" | "first_attempt_at" | "preview" | "final" | "owner_died"
+  >,
   outcome: ReconcileOutcome,
-  at: { nowMs: number; deadLetterId: string; delivered: ReceiptRow | undefined },
+  at: { nowMs: number; deadLetterId: string; delivered: ReceiptRow | undefined; lateEffectMs: number },
 ): ReceiptRow {
-  const pause = READ_BACK_PAUSES_MS[Math.min(delivery.absences, READ_BACK_PAUSES_MS.length - 1)] ?? 1_500;
+  // A platform that lost the connection may still be at it: what is not there yet can come later.
+  const pause = delivery.owner_died ? AFTER_DEATH_MS : Math.max(AFTER_DEATH_MS, at.lateEffectMs);
   const row = (state: ReceiptRow["state"], reason: string, waitMs: number, absent: boolean): ReceiptRow => ({
     id: delivery.id,
     epoch: delivery.epoch,

@@ -49,6 +49,8 @@ export interface SweepOptions {
   readonly wakeOutbox: () => void;
   /** Time between two looks, in ms; must be well under WORKER_DEAD_AFTER_MS where other processes share the ledger. */
   readonly everyMs: number;
+  /** How long after a lost connection a write may still take effect, in ms. */
+  readonly lateEffectMs: number;
 }
 
 /** A heartbeat that came later than this, in ms, says that the ledger (or this process) was away. */
@@ -148,6 +150,7 @@ export function createSweep(options: SweepOptions): Sweep {
         logger,
         deadLetterId: options.newId("x"),
         nowMs: Date.now(),
+        lateEffectMs: options.lateEffectMs,
       })
         .then(async (row) => {
           // What has to be looked for again comes back through `readBackIn`.

@@ -59,6 +59,23 @@ async function mixture(stage: Stage): Promise<Outcome> {
   return await scene.judge({ figures: Object.fromEntries(struck), findings: neverStruck(struck) });
 }
 
+/** Writes that land long after their connection was lost, with the setting as people have it: what is not there yet is not written again. */
+async function lateEffects(stage: Stage): Promise<Outcome> {
+  const scene = await stage.open({ lateEffectMs: 15_000 });
+  await scene.start();
+  const struck: [string, number][] = [];
+  const ids = await Promise.all(
+    [4_000, 8_000, 12_000].map(async (delayMs) => {
+      const fault = { kind: "late_effect", method: METHOD, probability: 0.3, delayMs, times: 2 } as const;
+      return [`after${delayMs / 1_000}s`, await scene.slack.faults.add(fault)] as const;
+    }),
+  );
+  const asker = scene.ask("late", 6, { count: 40 });
+  await scene.settleAfter(asker, "late", 120_000);
+  for (const [name, id] of ids) struck.push([name, await scene.slack.faults.struck(id)]);
+  return await scene.judge({ figures: Object.fromEntries(struck), findings: neverStruck(struck) });
+}
+
 /** One channel is told to wait; nobody calls it sooner, and the others go on meanwhile. */
 async function rateLimited(stage: Stage): Promise<Outcome> {
   const scene = await openOne(stage);
@@ -98,6 +115,7 @@ function neverStruck(struck: readonly (readonly [string, number])[]): string[] {
 
 export const platformFaults: readonly Scenario[] = [
   { name: "platform-mixture", stores: STORES, reduced: ["pglite", "postgres"], run: mixture },
+  { name: "platform-late-effects", stores: STORES, reduced: ["postgres"], run: lateEffects },
   { name: "platform-rate-limited", stores: STORES, reduced: ["postgres-redis"], run: rateLimited },
   ...FAULTS.map(
     (fault): Scenario => ({

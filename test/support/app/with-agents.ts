@@ -3,5 +3,7 @@ import { AgentDefinition, type AgentDefinitionInput } from "../../../src/contrac
 
 /** The configuration with these agents, and no others, in its first organization. */
 export function withAgents(config: Config, agents: readonly AgentDefinitionInput[]): Config {
-  return { ...config, agents: agents.map((agent) => AgentDefinition.parse(agent)) };
+  // Stand-ins carry out late only what a test tells them to.
+  const pipeline = { ...config.pipeline, lateEffectMs: 1_500 };
+  return { ...config, pipeline, agents: agents.map((agent) => AgentDefinition.parse(agent)) };
 }

@@ -22,12 +22,14 @@ const ECHO: RunAgents[number] = {
 
 /** Writes the configuration that every process of a run reads; settings apart from agents come by the environment. */
 export async function createRunFolder(
-  options: { agents?: RunAgents; echo?: Partial<RunAgents[number]> } = {},
+  options: { agents?: RunAgents; echo?: Partial<RunAgents[number]>; lateEffectMs?: number } = {},
 ): Promise<RunFolder> {
   const path = await mkdtemp(join(tmpdir(), "parley-run-"));
   const config: ConfigInput = {
     agents: [{ ...ECHO, ...options.echo }, ...(options.agents ?? [])],
     limits: { drainTimeoutMs: 5_000 },
+    // Stand-ins carry out late only what a run tells them to, by a second.
+    pipeline: { lateEffectMs: options.lateEffectMs ?? 1_500 },
   };
   await writeFile(join(path, "parley.config.ts"), `export default ${JSON.stringify(config, undefined, 2)};\n`);
   return {

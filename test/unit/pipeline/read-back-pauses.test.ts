@@ -2,12 +2,20 @@ import { describe, expect, test } from "vitest";
 import { settleReconciled } from "../../../src/pipeline/upkeep/reconcile.ts";
 
 const at = Date.parse("2026-01-01T00:00:00Z");
-const delivery = { id: "d", epoch: 1, absences: 0, first_attempt_at: new Date(at), preview: false, final: true };
+const delivery = {
+  id: "d",
+  epoch: 1,
+  absences: 0,
+  first_attempt_at: new Date(at),
+  preview: false,
+  final: true,
+  owner_died: false,
+};
 const settle = (ageMs: number) =>
   settleReconciled(
     delivery,
     { undetermined: "too recent" },
-    { nowMs: at + ageMs, deadLetterId: "x", delivered: undefined },
+    { nowMs: at + ageMs, deadLetterId: "x", delivered: undefined, lateEffectMs: 15_000 },
   );
 
 describe("pauses between read-backs", () => {

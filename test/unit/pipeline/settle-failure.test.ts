@@ -65,25 +65,38 @@ describe("settleFailure", () => {
 });
 
 describe("settleReconciled", () => {
-  const unknown = { id: "d", epoch: 2, absences: 0, first_attempt_at: new Date(now), preview: false, final: true };
+  const unknown = {
+    id: "d",
+    epoch: 2,
+    absences: 0,
+    first_attempt_at: new Date(now),
+    preview: false,
+    final: true,
+    owner_died: false,
+  };
+
+  const late = { ...at, delivered: undefined, lateEffectMs: 15_000 };
+
+  it("waits with the second read-back as long as a lost connection's write may still come, and not so where the process died", () => {
+    expect(settleReconciled(unknown, { absent: true }, late).wait_ms).toBe(15_000);
+    expect(settleReconciled({ ...unknown, owner_died: true }, { absent: true }, late).wait_ms).toBe(1_500);
+  });
 
   it("sends again only after two read-backs in a row found nothing", () => {
-    expect(settleReconciled(unknown, { absent: true }, { ...at, delivered: undefined })).toMatchObject({
+    expect(settleReconciled(unknown, { absent: true }, late)).toMatchObject({
       state: "unknown",
       absent: true,
     });
-    expect(
-      settleReconciled({ ...unknown, absences: 1 }, { absent: true }, { ...at, delivered: undefined }),
-    ).toMatchObject({ state: "pending" });
+    expect(settleReconciled({ ...unknown, absences: 1 }, { absent: true }, late)).toMatchObject({ state: "pending" });
   });
 
   it("never sends again while the platform does not say, and parks it for a person in the end", () => {
-    expect(settleReconciled(unknown, { undetermined: "away" }, { ...at, delivered: undefined })).toMatchObject({
+    expect(settleReconciled(unknown, { undetermined: "away" }, late)).toMatchObject({
       state: "unknown",
       dead_letter: null,
     });
     const old = { ...unknown, first_attempt_at: new Date(now - UNKNOWN_TTL_MS - 1) };
-    expect(settleReconciled(old, { undetermined: "away" }, { ...at, delivered: undefined })).toMatchObject({
+    expect(settleReconciled(old, { undetermined: "away" }, late)).toMatchObject({
       state: "parked",
       dead_letter: "x",
     });

@@ -233,8 +233,10 @@ export class CatchUp {
 
   #startOf({ cursors, baselineMs }: Kept, channelId: string): string {
     const cursor = cursors.get(channelId);
-    const fromMs = cursor === undefined ? baselineMs : tsToMs(cursor) - OVERLAP_MS;
-    return msToTs(Math.max(fromMs, baselineMs, Date.now() - this.#config.backfillMaxAgeMs));
+    const cursorMs = cursor === undefined ? baselineMs : tsToMs(cursor);
+    // From the time before the first run nothing is read but what was told all the same.
+    const fromMs = Math.min(cursorMs, Math.max(cursorMs - OVERLAP_MS, baselineMs));
+    return msToTs(Math.max(fromMs, Date.now() - this.#config.backfillMaxAgeMs));
   }
 
   #log(installationId: string, message: string, error: unknown): void {

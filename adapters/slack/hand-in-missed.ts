@@ -38,8 +38,10 @@ export async function handInMissed(missed: MissedMessages): Promise<number> {
   let fresh = 0;
   const heard = whileMember(missed.messages, workspace.botUserId);
   for (let begin = 0; begin < heard.length; begin += AT_ONCE) {
+    const some = heard.slice(begin, begin + AT_ONCE);
+    await knowSenders(workspace, some);
     const counts = await Promise.all(
-      heard.slice(begin, begin + AT_ONCE).map(async (message) => {
+      some.map(async (message) => {
         const ts = asTs(message["ts"]);
         if (ts === undefined) return 0;
         if (isOwnJoin(message, workspace.botUserId))
@@ -53,6 +55,12 @@ export async function handInMissed(missed: MissedMessages): Promise<number> {
     fresh += counts.reduce((sum, count) => sum + count, 0);
   }
   return fresh;
+}
+
+/** What somebody is decides what they may do; of what bots write, the message itself says all that matters. */
+async function knowSenders({ directory }: Workspace, messages: readonly Raw[]): Promise<void> {
+  const people = messages.map((message) => (asId(message["bot_id"]) === undefined ? asId(message["user"]) : undefined));
+  for (const userId of new Set(people)) if (userId !== undefined) await directory.ensurePerson(userId);
 }
 
 /** The messages from the times in which the bot was a member, with its own coming in. */

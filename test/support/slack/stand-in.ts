@@ -44,6 +44,11 @@ export class Conditions {
       limits === false ? undefined : new RateLimits({ fraction: limits.fraction ?? 1, burst: limits.burst ?? 1 });
   }
 
+  /** Slack drops the workspace's events and says so, as above 30,000 an hour; or takes up again. */
+  limitEvents(teamId: string, isLimited: boolean): void {
+    this.#core.events.limit(teamId, isLimited);
+  }
+
   setMentionOrder(order: "message_first" | "mention_first" | "random"): void {
     this.#core.options.delivery.mentionOrder = order;
   }

@@ -24,14 +24,16 @@ export interface Draft {
   readonly stream?: StreamState;
   readonly extra?: Wire;
   readonly interpreted?: Partial<Interpreted>;
+  /** How long ago it was written; default 0. */
+  readonly ageMs?: number;
 }
 
 /** Puts a message into a channel: stored, logged, and told to every app that may see it. */
 export function addMessage(core: Core, channel: Channel, draft: Draft, provenance: Provenance): Message {
-  const { author, text, root, interpreted, broadcast, ...rest } = draft;
+  const { author, text, root, interpreted, broadcast, ageMs = 0, ...rest } = draft;
   const message: Message = {
     channel: channel.id,
-    ts: nextTs(channel, core.nowMs()),
+    ts: nextTs(channel, core.nowMs() - ageMs),
     author,
     text,
     ...rest,

@@ -8,6 +8,8 @@ import type { EventDelivery } from "./delivery.ts";
 export class EventFanOut {
   readonly #core: Core;
   readonly #delivery: EventDelivery;
+  /** Workspaces whose events are dropped: there are too many. */
+  readonly #limited = new Set<string>();
 
   constructor(core: Core, delivery: EventDelivery) {
     this.#core = core;
@@ -49,12 +51,37 @@ export class EventFanOut {
     for (const installation of this.#core.world.installationsOf(teamId)) this.toInstallation(installation, event);
   }
 
+  /** Drops every event of a workspace from now on, and says so as Slack does once a minute; or ends that. */
+  limit(teamId: string, isLimited: boolean): void {
+    if (!isLimited) {
+      this.#limited.delete(teamId);
+      return;
+    }
+    this.#limited.add(teamId);
+    const minute = Math.floor(this.#core.nowMs() / 60_000) * 60;
+    for (const { appId } of this.#core.world.installationsOf(teamId)) {
+      const app = this.#core.world.need(this.#core.world.apps, appId);
+      const type = "app_rate_limited";
+      const body = {
+        token: app.verificationToken,
+        type,
+        team_id: teamId,
+        minute_rate_limited: minute,
+        api_app_id: appId,
+      };
+      const id = this.#core.world.newId("Ev");
+      const record = { id, kind: "events_api", team: teamId, appId, type, attempts: [], state: "pending" } as const;
+      this.#delivery.sendEvent(app, { ...record, attempts: [] }, body);
+    }
+  }
+
   toInstallation(installation: Installation, event: Wire, channel?: Channel): void {
     const app = this.#core.world.need(this.#core.world.apps, installation.appId);
     const type = String(event["type"]);
     // The farewell events are the only ones that still reach an app which was removed.
     const farewell = type === "app_uninstalled" || type === "tokens_revoked";
     if ((installation.state !== "active" && !farewell) || !isSubscribed(app, event)) return;
+    if (this.#limited.has(installation.teamId)) return;
     const eventId = this.#core.world.newId("Ev");
     const body: Wire = {
       token: app.verificationToken,

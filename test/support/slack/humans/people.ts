@@ -32,6 +32,8 @@ export interface WriteOptions {
   files?: { name: string; content: string; mimetype?: string }[];
   /** `/me`. */
   isMe?: boolean;
+  /** Written so long ago, unless the channel holds newer messages; apps are told now. */
+  ageMs?: number;
 }
 
 /** What people do in Slack. Texts are in Slack's own form: a mention is `<@U…>`, a broadcast `<!channel>`. */
@@ -67,6 +69,7 @@ export class People {
         ...(root === undefined ? {} : { root }),
         ...(options.broadcast === true ? { broadcast: true } : {}),
         ...(subtype === undefined ? {} : { subtype }),
+        ...(options.ageMs === undefined ? {} : { ageMs: options.ageMs }),
       },
       byUser(userId),
     );

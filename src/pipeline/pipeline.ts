@@ -331,7 +331,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       answer: (envelope, stopped) =>
         invitationCommands.answerTo(envelope) ??
         scheduleCommands.answerTo(envelope) ??
-        answerCommand(envelope, stopped, directory.list(envelope.organizationId)),
+        answerCommand(envelope, stopped, directory.list(envelope.organizationId), policies.of(envelope.organizationId)),
       logger,
     });
   }

@@ -1,11 +1,14 @@
+import type { OrganizationPolicies } from "../../access/policy-book.ts";
 import type { EnvelopeOf } from "../../envelope/envelope.ts";
+import { agentMay, classOf, senderMay } from "../agent-grant.ts";
 import type { DirectoryAgent } from "../directory.ts";
 
-/** What Parley itself answers to a command, seen by the caller alone. Pure. */
+/** What Parley itself answers to a command, seen by the caller alone: of agents, only those that the caller could ask there. Pure. */
 export function answerCommand(
   envelope: EnvelopeOf<"command_invoked">,
   stopped: number,
   agents: readonly DirectoryAgent[],
+  policies: OrganizationPolicies,
 ): string {
   switch (envelope.body.command) {
     case "stop":
@@ -15,12 +18,13 @@ export function answerCommand(
     case "resume":
       return "The agents take part here again.";
     case "agents": {
-      const active = agents.filter((agent) => agent.status === "active");
-      if (active.length === 0) return "There are no agents yet.";
-      return active
+      const found = agentsFor(envelope, agents, policies);
+      if (found.length === 0) return "There are no agents here that you can ask.";
+      const isOwnerShown = OWN_PEOPLE.has(classOf(envelope.sender));
+      return found
         .map(
           ({ handle, definition }) =>
-            `• @${handle} (${definition.name}${definition.owner === undefined ? "" : `, of ${definition.owner}`})${definition.description ? `: ${definition.description}` : ""}`,
+            `• @${handle} (${definition.name}${definition.owner === undefined || !isOwnerShown ? "" : `, of ${definition.owner}`})${definition.description ? `: ${definition.description}` : ""}`,
         )
         .join("\n");
     }
@@ -38,6 +42,19 @@ export function answerCommand(
         "`help`: shows this",
       ].join("\n");
   }
+}
+
+/** Who is told whose the agents are. */
+const OWN_PEOPLE: ReadonlySet<string> = new Set(["member", "admin"]);
+
+function agentsFor(
+  { sender, installationId, conversation: path }: EnvelopeOf<"command_invoked">,
+  agents: readonly DirectoryAgent[],
+  policies: OrganizationPolicies,
+): readonly DirectoryAgent[] {
+  const where = { installationId, path };
+  if (!senderMay(sender, "start_agent", where, policies).allowed) return [];
+  return agents.filter((agent) => agent.status === "active" && agentMay(agent, "post", where, policies).allowed);
 }
 
 /** The first word of what was typed, short and without what would end the code span it stands in. */

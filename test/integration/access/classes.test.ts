@@ -167,3 +167,24 @@ it("takes nobody for a member while the platform does not say what they are, and
   expect(await says(people.member)).toMatchObject({ heard: true });
   expect(await says(people.guest)).toMatchObject({ heard: false });
 }, 60_000);
+
+/** Types a command and resolves with what only its author sees. */
+async function types(person: string, text: string): Promise<string> {
+  const before = slack.log.ofKind("response_url").length;
+  await slack.gestures.slash(person, channel, "/parley", text);
+  return (await until(() => slack.log.ofKind("response_url")[before])).text ?? "";
+}
+
+it("lists to everybody the agents that they could ask there, and to members alone whose they are", async () => {
+  expect(await types(people.member, "agents")).toContain("@helper (Helper, of Olga): helps");
+  const toGuest = await types(people.guest, "agents");
+  expect(toGuest).toContain("@helper (Helper): helps");
+  expect(toGuest).not.toContain("Olga");
+  expect(await types(people.external, "agents")).toBe("There are no agents here that you can ask.");
+});
+
+it("lets members invite agents with their first command, and guests and people of other organizations not", async () => {
+  expect(await types(people.guest, "invite @helper")).toContain("class_guest");
+  expect(await types(people.external, "invite @helper")).toContain("class_external");
+  expect(await types(people.member, "invite @helper")).toContain("@helper is a member here");
+});

@@ -67,7 +67,7 @@ const anyQuestion = fc.record({
   who: fc.record({
     kind: fc.constantFrom("person" as const, "agent" as const, "bot" as const, "operator" as const),
     id: fc.constantFrom("U1", "U2", "guide"),
-    memberClass: fc.constantFrom(...MEMBER_CLASSES),
+    memberClass: fc.constantFrom(...MEMBER_CLASSES, "unknown" as const),
     roles: fc.uniqueArray(fc.constantFrom(...ACCESS_ROLES)),
   }),
   action: fc.constantFrom(...ACCESS_ACTIONS),
@@ -118,6 +118,20 @@ describe("the decision function", () => {
       true,
       { who: { kind: "person", id: "X1", memberClass: "external", roles: [] } },
       { rules: [rule({ effect: "allow", subjectKind: "class", subject: "external" })] },
+    ],
+    ["class_unknown", false, { who: { kind: "person", id: "X1", memberClass: "unknown", roles: [] } }, {}],
+    [
+      "whatever_class",
+      true,
+      { who: { kind: "person", id: "X1", memberClass: "unknown", roles: [] }, action: "post" },
+      {},
+    ],
+    ["role_owner", true, { who: { kind: "person", id: "X1", memberClass: "unknown", roles: ["owner"] } }, {}],
+    [
+      "class_unknown",
+      false,
+      { who: { kind: "person", id: "X1", memberClass: "unknown", roles: ["owner"] } },
+      { rules: [rule({ subjectKind: "class", subject: "guest" })] },
     ],
     ["class_external", false, { who: { kind: "person", id: "X1", memberClass: "external", roles: [] } }, {}],
     [

@@ -115,7 +115,7 @@ async function messageOf(tx: SqlRunner, { installationId, channelId, messageId }
   return row ?? { eventId: null, eventKind: null, turnId: null };
 }
 
-/** The events that brought the message and its edits; of an agent's post, the event that its reply was for other agents, which holds all posts of it. */
+/** The events that brought the message and its edits, or handed it on to another agent; of an agent's post, the event that its reply was for other agents, which holds all posts of it. */
 async function versionsOf(tx: SqlRunner, deletion: Deletion, row: MessageRow): Promise<Version[]> {
   const { installationId, channelId, messageId } = deletion;
   const known = await tx.query<Version>(
@@ -129,7 +129,10 @@ async function versionsOf(tx: SqlRunner, deletion: Deletion, row: MessageRow): P
         where envelope #>> '{conversation,channel,id}' = $2 and envelope #>> '{body,messageId}' = $3 and envelope #> '{body,content}' <> '[]'::jsonb
         union all
         select id, envelope #> '{body,content}' from events
-        where installation_id = $1 and dedupe_key = 'turn:' || $5::text and envelope #> '{body,content}' <> '[]'::jsonb`,
+        where installation_id = $1 and dedupe_key = 'turn:' || $5::text and envelope #> '{body,content}' <> '[]'::jsonb
+        union all
+        select h.id, h.envelope #> '{body,content}' from found f join turns t on t.event_id = f.id join events h on h.installation_id = $1 and h.dedupe_key = 'handover:' || t.id
+        where h.envelope #>> '{conversation,channel,id}' = $2 and h.envelope #>> '{body,messageId}' = $3 and h.envelope #> '{body,content}' <> '[]'::jsonb`,
     },
     [installationId, channelId, messageId, row.eventId, row.turnId],
   );

@@ -139,6 +139,17 @@ it("goes past an agent that was paused meanwhile", async () => {
   expect(had(ts)).toEqual(["one", "three"]);
 });
 
+it("leaves nothing of a message that is deleted after it was handed on", async () => {
+  const ts = say("fail: an outage of code hush-4711");
+  await until(() => said(ts).length === 2, 30_000);
+  await settled(ts);
+  const kept = (): Promise<readonly unknown[]> =>
+    parley.ledger.query({ text: "select 1 from events where envelope::text like '%hush-4711%'" });
+  expect(await kept()).toHaveLength(2);
+  parley.slack.people.deleteAs(parley.user, parley.channel, ts);
+  await until(async () => (await kept()).length === 0, 60_000);
+});
+
 it("is gone with its message: who deleted it is answered by nobody", async () => {
   const ts = say("hold, then fail: a last outage");
   await until(() => had(ts).length === 1);

@@ -10,8 +10,6 @@ const OF_NO_INTEREST: Readonly<Record<string, string>> = {
   file_shared: "the message carries the file",
   user_change: "profile noted",
   team_join: "profile noted",
-  channel_shared: "sharing noted",
-  channel_unshared: "sharing noted",
   channel_id_changed: "no conversation changes its meaning",
   app_context_changed: "context of the agent view is not used",
   agent_session_title_changed: "titles are not used",
@@ -77,6 +75,9 @@ class EventReader {
       case "channel_unarchive":
       case "group_unarchive":
         return this.#archived(false);
+      case "channel_shared":
+      case "channel_unshared":
+        return this.#shared();
       case "app_home_opened":
         return this.#homeOpened();
       case "agent_session_stopped":
@@ -151,6 +152,16 @@ class EventReader {
     const channelType = this.#type.startsWith("group_") ? "group" : undefined;
     const base = this.#base({ channelId, channelType }, this.#actor(this.#event["user"]), [this.#type, channelId]);
     return { outcome: "envelope", envelope: { ...base, kind: "channel_archived", body: { archived } } };
+  }
+
+  /** Who can read the channel is another matter from now on: what it is and is called is told anew, with that (security rule R18). */
+  #shared(): Translation {
+    const channelId = asId(this.#event["channel"]);
+    if (channelId === undefined) return malformed(`${this.#type} without a channel`);
+    const name = this.#context.channel(channelId)?.name;
+    if (name === undefined) return ignored("sharing of a channel whose name nobody knows");
+    const base = this.#base({ channelId }, this.#actor(this.#event["user"]), [this.#type, channelId]);
+    return { outcome: "envelope", envelope: { ...base, kind: "channel_renamed", body: { name } } };
   }
 
   #homeOpened(): Translation {

@@ -67,6 +67,7 @@ export async function upsertChannels(sql: SqlRunner, rows: readonly ChannelRow[]
           category_id = case when excluded.name is null then coalesce(excluded.category_id, c.category_id) else excluded.category_id end,
           membership_epoch = c.membership_epoch + case when (excluded.self_member is distinct from coalesce(c.self_member, true) and excluded.self_member is not null)
             or (excluded.archived and not c.archived) then 1 else 0 end,
+          roster_at = case when excluded.external = c.external then c.roster_at end,
           updated_at = now()`,
     },
     [JSON.stringify(rows)],

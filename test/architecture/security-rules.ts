@@ -252,6 +252,9 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
     rule: "R18",
     says: "people from outside have what was given to their class, and nothing by chance",
     shownBy: {
+      "integration/access/shared-channels.test.ts": [
+        "R18: withholds it once the channel is shared with others, in the middle of the turn",
+      ],
       "integration/access/member-facts.test.ts": [
         "say of a public channel that all members read it, and of a shared one that nobody knows who else does",
         "tell guests, strangers, administrators and bots apart",

@@ -48,6 +48,7 @@ export class RawWebSocket {
   /** What the server agreed to in its answer, such as extensions, in lower case. */
   readonly head: string;
   readonly #socket: Socket;
+  #isOver = false;
 
   private constructor(socket: Socket, head: string) {
     this.#socket = socket;
@@ -63,6 +64,9 @@ export class RawWebSocket {
         }
       });
       socket.once("close", () => resolve({ code: undefined, atMs: performance.now() }));
+    });
+    void this.closed.then(() => {
+      this.#isOver = true;
     });
   }
 
@@ -87,8 +91,9 @@ export class RawWebSocket {
     return new RawWebSocket(socket, head);
   }
 
+  /** False once the server has said or shown that it is over. */
   get isOpen(): boolean {
-    return this.#socket.writable;
+    return !this.#isOver && this.#socket.writable;
   }
 
   /** Sends bytes; resolves when the kernel has taken them or the line has ended. */

@@ -16,6 +16,7 @@ import { matrixEncryption } from "./scenarios/matrix-encryption.ts";
 import { matrixOrder } from "./scenarios/matrix-order.ts";
 import { matrixRestarts } from "./scenarios/matrix-restarts.ts";
 import { platformFaults } from "./scenarios/platform.ts";
+import { slackCatchUp } from "./scenarios/slack-catch-up.ts";
 import { socketMode } from "./scenarios/socket-mode.ts";
 import { storesAway } from "./scenarios/stores-away.ts";
 import { twins } from "./scenarios/twins.ts";
@@ -27,6 +28,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...crashPoints,
   ...deliveryFaults,
   ...socketMode,
+  ...slackCatchUp,
   ...storesAway,
   ...platformFaults,
   ...agentFaults,

@@ -69,19 +69,18 @@ describe("tokens of the API", () => {
       const endedAt = performance.now();
       let acceptedLate = 0;
       let asked = 0;
-      while (performance.now() - endedAt < 1_500 || asked < 300) {
+      while (performance.now() - endedAt < 1_500 || asked < 1_000) {
         const answers = await Promise.all(apps.map((app) => app.call("GET", "/api/agents", { token: secret })));
         asked += answers.length;
         if (performance.now() - endedAt > 1_000) acceptedLate += answers.filter(({ status }) => status === 200).length;
-        if (asked >= 1_000) break;
       }
-      expect(asked).toBeGreaterThanOrEqual(30);
+      expect(asked).toBeGreaterThanOrEqual(1_000);
       expect(acceptedLate).toBe(0);
       const renewed = way === "rotate" ? (end.body as Made).secret : undefined;
       for (const app of renewed === undefined ? [] : apps)
         expect((await app.call("GET", "/api/agents", { token: renewed ?? null })).status).toBe(200);
     }
-  }, 60_000);
+  }, 180_000);
 
   test("give on no scope that they do not have, on any way to a token or to the page", async () => {
     const app = await (await createDeployment(CONFIG)).process();

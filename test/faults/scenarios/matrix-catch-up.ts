@@ -1,5 +1,5 @@
 import { untilTaken } from "../events-taken.ts";
-import { openMatrix } from "../matrix-scene.ts";
+import { type MatrixPlace, openMatrix } from "../matrix-scene.ts";
 import { type Outcome, type Scenario, STORES, type StoreKind } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
 import { untilIdle } from "../verdict.ts";
@@ -35,15 +35,19 @@ async function offline(stage: Stage, { mode, lengthMs, count }: Offline): Promis
   if (left === undefined) throw new Error("there is no room to be left");
   const young = new Set<string>();
   const old: string[] = [];
-  for (let n = 0; n < count; n += 1) {
-    const place = scene.places[n % scene.places.length];
-    const ageMs = Math.floor(lengthMs * (1 - n / count));
-    if (place === undefined || place.roomId === left.roomId || Math.abs(ageMs - ANSWER_AGE_MS) < MARGIN_MS) continue;
-    const token = `missed-${n + 1}`;
-    await scene.say(place, token, { ageMs });
-    if (ageMs < ANSWER_AGE_MS) young.add(token);
-    else old.push(token);
-  }
+  // People of different places do not wait for each other.
+  const say = async (place: MatrixPlace, index: number): Promise<void> => {
+    if (place.roomId === left.roomId) return;
+    for (let n = index; n < count; n += scene.places.length) {
+      const ageMs = Math.floor(lengthMs * (1 - n / count));
+      if (Math.abs(ageMs - ANSWER_AGE_MS) < MARGIN_MS) continue;
+      const token = `missed-${n + 1}`;
+      await scene.say(place, token, { ageMs });
+      if (ageMs < ANSWER_AGE_MS) young.add(token);
+      else old.push(token);
+    }
+  };
+  await Promise.all(scene.places.map(say));
   await left.person.kick(left.roomId, scene.account);
   await scene.say(left, "kicked-1");
   await scene.say(left, "kicked-2");

@@ -16,14 +16,12 @@ export const DISCORD_CODES = {
 const rows: readonly (readonly [ErrorCode, readonly number[]])[] = [
   // Unknown channel, guild, member, message, user, webhook, role, emoji, interaction; archived or locked threads.
   ["TARGET_NOT_FOUND", [10_003, 10_004, 10_007, 10_008, 10_011, 10_013, 10_014, 10_015, 10_062, 50_083, 160_005]],
-  // No access, no permission, cannot message this user, cannot edit another's message, not verified enough, timed out.
+  // No access, no permission, cannot message this user, not verified enough, timed out.
   [
     "PLATFORM_FORBIDDEN",
-    [
-      20_001, 20_012, 20_028, 40_001, 40_003, 40_007, 50_001, 50_003, 50_005, 50_007, 50_009, 50_013, 50_019, 50_021,
-      50_024,
-    ],
+    [20_001, 20_012, 20_028, 40_001, 40_003, 40_007, 50_001, 50_003, 50_007, 50_009, 50_013, 50_019, 50_021, 50_024],
   ],
+  ["EDIT_REFUSED", [50_005]],
   ["PLATFORM_UNAUTHORIZED", [50_014]],
   [
     "CONTENT_REJECTED",

@@ -35,12 +35,12 @@ const rows: readonly (readonly [ErrorCode, readonly string[]])[] = [
       "not_allowed_token_type",
       "cannot_reply_to_message",
       "messages_tab_disabled",
-      "cant_update_message",
       "cant_delete_message",
-      "edit_window_closed",
       "stopped_by_user",
     ],
   ],
+  // The place is open, and the message is there: only it cannot be changed.
+  ["EDIT_REFUSED", ["cant_update_message", "edit_window_closed"]],
   [
     "TARGET_NOT_FOUND",
     [

@@ -82,6 +82,13 @@ export const ERROR_CODES = {
   ),
   TARGET_NOT_FOUND: row("platform", "never", "not_sent", 502, "The conversation is gone or archived."),
   CONTENT_REJECTED: row("platform", "never", "not_sent", 502, "The platform refused the content."),
+  EDIT_REFUSED: row(
+    "platform",
+    "never",
+    "not_sent",
+    502,
+    "The platform does not let this message be changed any more.",
+  ),
   FEATURE_UNSUPPORTED: row("platform", "never", "not_sent", 502, "The platform cannot do that."),
   AGENT_TIMEOUT: row("agent", "never", "not_applicable", 504, "did not answer in time."),
   AGENT_UNAVAILABLE: row("agent", "backoff", "not_applicable", 502, "cannot be reached right now."),

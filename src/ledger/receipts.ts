@@ -23,6 +23,8 @@ export interface ReceiptRow {
   readonly body: unknown;
   readonly sender: unknown;
   readonly dead_letter: string | null;
+  /** The message that was to be edited stays as it is: the text comes as a new one. Default false. */
+  readonly anew?: boolean;
 }
 
 const PENDING_NEXT = (exclude: string) => `
@@ -39,11 +41,12 @@ const RECEIPTS = {
   name: "receipts",
   text: `
 with done as materialized (
-  update deliveries d set state = i.state, message_id = coalesce(i.message_id, d.message_id), code = i.code, reason = i.reason,
+  update deliveries d set state = i.state, message_id = case when i.anew then null else coalesce(i.message_id, d.message_id) end, code = i.code, reason = i.reason,
     not_before = now() + i.wait_ms * interval '1 millisecond', owner = null,
     absences = case when i.absent then d.absences + 1 else 0 end, body = case when i.body is null or i.body = 'null'::jsonb then d.body else i.body end,
-    delivered_at = case when i.state = 'delivered' then now() end
-  from jsonb_to_recordset($2::jsonb) as i(id text, epoch int, state text, message_id text, occurred timestamptz, porder text, code text, reason text, wait_ms int, absent boolean, body jsonb, sender jsonb, dead_letter text)
+    delivered_at = case when i.state = 'delivered' then now() end, preview = d.preview and i.anew is not true,
+    idempotency_key = d.idempotency_key || case when i.anew then ':anew' else '' end
+  from jsonb_to_recordset($2::jsonb) as i(id text, epoch int, state text, message_id text, occurred timestamptz, porder text, code text, reason text, wait_ms int, absent boolean, body jsonb, sender jsonb, dead_letter text, anew boolean)
   -- The state is written so that no partial index fits it: read through one, all that is being sent would be compared with all receipts.
   where ${ONE_BY_ONE("i.id")} and d.id = i.id and d.epoch = i.epoch and d.owner = $1 and d.state || '' = 'sending'
   returning d.id, d.turn_id, d.conversation_id, d.organization_id, d.agent_id, d.state, d.message_id, d.fallback_text, d.not_before, d.code, d.reason, d.ordinal,

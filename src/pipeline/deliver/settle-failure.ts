@@ -47,6 +47,8 @@ export function settleFailure(
   });
   const isEdit = delivery.message_id !== null;
   if (error.delivery === "unknown" && !isEdit) return row("unknown", FIRST_READ_BACK_MS);
+  // The text is to be read all the same: what stands there is only its beginning.
+  if (isEdit && error.code === "EDIT_REFUSED") return { ...row("pending"), anew: true };
   // Our own mark was too old: nothing was sent, and the row is simply marked anew.
   if (error.code === "LEASE_LOST") return row("pending", 100);
   const waitsForToken = error.code === "PLATFORM_UNAUTHORIZED";

@@ -7,6 +7,8 @@ export type CallFaultKind =
   | "rate_limited"
   /** A 5xx; no effect. */
   | "status_before"
+  /** Slack answers with `error`; no effect. */
+  | "refused"
   /** No effect and no answer: the connection stays open. */
   | "hang_before"
   /** No effect, and the connection dies. */
@@ -42,6 +44,8 @@ export interface CallFault {
   retryAfterSeconds?: number;
   /** Which calls the 429 is about. Default: the channel for chat.postMessage, else the method. */
   scope?: LaneScope;
+  /** For refused. Default `fatal_error`. */
+  error?: string;
   /** Default 503. */
   status?: number;
   /** For slow and late_effect. Default 100. */

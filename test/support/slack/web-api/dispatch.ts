@@ -142,7 +142,10 @@ export class WebApi {
       const scope = fault.scope ?? (method === "chat.postMessage" ? "channel" : "method");
       this.#limit(pending, fault.retryAfterSeconds ?? 1, scope);
     } else if (fault.kind === "status_before") unavailable();
-    else if (fault.kind === "reset_before") kill();
+    else if (fault.kind === "refused") {
+      const body = JSON.stringify({ ok: false, error: fault.error ?? "fatal_error" });
+      this.#write(response, entry, 200, "application/json; charset=utf-8", body);
+    } else if (fault.kind === "reset_before") kill();
     else if (fault.kind === "slow") this.#core.later(fault.delayMs ?? 100, () => this.#serve(pending));
     else if (fault.kind === "late_effect") {
       kill();

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { ACCESS_ACTIONS, ACCESS_ROLES } from "../contracts/access.ts";
 import { parsePlace, parseSubject } from "../contracts/access-config.ts";
+import { laterSettings } from "../contracts/later-settings.ts";
 import { loadCheckedConfig } from "./checked-config.ts";
 import { type Client, connect } from "./client.ts";
 import { type CommonOptions, common, outputOf } from "./common-options.ts";
@@ -181,7 +182,12 @@ function planOf(client: Client, config: Planned): Promise<Plan> {
 /** The part of the configuration that decides about access, as the server takes it. */
 async function plannedConfig({ config: file }: PlanOptions) {
   const config = await loadCheckedConfig({ argv: file === undefined ? [] : ["--config", file], create: false });
-  return { access: config.access, agents: config.agents.map(({ handle, channels }) => ({ handle, channels })) };
+  const agents = config.agents.map((agent) => ({
+    handle: agent.handle,
+    channels: agent.channels,
+    later: laterSettings(agent),
+  }));
+  return { access: config.access, agents };
 }
 
 /** Asks whether to go on; where nobody can be asked, says how to. */

@@ -1,5 +1,6 @@
 import type { AccessAction, AccessLevel, AccessRole, NarrowerSourcePolicy, SUBJECT_KINDS } from "./access.ts";
 import type { AccessChannelInput, AccessConfig, AccessRoleInput, AccessRuleInput } from "./access-config.ts";
+import type { JsonValue } from "./json.ts";
 
 /** What operators can ask and change about access; every change is audited in its own transaction. */
 export interface AccessOperations {
@@ -36,7 +37,14 @@ export interface InviteInput {
 export interface PlannedConfig {
   readonly access: AccessConfig;
   /** The channel patterns of the configuration's agents, which are its invitations; undefined leaves the agents as they are. */
-  readonly agents?: readonly { readonly handle: string; readonly channels: readonly string[] }[] | undefined;
+  readonly agents?: readonly PlannedAgent[] | undefined;
+}
+
+export interface PlannedAgent {
+  readonly handle: string;
+  readonly channels: readonly string[];
+  /** As `laterSettings` gives them, so that the plan can name what it does not cover; undefined says nothing about them. */
+  readonly later?: Readonly<Record<string, JsonValue>> | undefined;
 }
 
 export interface AccessView {

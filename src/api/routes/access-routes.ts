@@ -84,7 +84,11 @@ const Plan = z.object({
 const Planned = z.strictObject({
   access: AccessConfig,
   agents: z
-    .array(AgentDefinition.pick({ handle: true, channels: true }))
+    .array(
+      AgentDefinition.pick({ handle: true, channels: true }).extend({
+        later: z.record(z.string().max(32), z.json()).optional(),
+      }),
+    )
     .max(1_000)
     .optional(),
 });

@@ -1,7 +1,10 @@
 import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { type PlanAgent, type PlanDifference, type PlanPolicies, planDifferences } from "../../access/access-plan.ts";
 import { type AccessRule, MEMBER_CLASSES, type RoleAssignment } from "../../contracts/access.ts";
 import type { AccessPlan, PlanChange, PlanEffect, PlannedConfig } from "../../contracts/access-operations.ts";
+import type { JsonValue } from "../../contracts/json.ts";
+import { laterSettings } from "../../contracts/later-settings.ts";
 import { type ChannelPolicy, listChannelPolicies } from "../../ledger/access-lists.ts";
 import { readPolicies } from "../../ledger/access-policies.ts";
 import type { SqlRunner } from "../../ledger/connection/database.ts";
@@ -138,18 +141,29 @@ function movedAgents(
 ): { moved: AccessChange["agents"]; notes: string[] } {
   const notes: string[] = [];
   const moved: { agent: DirectoryAgent; channels: readonly string[] }[] = [];
-  for (const { handle, channels } of config.agents ?? []) {
+  for (const { handle, channels, later } of config.agents ?? []) {
     const agent = agents.find((known) => known.handle === handle);
     if (agent === undefined) notes.push(`@${handle} is new: it starts with the next start of Parley`);
     else if (agent.row.source !== "config")
       notes.push(`@${handle} was not added by the configuration and stays as it is`);
-    else if (JSON.stringify(agent.definition.channels) !== JSON.stringify(channels)) moved.push({ agent, channels });
+    else {
+      if (JSON.stringify(agent.definition.channels) !== JSON.stringify(channels)) moved.push({ agent, channels });
+      const others = later === undefined ? [] : differing(laterSettings(agent.definition), later);
+      if (others.length > 0)
+        notes.push(`not in this plan: ${others.join(", ")} of @${handle} change with the next start of Parley`);
+    }
   }
   for (const agent of config.agents === undefined ? [] : agents) {
     if (agent.row.source === "config" && !config.agents?.some(({ handle }) => handle === agent.handle))
       notes.push(`@${agent.handle} is not in the configuration any more: it is removed with the next start of Parley`);
   }
   return { moved, notes };
+}
+
+/** Names of what is not the same in both, whatever the order in which it was written. */
+function differing(one: Readonly<Record<string, JsonValue>>, other: Readonly<Record<string, JsonValue>>): string[] {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...names].filter((name) => !isDeepStrictEqual(one[name], other[name])).toSorted();
 }
 
 function planAgent(agent: DirectoryAgent, channels: readonly string[]): PlanAgent {

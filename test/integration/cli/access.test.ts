@@ -14,10 +14,10 @@ let url: string;
 let stop: () => Promise<unknown>;
 const AGENT = { kind: "webhook", url: "http://127.0.0.1:3999/x", secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" };
 
-function configure(channels: readonly string[], access: object): void {
+function configure(channels: readonly string[], access: object, more: object = {}): void {
   const config = {
     allowPrivateAgentAddresses: true,
-    agents: [{ handle: "helper", name: "Helper", channels, connector: AGENT }],
+    agents: [{ handle: "helper", name: "Helper", channels, connector: AGENT, ...more }],
     access,
   };
   writeFileSync(path.join(cwd, "parley.config.mjs"), `export default ${JSON.stringify(config)};\n`);
@@ -103,9 +103,16 @@ test("an operator invites and uninvites an agent", PATIENT, async () => {
 });
 
 test("a plan says how many people reach what, and only it is applied", PATIENT, async () => {
-  configure(["gen*"], { rules: [{ at: "web:general", who: "everyone", actions: ["react"], effect: "deny" }] });
+  const lists = { rules: [{ at: "web:general", who: "everyone", actions: ["react"], effect: "deny" }] };
+  // What only a start changes is not applied, and the plan says so.
+  configure(["gen*"], lists, { tools: ["roster"], connector: { ...AGENT, url: "http://127.0.0.1:3999/elsewhere" } });
+  expect((await access("plan")).stdout).toContain(
+    "note: not in this plan: connector, tools of @helper change with the next start of Parley",
+  );
+  configure(["gen*"], lists);
   const plan = await access("plan");
   expect(plan).toMatchObject({ code: 0, stderr: "" });
+  expect(plan.stdout).not.toContain("not in this plan");
   expect(plan.stdout).toContain("- rule: deny post to class:guest at web:general");
   expect(plan.stdout).toContain("+ rule: deny react to everyone at web:general");
   expect(plan.stdout).toContain("1 more person can reach @helper in web:general");

@@ -9,8 +9,11 @@ import { isOwn, MARK_BLOCK_PREFIX, markOf, readSince } from "./read-back.ts";
 import { asTs, tsToIso, tsToOrder } from "./timestamps.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** Slack processes files after the call; the message shows up within a moment. */
-const SHARE_POLLS_MS = [0, 200, 500, 1_000, 2_000, 3_000] as const;
+/**
+ * Slack processes files after the call; the message shows up within a moment, at times in half a minute. It is waited for as long as a write may
+ * take: what Slack has taken is not to be uploaded again.
+ */
+const SHARE_POLLS_MS = [0, 200, 500, 1_000, 2_000, 3_000, 5_000, 8_000, 12_000, 15_000] as const;
 const UPLOAD_TIMEOUT_MS = 60_000;
 
 /**

@@ -63,6 +63,22 @@ describe("a post", () => {
     expect(bench.slack.log.ofKind("update").map((entry) => entry.text)).toEqual(["second", "second"]);
   });
 
+  test("of a file that Slack is slow to process waits for its message, and is not uploaded again", async () => {
+    bench = await createBench({ standIn: { fileShareDelayMs: 8_000 } });
+    const base64 = Buffer.from("slow").toString("base64");
+    const [post] = bench.render({
+      type: "artifact",
+      artifactId: "f",
+      name: "slow.txt",
+      mediaType: "text/plain",
+      base64,
+    });
+    if (post === undefined) throw new Error("nothing was rendered");
+    const receipt = await bench.adapter.send(post);
+    expect(bench.slack.log.posts({ by: "app" }).map((entry) => entry.ts)).toEqual([receipt.messageId]);
+    expect(bench.slack.requests.count("files.completeUploadExternal")).toBe(1);
+  });
+
   test("of a file is shared in the conversation, found by its receipt and by its mark", async () => {
     bench = await createBench({ standIn: { fileShareDelayMs: 150 } });
     const [post] = bench.render({

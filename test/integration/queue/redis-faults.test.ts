@@ -1,3 +1,4 @@
+import { connect, createServer } from "node:net";
 import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { freePort, type RedisOptions, type RedisServer, startRedis } from "../../support/servers/index.ts";
@@ -50,6 +51,27 @@ describe("what is refused at the start", () => {
       await expect(starting).rejects.toMatchObject({ code: "QUEUE_CONFIG_REFUSED" });
       await expect(starting).rejects.not.toThrow("topsecret");
     }
+  });
+
+  test("a Redis that is too old, by what it says of itself", async () => {
+    const server = await start();
+    // A real one, whose answer to INFO is changed on its way: the digits of its version alone, so that every length stays.
+    const proxy = createServer((client) => {
+      const upstream = connect(server.port, "127.0.0.1");
+      client.pipe(upstream);
+      upstream.on("data", (data) =>
+        client.write(Buffer.from(data.toString("latin1").replace(/redis_version:\d/g, "redis_version:5"), "latin1")),
+      );
+      for (const socket of [client, upstream])
+        socket.on("error", () => undefined).on("close", () => [client, upstream].map((each) => each.destroy()));
+    });
+    const port = await freePort();
+    await new Promise<void>((resolve) => proxy.listen(port, "127.0.0.1", resolve));
+    onTestFinished(() => void proxy.close());
+    const { doorbell } = await makeDoorbell(on(`redis://127.0.0.1:${port}`));
+    const starting = doorbell.start({ worker: false });
+    await expect(starting).rejects.toMatchObject({ code: "QUEUE_CONFIG_REFUSED" });
+    await expect(starting).rejects.toThrow(/its version is 5\.[\d.]+: upgrade to/);
   });
 
   test("a URL that is none of Redis's", async () => {

@@ -8,8 +8,11 @@ const LENIENCE_MS = 2_000;
 /** Long enough that what the client allows for a slow line does not outweigh it. */
 const SLOW_HEARTBEAT_MS = 10_000;
 const READY_WITHIN_MS = 15_000;
-/** A start without a session waits for one a while before it is ready. */
-const CRASHED_READY_WITHIN_MS = 60_000;
+/** A start comes to its connection after so long at the latest. */
+const CONNECTS_WITHIN_MS = 60_000;
+const CONNECTED_MS = 700;
+/** A session that is refused is followed by a new one after two seconds, where one may be begun. */
+const REFUSED_MS = 4_000;
 const SETTLED_MS = 5_000;
 
 /** Killed while people ask, and started again while they go on: first into a session that lives, then into none. */
@@ -75,24 +78,31 @@ async function refusedToken(stage: Stage): Promise<Outcome> {
   return await scene.judge({ findings, figures: { attempts: again } });
 }
 
-/** Killed over and over, each time without a session to go on with. */
+/** Killed over and over, each time without a session to go on with; once no more may be begun, a start asks in vain and is not ready. */
 async function crashLoop(stage: Stage): Promise<Outcome> {
   const scene = await openDiscord(stage);
   const { applicationId } = scene.server.app;
+  const { gateway } = scene.discord;
+  const begun = async (): Promise<number> => (await gateway.identifies(applicationId)).length;
+  const refused = async (): Promise<number> => (await gateway.resumes()).length;
   const crashes = stage.reduced ? 20 : 100;
   let started = 0;
   for (let time = 0; time < crashes; time += 1) {
-    await scene.discord.gateway.forgetSessions(applicationId);
-    const one = await scene.start({ readyWithinMs: CRASHED_READY_WITHIN_MS }).catch(() => undefined);
+    await gateway.forgetSessions(applicationId);
+    const before = { begun: await begun(), refused: await refused() };
+    const isSpent = before.begun >= MAX_IDENTIFIES;
+    const startedWhen = async (): Promise<boolean> =>
+      isSpent ? (await refused()) > before.refused : (await begun()) > before.begun;
+    const one = await scene.start({ readyWithinMs: CONNECTS_WITHIN_MS, startedWhen }).catch(() => undefined);
     if (one !== undefined) started += 1;
-    await delay(700);
+    await delay(isSpent ? REFUSED_MS : CONNECTED_MS);
     await one?.kill9();
   }
-  const identifies = (await scene.discord.gateway.identifies(applicationId)).length;
+  const identifies = await begun();
   const findings = [
     ...(identifies > MAX_IDENTIFIES ? [`${identifies} identifies in the hour`] : []),
     ...(identifies < 2 ? ["hardly any session was begun: the run proves nothing"] : []),
-    ...(started < 2 * MAX_IDENTIFIES ? [`only ${started} of ${crashes} starts were ready: the run proves little`] : []),
+    ...(started < 2 * MAX_IDENTIFIES ? [`only ${started} of ${crashes} starts came to Discord: it proves little`] : []),
   ];
   return { findings, figures: { crashes, started, identifies } };
 }

@@ -35,6 +35,8 @@ export interface ParleyOptions extends StoppedProcessOptions {
   readonly nodeFlags?: readonly string[];
   /** How long it may take until it is ready. Default 90 000: the first start of an embedded ledger is work, on a busy machine a lot. */
   readonly readyWithinMs?: number;
+  /** What is waited for instead of its readiness, such as a first call to a platform that does not let it in. Default: `/readyz` says 200. */
+  readonly startedWhen?: () => Promise<boolean>;
 }
 
 /** A running Parley process. */
@@ -57,7 +59,7 @@ export interface ParleyProcess {
 
 let processes = 0;
 
-/** Starts a real Parley process and resolves when `/readyz` says 200; it is killed when this process ends at the latest. */
+/** Starts a real Parley process and resolves when `/readyz` says 200, or when it has started as the options have it; it is killed when this process ends at the latest. */
 export async function startParley(options: ParleyOptions): Promise<ParleyProcess> {
   const started = performance.now();
   const port = options.port ?? (await freePort());
@@ -91,7 +93,8 @@ export async function startParley(options: ParleyOptions): Promise<ParleyProcess
 
   const withinMs = options.readyWithinMs ?? 90_000;
   try {
-    await untilReady(child, port, ended, withinMs);
+    const isReady = options.startedWhen ?? (() => answersReady(port));
+    await untilReady(child, isReady, ended, withinMs);
   } catch (error) {
     child.kill("SIGKILL");
     await ended;
@@ -152,7 +155,12 @@ function environment(options: ParleyOptions, port: number, suffix: string): Reco
   };
 }
 
-async function untilReady(child: ChildProcess, port: number, ended: Promise<number>, withinMs: number): Promise<void> {
+async function untilReady(
+  child: ChildProcess,
+  isReady: () => Promise<true | string | false>,
+  ended: Promise<number>,
+  withinMs: number,
+): Promise<void> {
   const deadline = performance.now() + withinMs;
   const gone = ended.then((): never => {
     throw new Error(`Parley ended (${child.exitCode ?? child.signalCode}) before it was ready`);
@@ -163,11 +171,18 @@ async function untilReady(child: ChildProcess, port: number, ended: Promise<numb
   await Promise.race([announced, gone, late(withinMs)]);
   for (let last = "no answer"; ; ) {
     if (performance.now() > deadline) throw new Error(`Parley is not ready after ${withinMs} ms: ${last}`);
-    const answer = await Promise.race([fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined), gone]);
-    if (answer?.status === 200) return;
-    if (answer !== undefined) last = await answer.text();
+    const ready = await Promise.race([isReady(), gone]);
+    if (ready === true) return;
+    if (ready !== false) last = ready;
     await delay(50);
   }
+}
+
+/** True, what it says is missing, or false when it does not answer. */
+async function answersReady(port: number): Promise<true | string | false> {
+  const answer = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
+  if (answer === undefined) return false;
+  return answer.status === 200 || (await answer.text());
 }
 
 async function late(withinMs: number): Promise<never> {

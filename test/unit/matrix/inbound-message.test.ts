@@ -129,7 +129,10 @@ describe("a message", () => {
       kind: "bot",
     });
     const far = envelopeOf("message_created", { ...text("x"), sender: "@eve:elsewhere.example" });
-    expect(far.sender.kind).toBe("external_guest");
+    expect(far.sender).toMatchObject({ kind: "external_guest", memberClass: "external" });
+    // What calls itself a bot has no more rights than whose server it is on.
+    const notice = { ...text("x", { msgtype: "m.notice" }), sender: "@eve:elsewhere.example" };
+    expect(envelopeOf("message_created", notice).sender).toMatchObject({ kind: "bot", memberClass: "external" });
   });
 
   test("from the future is held down to now, and one from the past stays behind what came before it", () => {

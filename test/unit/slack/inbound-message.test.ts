@@ -129,10 +129,14 @@ describe("the sender", () => {
   });
 
   test.each([
-    ["of another workspace", { user_team: "T0OTHER" }],
-    ["with a restricted account", { user_profile: { is_restricted: true, display_name: "Gus" } }],
-  ])("%s is an external guest", (_what, more) => {
-    expect(senderOf(more)).toMatchObject({ kind: "external_guest", self: false });
+    ["of another workspace", "external", { user_team: "T0OTHER" }],
+    ["with a restricted account", "guest", { user_profile: { is_restricted: true, display_name: "Gus" } }],
+  ])("%s is an external guest", (_what, memberClass, more) => {
+    expect(senderOf(more)).toMatchObject({ kind: "external_guest", memberClass, self: false });
+  });
+
+  test("is nobody of whom it is known what they are, where neither the event nor memory says it", () => {
+    expect(senderOf({})).not.toHaveProperty("memberClass");
   });
 
   test("is named from memory", () => {

@@ -12,13 +12,14 @@ function actedBy(core: Core, actorId: string): Pick<LogEntry, "by" | "actor"> {
 }
 
 /** Somebody comes into a guild; of a bot its own sessions get the whole guild. */
-export function addMember(core: Core, guild: Guild, userId: string): Member {
+export function addMember(core: Core, guild: Guild, userId: string, how: { isGuest?: boolean } = {}): Member {
   const member: Member = {
     userId,
     nick: null,
     roles: new Set(),
     joinedAt: core.nowMs(),
     timeoutUntil: null,
+    ...how,
   };
   guild.members.set(userId, member);
   const user = core.user(userId);

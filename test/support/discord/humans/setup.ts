@@ -150,12 +150,12 @@ export class Setup {
   }
 
   /** A person, in the guild when one is named. */
-  addUser(guildId?: string, spec: { name?: string; displayName?: string } = {}): string {
+  addUser(guildId?: string, spec: { name?: string; displayName?: string; isGuest?: boolean } = {}): string {
     const { world } = this.#core;
     const id = world.newId();
     const username = (spec.name ?? this.#name("user")).toLowerCase();
     world.users.set(id, { id, username, globalName: spec.displayName ?? `Person ${username}`, isBot: false });
-    if (guildId !== undefined) addMember(this.#core, this.#core.guild(guildId), id);
+    if (guildId !== undefined) addMember(this.#core, this.#core.guild(guildId), id, { isGuest: spec.isGuest === true });
     return id;
   }
 

@@ -41,6 +41,8 @@ export interface Member {
   nick: string | null;
   readonly roles: Set<string>;
   joinedAt: number;
+  /** Came through a guest invite. */
+  isGuest?: boolean;
   /** Wall time in ms. */
   timeoutUntil: number | null;
 }

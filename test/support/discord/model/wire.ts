@@ -49,7 +49,7 @@ export function memberWire(guild: Guild, member: Member): Wire {
     deaf: false,
     mute: false,
     pending: false,
-    flags: guild.members.has(member.userId) ? 0 : 1,
+    flags: (guild.members.has(member.userId) ? 0 : 1) | (member.isGuest === true ? 1 << 4 : 0),
   };
 }
 

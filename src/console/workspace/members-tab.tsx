@@ -25,7 +25,10 @@ export function MembersTab({ roomId }: { roomId: string }) {
         <ul className="stack roster-list">
           {agents.map((agent) => (
             <li key={agent.agentId} className="member-row">
-              <Avatar of={agentFace(agent)} presence={agent.status === "active" ? "online" : "away"} />
+              <Avatar
+                of={agentFace(agent)}
+                presence={agent.status === "active" && agent.connection !== "away" ? "online" : "away"}
+              />
               <span className="member-names">
                 <span>
                   {agent.name} <span className="badge">agent</span>

@@ -12,6 +12,7 @@ import {
   webRenderer,
 } from "../adapters/web/index.ts";
 import { isAssistantConfigured } from "../agents/assistant/index.ts";
+import { GuardedHttp } from "../agents/shared/guarded-http.ts";
 import type { PolicyBook } from "./access/policy-book.ts";
 import { type Config, type OrganizationConfig, organizationsOf } from "./config/config.ts";
 import { deriveKey } from "./config/secret-key.ts";
@@ -173,25 +174,28 @@ function matrixAdapter(config: Config, organization: OrganizationConfig): ChatAd
   const { matrix } = organization;
   if (matrix === undefined) return undefined;
   const { accessToken, encryption, appService, inviters, pacing } = matrix;
-  const adapter = createMatrixAdapter({
-    organizationId: organization.id,
-    homeserverUrl: matrix.homeserverUrl,
-    receive: config.roles.includes("ingest"),
-    ...(accessToken && { accessToken: accessToken.reveal() }),
-    encryption: encryption.recoveryKey !== undefined,
-    ...(encryption.recoveryKey && { recoveryKey: encryption.recoveryKey.reveal() }),
-    ...(appService.token && { appServiceToken: appService.token.reveal() }),
-    ...(appService.homeserverToken && { homeserverToken: appService.homeserverToken.reveal() }),
-    senderLocalpart: appService.senderLocalpart,
-    puppetPrefix: appService.puppetPrefix,
-    ...(inviters && { inviters: [...inviters] }),
-    declineOthers: matrix.declineOthers,
-    trustedServers: [...matrix.trustedServers],
-    linkHosts: [...matrix.linkHosts],
-    command: matrix.command,
-    showNames: matrix.showNames,
-    ...(pacing !== undefined && { pacing }),
-  });
+  const adapter = createMatrixAdapter(
+    {
+      organizationId: organization.id,
+      homeserverUrl: matrix.homeserverUrl,
+      receive: config.roles.includes("ingest"),
+      ...(accessToken && { accessToken: accessToken.reveal() }),
+      encryption: encryption.recoveryKey !== undefined,
+      ...(encryption.recoveryKey && { recoveryKey: encryption.recoveryKey.reveal() }),
+      ...(appService.token && { appServiceToken: appService.token.reveal() }),
+      ...(appService.homeserverToken && { homeserverToken: appService.homeserverToken.reveal() }),
+      senderLocalpart: appService.senderLocalpart,
+      puppetPrefix: appService.puppetPrefix,
+      ...(inviters && { inviters: [...inviters] }),
+      declineOthers: matrix.declineOthers,
+      trustedServers: [...matrix.trustedServers],
+      linkHosts: [...matrix.linkHosts],
+      command: matrix.command,
+      showNames: matrix.showNames,
+      ...(pacing !== undefined && { pacing }),
+    },
+    new GuardedHttp({ network: { allowPrivateAddresses: config.allowPrivateAgentAddresses, allowedCidrs: [] } }),
+  );
   return organization.id === config.organizationId ? adapter : mountedAt(adapter, `/matrix/${organization.id}`);
 }
 

@@ -5,6 +5,7 @@ import { SendLimiter } from "../shared/send-limiter.ts";
 import { Account, type AccountTools } from "./account.ts";
 import { AccountReceiver } from "./account-receiver.ts";
 import type { AppService } from "./app-service.ts";
+import type { PictureHttp } from "./avatar.ts";
 import { HomeserverClient } from "./client.ts";
 import { createConnections, type MatrixConnections } from "./client-fetch.ts";
 import type { MatrixConfig } from "./config.ts";
@@ -32,6 +33,7 @@ export class Accounts {
   readonly #config: MatrixConfig;
   readonly #sink: AdapterSink;
   readonly #openCrypto: OpenCrypto | undefined;
+  readonly #http: PictureHttp | undefined;
   readonly #connections: MatrixConnections = createConnections();
   readonly #tools: AccountTools;
   readonly #served = new Map<string, Served>();
@@ -43,10 +45,11 @@ export class Accounts {
   #fault: ParleyError | undefined;
   #closed = false;
 
-  constructor(config: MatrixConfig, sink: AdapterSink, openCrypto: OpenCrypto | undefined) {
+  constructor(config: MatrixConfig, sink: AdapterSink, openCrypto: OpenCrypto | undefined, http?: PictureHttp) {
     this.#config = config;
     this.#sink = sink;
     this.#openCrypto = openCrypto;
+    this.#http = http;
     this.#tools = {
       config,
       connections: this.#connections,
@@ -177,7 +180,7 @@ export class Accounts {
     }
     if (record.status === "removed") return;
     const account = new Account(record, this.#tools);
-    const puppets = new Puppets(account);
+    const puppets = new Puppets(account, this.#http);
     const receive = this.#config.receive && record.status === "active";
     const receiver = receive ? new AccountReceiver({ account, puppets, openCrypto: this.#openCrypto }) : undefined;
     this.#served.set(record.installationId, { account, puppets, receiver });

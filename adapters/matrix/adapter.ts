@@ -17,6 +17,7 @@ import type { ReplyPart } from "../../src/envelope/reply.ts";
 import { MAX_ARTIFACT_BYTES } from "../../src/envelope/reply.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { Accounts, type Served } from "./accounts.ts";
+import type { PictureHttp } from "./avatar.ts";
 import type { MatrixConfig } from "./config.ts";
 import type { OpenCrypto } from "./crypto-port.ts";
 import { matrixFeatures } from "./features.ts";
@@ -36,14 +37,16 @@ export class MatrixAdapter implements ChatAdapter {
   readonly features: AdapterFeatures;
   readonly #config: MatrixConfig;
   readonly #openCrypto: OpenCrypto;
+  readonly #http: PictureHttp | undefined;
   readonly #outbound: Outbound;
   readonly #status: StatusLines;
   #accounts: Accounts | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor(config: MatrixConfig, openCrypto: OpenCrypto) {
+  constructor(config: MatrixConfig, openCrypto: OpenCrypto, http?: PictureHttp) {
     this.#config = config;
     this.#openCrypto = openCrypto;
+    this.#http = http;
     const paced = config.pacing ?? config.appServiceToken === undefined;
     this.limits = {
       maxTextChars: MAX_TEXT_CHARS,
@@ -68,7 +71,7 @@ export class MatrixAdapter implements ChatAdapter {
   async start(sink: AdapterSink, signal: AbortSignal): Promise<void> {
     await this.#stopping;
     if (this.#accounts !== undefined) return;
-    const accounts = new Accounts(this.#config, sink, this.#openCrypto);
+    const accounts = new Accounts(this.#config, sink, this.#openCrypto, this.#http);
     this.#accounts = accounts;
     const onAbort = (): void => void this.stop();
     signal.addEventListener("abort", onAbort, { once: true });

@@ -1,6 +1,7 @@
 import type { ChatAdapter } from "../../src/contracts/adapter.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { MatrixAdapter } from "./adapter.ts";
+import type { PictureHttp } from "./avatar.ts";
 import { type MatrixAdapterConfig, MatrixConfig } from "./config.ts";
 import type { OpenCrypto } from "./crypto-port.ts";
 
@@ -15,11 +16,11 @@ export async function createMatrixRecoveryKey(): Promise<string> {
 }
 
 /**
- * Creates the Matrix adapter; does no I/O.
+ * Creates the Matrix adapter; does no I/O. Agents' pictures are fetched by `http`, which decides what may be called; without it there are none.
  *
  * Throws CONFIG_INVALID with every fault, among them half a set of credentials.
  */
-export function createMatrixAdapter(config: MatrixAdapterConfig): ChatAdapter {
+export function createMatrixAdapter(config: MatrixAdapterConfig, http?: PictureHttp): ChatAdapter {
   const parsed = MatrixConfig.safeParse(config);
   if (!parsed.success) {
     const faults = parsed.error.issues.map((issue) => `matrix.${issue.path.join(".")}: ${issue.message}`);
@@ -27,7 +28,7 @@ export function createMatrixAdapter(config: MatrixAdapterConfig): ChatAdapter {
   }
   const missing = missingCredentials(parsed.data);
   if (missing.length > 0) throw new ParleyError("CONFIG_INVALID", { detail: missing.join("; ") });
-  return new MatrixAdapter(parsed.data, openCrypto);
+  return new MatrixAdapter(parsed.data, openCrypto, http);
 }
 
 function missingCredentials(config: MatrixConfig): string[] {

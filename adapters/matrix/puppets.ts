@@ -1,7 +1,7 @@
 import type { AgentIdentity } from "../../src/contracts/adapter.ts";
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import type { Account } from "./account.ts";
-import { avatarOf } from "./avatar.ts";
+import { avatarOf, type PictureHttp } from "./avatar.ts";
 import { clientPath } from "./client.ts";
 import { errcodeOf } from "./errors.ts";
 import { asRoomId, localpartOf, serverOf } from "./matrix-ids.ts";
@@ -13,12 +13,15 @@ const PROFILE_TTL_MS = 600_000;
 /** The accounts of agents in an application service: made when they are first needed, named and pictured as the agent is. */
 export class Puppets {
   readonly #account: Account;
+  readonly #http: PictureHttp | undefined;
   readonly #registered = new Map<string, Promise<void>>();
   #learning: Promise<void> | undefined;
   readonly #profiles = new Map<string, { readonly look: string; readonly setAtMs: number }>();
 
-  constructor(account: Account) {
+  /** Without `http` agents have no pictures. */
+  constructor(account: Account, http?: PictureHttp) {
     this.#account = account;
+    this.#http = http;
     account.rooms.findReaders = () => this.learnRooms();
   }
 
@@ -166,7 +169,8 @@ export class Puppets {
     // Noted first: a picture that cannot be fetched is not fetched anew for every message.
     this.#profiles.set(userId, { look, setAtMs: Date.now() });
     await this.#setName(userId, identity.name);
-    const avatar = identity.avatarUrl === undefined ? undefined : await avatarOf(this.#account, identity.avatarUrl);
+    if (identity.avatarUrl === undefined || this.#http === undefined) return;
+    const avatar = await avatarOf(this.#account, this.#http, identity.avatarUrl);
     if (avatar !== undefined) await this.#setProfile(userId, "avatar_url", avatar);
   }
 

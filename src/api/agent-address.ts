@@ -3,8 +3,8 @@ import { kindOfHost } from "../contracts/private-host.ts";
 import { ParleyError } from "../errors/parley-error.ts";
 
 /** Throws REQUEST_INVALID for an agent whose address could only fail: one of this machine or network, where that is not allowed, or of special use. */
-export function refusePrivateAddress({ connector }: AgentDefinition, allowPrivateAgentAddresses: boolean): void {
-  for (const [path, url] of addressesOf(connector)) {
+export function refusePrivateAddress(definition: AgentDefinition, allowPrivateAgentAddresses: boolean): void {
+  for (const [path, url] of addressesOf(definition)) {
     if (typeof url !== "string" || !URL.canParse(url)) continue;
     const { hostname } = new URL(url);
     const kind = kindOfHost(hostname);
@@ -19,12 +19,12 @@ export function refusePrivateAddress({ connector }: AgentDefinition, allowPrivat
   }
 }
 
-/** Where the connector itself leads, and where the servers lead that it takes tools from. */
-function addressesOf(connector: AgentDefinition["connector"]): (readonly [path: string, url: unknown])[] {
+/** Where the connector itself leads, where the servers lead that it takes tools from, and where the picture is. */
+function addressesOf({ connector, avatarUrl }: AgentDefinition): (readonly [path: string, url: unknown])[] {
   const servers: unknown = connector["mcpServers"];
   const ofServers = (Array.isArray(servers) ? servers : []).map((server: unknown, index) => {
     const url = typeof server === "object" && server !== null && "url" in server ? server.url : undefined;
     return [`connector.mcpServers.${index}.url`, url] as const;
   });
-  return [["connector.url", connector["url"]], ...ofServers];
+  return [["connector.url", connector["url"]], ...ofServers, ["avatarUrl", avatarUrl]];
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AccessConfig } from "../contracts/access-config.ts";
 import { AgentDefinition } from "../contracts/agent-definition.ts";
-import { Secret } from "./secret.ts";
+import { httpUrl, secret, whole } from "./setting-kinds.ts";
 
 /** The parts of the work that a process may do; all of them by default. */
 export const Role = z.enum(["ingest", "worker", "delivery"]);
@@ -13,27 +13,6 @@ export const DEFAULT_DATA_FOLDER = "./data";
 export const DEFAULT_DISCORD_API_URL = "https://discord.com/api/v10";
 export const DEFAULT_DISCORD_CDN_HOSTS = ["cdn.discordapp.com", "media.discordapp.net"] as const;
 export const DEFAULT_SLACK_API_URL = "https://slack.com/api/";
-
-const secret = (description: string) =>
-  z
-    .string()
-    .trim()
-    .min(1, "is blank")
-    .transform((value) => new Secret(value))
-    .optional()
-    .describe(description);
-
-const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http or https address" }).max(2048);
-
-const whole = (least: number, most: number, standard: number, description: string) => {
-  const message = `must be a whole number from ${least} to ${most}`;
-  return z
-    .int({ error: message })
-    .min(least, message)
-    .max(most, message)
-    .default(standard)
-    .describe(`${description}, ${least} to ${most}; default ${standard}`);
-};
 
 /** Ids of organizations stand in addresses and keys. */
 const OrganizationId = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "must be 1-64 of a-z, 0-9, - and _");
@@ -130,6 +109,8 @@ const Slack = z.strictObject({
     .default("/parley")
     .describe("slash command of the app; default /parley"),
   orderingHoldMs: whole(0, 60_000, 0, "time events wait for earlier ones that Slack delivers late, in ms"),
+  backfillMaxAgeMs: whole(0, 2_592_000_000, 172_800_000, "how far back missed messages are read, in ms"),
+  backfillMaxMessages: whole(1, 100_000, 10_000, "most missed messages that are read per channel"),
   pacing: z
     .enum(["on", "off"], { error: 'must be "on" or "off"' })
     .default("on")

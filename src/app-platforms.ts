@@ -133,6 +133,8 @@ function slackAdapter(config: Config, organization: OrganizationConfig): ChatAda
     receive: config.roles.includes("ingest"),
     apiUrl: slack.apiUrl,
     orderingHoldMs: slack.orderingHoldMs,
+    backfillMaxAgeMs: slack.backfillMaxAgeMs,
+    backfillMaxMessages: slack.backfillMaxMessages,
     pacing: slack.pacing,
     command: slack.command,
     linkHosts: [...slack.linkHosts],

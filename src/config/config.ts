@@ -19,6 +19,8 @@ export interface SlackConfig {
   readonly socketConnections: number;
   readonly command: string;
   readonly orderingHoldMs: number;
+  readonly backfillMaxAgeMs: number;
+  readonly backfillMaxMessages: number;
   readonly pacing: boolean;
 }
 

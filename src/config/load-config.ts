@@ -222,6 +222,8 @@ function slackOf({ slack }: Pick<ConfigValues, "slack">): SlackConfig | undefine
     socketConnections: slack.socketConnections,
     command: slack.command,
     orderingHoldMs: slack.orderingHoldMs,
+    backfillMaxAgeMs: slack.backfillMaxAgeMs,
+    backfillMaxMessages: slack.backfillMaxMessages,
     pacing: slack.pacing === "on",
   };
 }

@@ -8,7 +8,7 @@ import type { BodyFloodOptions, BodyFloodReport } from "./body-flood.ts";
  */
 const { port, drips, streams } = workerData as BodyFloodOptions; // given by body-flood.ts
 const DRIP_MS = 1_000;
-const DRIP_BACK_MS = 500;
+const DRIP_BACK_MS = 5_000;
 const STREAM_BACK_MS = 2_000;
 /** Connections that are opened per tick at the start: a burst that the kernel's queue holds. */
 const OPENED_AT_ONCE = 50;

@@ -35,7 +35,8 @@ interface A2aParts {
   readonly box: SecretBox;
   readonly newId: NewId;
   readonly logger: Logger;
-  readonly network: NetworkPolicy;
+  /** Where notifications may go that clients from outside asked for; apart from where agents may live. */
+  readonly pushNetwork: NetworkPolicy;
   readonly operations: Pick<Operations, "acceptDeferredReply">;
   readonly baseUrl: () => string;
 }
@@ -56,7 +57,7 @@ export function createA2a(parts: A2aParts): {
   const { database, tenant, visitors, newId, logger } = parts;
   const bell = createChangeBell((onChange, onGap) => visitors.listen(onChange, onGap));
   const tasks = createOutsideTasks({ ...parts, bell });
-  const http = new GuardedHttp({ network: parts.network });
+  const http = new GuardedHttp({ network: parts.pushNetwork });
   const pushes = createPushLoop({
     database,
     tasks,
@@ -115,7 +116,7 @@ export function createA2a(parts: A2aParts): {
     routes: {
       tasks,
       baseUrl: parts.baseUrl,
-      checkPushUrl: (url) => checkPushUrl(url, parts.network),
+      checkPushUrl: (url) => checkPushUrl(url, parts.pushNetwork),
       newId: () => newId("n"),
       denied: (organizationId, by) =>
         appendAudit(tenant(organizationId), organizationId, [

@@ -294,7 +294,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
       newId,
       logger,
       operations,
-      network: { allowPrivateAddresses: config.allowPrivateAgentAddresses, allowedCidrs: [] },
+      pushNetwork: { allowPrivateAddresses: config.allowPrivatePushAddresses, allowedCidrs: [] },
       baseUrl: () => state.url,
     });
     closers.push(() => a2a.stop());

@@ -154,6 +154,13 @@ export const ENVIRONMENT: readonly Variable[] = [
     { kind: "switch" },
   ),
   variable(
+    "PARLEY_ALLOW_PRIVATE_PUSH",
+    "allowPrivatePushAddresses",
+    "off",
+    "on lets whoever has a token for talking over A2A have Parley send notifications to loopback and private addresses",
+    { kind: "switch" },
+  ),
+  variable(
     "DATABASE_URL",
     "databaseUrl",
     "PGlite in the data folder",

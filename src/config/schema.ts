@@ -362,6 +362,10 @@ export const ConfigSchema = z.strictObject({
     .boolean({ error: "must be true or false" })
     .default(false)
     .describe("let webhook agents live on loopback and private addresses; default false"),
+  allowPrivatePushAddresses: z
+    .boolean({ error: "must be true or false" })
+    .default(false)
+    .describe("let A2A clients have notifications sent to loopback and private addresses; default false"),
   web: Web.prefault({}),
   slack: Slack.prefault({}),
   discord: Discord.prefault({}),

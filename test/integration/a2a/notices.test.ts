@@ -74,7 +74,7 @@ describe("notifications", { timeout: 60_000 }, () => {
       });
     });
     onTestFinished(() => client.stop());
-    const config = `export default { allowPrivateAgentAddresses: true, agents: [{ handle: "echo", name: "Echo",
+    const config = `export default { allowPrivatePushAddresses: true, agents: [{ handle: "echo", name: "Echo",
       connector: { kind: "function", run: async () => "hello" } }] };`;
     const app = await (await createDeployment(config)).process();
     const outside = await connectOutside(`${app.url}/a2a/agents/echo`, await tokenOf(app));
@@ -129,7 +129,7 @@ describe("notifications", { timeout: 60_000 }, () => {
     onTestFinished(() => client.stop());
     const config = `
       const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-      export default { allowPrivateAgentAddresses: true, agents: [{ handle: "slow", name: "Slow", connector: { kind: "function",
+      export default { allowPrivatePushAddresses: true, agents: [{ handle: "slow", name: "Slow", connector: { kind: "function",
         run: async function* (request, io) { yield "at work"; for (let n = 0; n < 200 && !io.signal.aborted; n += 1) await wait(50); } } }] };`;
     const deployment = await createDeployment(config);
     const app = await deployment.process();

@@ -10,8 +10,11 @@ const agent = (handle) => ({ handle, name: handle, connector: { kind: "function"
 export default { allowPrivateAgentAddresses: true, agents: [agent("one"), agent("two")] };
 `;
 
-async function deployed() {
-  const deployment = await createDeployment(CONFIG);
+/** Notifications have a setting of their own: what agents may be called on opens nothing to clients. */
+const WITH_PRIVATE_PUSH = CONFIG.replace("default {", "default { allowPrivatePushAddresses: true,");
+
+async function deployed(config = CONFIG) {
+  const deployment = await createDeployment(config);
   const app = await deployment.process();
   const database = await openDatabase({ dataFolder: "unused", databaseUrl: deployment.databaseUrl });
   onTestFinished(() => database.close());
@@ -41,6 +44,9 @@ const withPush = (request: ReturnType<typeof say>, url: string, id = "") => ({
 describe("what is refused outside", { timeout: 60_000 }, () => {
   test.each([
     ["of another protocol", "ftp://example.org/", /cannot be sent to this address/],
+    ["of this machine", "http://127.0.0.1:9999/", /leads into a loopback network/],
+    ["of this machine, as a number", "http://0x7f000001:9999/", /leads into a loopback network/],
+    ["of a private network", "http://10.0.0.1:9999/", /leads into a private network/],
     ["of a metadata service", "http://169.254.169.254/x", /leads into a linkLocal network/],
     ["that carries another", "http://[::ffff:127.0.0.1]:9000/", /leads into a ipv4Mapped network/],
     ["of a shared network", "http://100.64.0.1/", /leads into a carrierGradeNat network/],
@@ -57,7 +63,7 @@ describe("what is refused outside", { timeout: 60_000 }, () => {
   });
 
   test("is one configuration too many, before the message of it is said", async () => {
-    const { app, token, countOf } = await deployed();
+    const { app, token, countOf } = await deployed(WITH_PRIVATE_PUSH);
     const client = await connectOutside(`${app.url}/a2a/agents/one`, token);
     const room = await connectOutside(`${app.url}/a2a/rooms/general`, token);
     const task = await room.sendMessage(say("m-1", "nobody is named"));
@@ -72,7 +78,7 @@ describe("what is refused outside", { timeout: 60_000 }, () => {
   });
 
   test("is a task at the address of another agent, in every operation", async () => {
-    const { app, token } = await deployed();
+    const { app, token } = await deployed(WITH_PRIVATE_PUSH);
     const one = await connectOutside(`${app.url}/a2a/agents/one`, token);
     const two = await connectOutside(`${app.url}/a2a/agents/two`, token);
     const task = await one.sendMessage(say("m-1", "of one"));

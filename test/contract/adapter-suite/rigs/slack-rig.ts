@@ -93,6 +93,8 @@ export function slackHarness(options: SlackHarnessOptions): AdapterHarness {
 async function startRig(options: SlackHarnessOptions, started: boolean): Promise<AdapterRig> {
   const slack = await createSlackStandIn({ delivery: { timeoutMs: 1_500, retryScale: 0.001 } });
   const workspace = slack.setup.smallWorkspace({ transport: options.transport, name: "Parley" });
+  const [asker = "", bystander = ""] = workspace.users;
+  slack.core.user(asker).isAdmin = true;
   const twin = slack.setup.addTeam();
   const twinBot = slack.setup.install(workspace.app.appId, twin.id);
   const connections = watchConnections(new URL(slack.url).port);
@@ -108,8 +110,6 @@ async function startRig(options: SlackHarnessOptions, started: boolean): Promise
   const server = await serve(adapter, slack, workspace);
   const servers = [server.server];
   if (started) await adapter.start(sink, new AbortController().signal);
-  const [asker = "", bystander = ""] = workspace.users;
-  slack.core.user(asker).isAdmin = true;
   const installationId = `installation:${ORGANIZATION}:${workspace.team.id}`;
   const side: SlackSide = { slack, workspace, transport: options.transport, installationId, asker, bystander };
   const people = new SlackPeople(side, adapter);
@@ -145,7 +145,11 @@ async function startRig(options: SlackHarnessOptions, started: boolean): Promise
     dawdle: () =>
       void slack.faults.add({ kind: "slow", method: "chat.postMessage", probability: 0.5, delayMs: DAWDLE_MS }),
     afterwards: {
-      say: async (target) => slack.people.postAs(asker, target.conversation.channel.id, `words ${Date.now()}`).ts,
+      say: async (target) => {
+        // Within a millisecond two channels give out the same id, and the checks know messages by id alone.
+        await pause(2);
+        return slack.people.postAs(asker, target.conversation.channel.id, `words ${Date.now()}`).ts;
+      },
       succeed: async (onto) => {
         await copyInstallations(sink, onto);
         const next = create();

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { DIAL_IN_PATH, DIAL_IN_PROTOCOL } from "../../../src/contracts/dial-in-protocol.ts";
 import { DialInAgent } from "../agents/dial-in-agent.ts";
 import { callApi } from "../app/call-api.ts";
@@ -137,7 +138,7 @@ async function attackOnce(
   if (socket.head.includes("permessage-deflate")) throw new Error("the server agreed to compression");
   if (attack.isDeaf === true) socket.pause();
   const beganMs = performance.now();
-  const over = new Promise<undefined>((resolve) => setTimeout(resolve, GIVE_UP_MS).unref());
+  const over = delay(GIVE_UP_MS, undefined, { ref: false });
   await Promise.race([attack.run(socket, size), over]);
   // Whoever does not read does not hear of the end either.
   if (attack.isDeaf === true) socket.resume();

@@ -11,9 +11,11 @@ import { EventIndex } from "./event-index.ts";
 import { EventMemory } from "./event-memory.ts";
 import { serverOf } from "./matrix-ids.ts";
 import { RoomOrder } from "./order.ts";
+import { Patience } from "./patience.ts";
 import { SEND } from "./rate-rules.ts";
 import type { Raw } from "./raw.ts";
 import { Rooms } from "./rooms.ts";
+import { StoredEvents } from "./stored-events.ts";
 
 /** Longest pause that is believed to be the whole account's, in ms: at 0.2 messages a second one is free again after five seconds. */
 const MAX_ACCOUNT_PAUSE_MS = 10_000;
@@ -49,6 +51,8 @@ export class Account {
   readonly order = new RoomOrder();
   readonly events = new EventIndex();
   readonly memory = new EventMemory(this);
+  readonly stored = new StoredEvents();
+  readonly patience = new Patience();
   readonly sink: AdapterSink;
   readonly config: MatrixConfig;
   readonly paced: boolean;
@@ -56,6 +60,8 @@ export class Account {
   lastEventAtMs: number | undefined;
   /** Told of every call that the homeserver did not answer. */
   onUnanswered: (() => void) | undefined;
+  /** Events may be looked up again from then on, in ms since 1970. */
+  lookUpsFromMs = 0;
   /** This process hears of every change in the account's rooms: it syncs, and is in sync. */
   live = false;
   /** Present while this process owns the account's device. */

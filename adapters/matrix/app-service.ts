@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { toParleyError } from "../../src/errors/parley-error.ts";
 import type { Account } from "./account.ts";
 import type { Intake } from "./intake.ts";
 import type { Joins } from "./joins.ts";
@@ -11,8 +10,6 @@ import { isEntry, isMembershipOf, sinceInvite } from "./timeline.ts";
 
 /** Transactions whose ids are remembered, so that a repeat costs nothing; its events would be known in any case. */
 const MAX_REMEMBERED = 1_000;
-/** Tries of one transaction after which what cannot be looked up is done without. */
-const PATIENT_TRIES = 5;
 
 export interface AppServiceTools {
   readonly account: Account;
@@ -28,7 +25,6 @@ export class AppService {
   readonly #joins: Joins;
   readonly #puppets: Puppets;
   readonly #done = new Set<string>();
-  readonly #tries = new Map<string, number>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
   readonly #missed: MissedEvents;
@@ -39,7 +35,9 @@ export class AppService {
     this.#intake = intake;
     this.#joins = joins;
     this.#puppets = puppets;
-    this.#missed = new MissedEvents(account, (roomId, events) => this.#inOrder(() => intake.take(roomId, events)));
+    this.#missed = new MissedEvents(account, (roomId, events) =>
+      this.#inOrder(() => intake.take(roomId, events, { again: true })),
+    );
     account.onUnanswered = () => this.#missed.suspect();
   }
 
@@ -88,17 +86,12 @@ export class AppService {
       return;
     }
     if (!Array.isArray(events)) await this.#malformed("transaction without events", raw());
-    else {
-      const tries = (this.#tries.get(txnId) ?? 0) + 1;
-      this.#tries.set(txnId, tries);
-      await this.#events(events, tries > PATIENT_TRIES);
-      this.#tries.delete(txnId);
-    }
+    else await this.#events(events);
     this.#done.add(identity);
     if (this.#done.size > MAX_REMEMBERED) for (const oldest of this.#done) return void this.#done.delete(oldest);
   }
 
-  async #events(events: readonly unknown[], lastTry: boolean): Promise<void> {
+  async #events(events: readonly unknown[]): Promise<void> {
     const byRoom = new Map<string, Raw[]>();
     for (const value of events) {
       const event = asRecord(value);
@@ -111,12 +104,12 @@ export class AppService {
       if (room === undefined) byRoom.set(roomId, [event]);
       else room.push(event);
     }
-    const results = await Promise.allSettled([...byRoom].map(([roomId, list]) => this.#room(roomId, list, lastTry)));
+    const results = await Promise.allSettled([...byRoom].map(([roomId, list]) => this.#room(roomId, list)));
     const failure = results.find((result) => result.status === "rejected");
     if (failure !== undefined) throw failure.reason;
   }
 
-  async #room(roomId: string, events: readonly Raw[], lastTry: boolean): Promise<void> {
+  async #room(roomId: string, events: readonly Raw[]): Promise<void> {
     const { account } = this;
     for (const event of events) {
       const userId = asUserId(event["state_key"]);
@@ -127,28 +120,27 @@ export class AppService {
     }
     const own = events.filter((event) => this.#isOwnMembership(event));
     if (account.rooms.readersOf(roomId).length === 0 && !events.some((event) => this.#isOwnEntry(event))) {
-      if (own.length === events.length) return this.#unseen(roomId, own, lastTry);
+      if (own.length === events.length) return this.#unseen(roomId, own);
       // The homeserver sends what is said in rooms of ours alone: another process must have joined.
       await this.#puppets.learnRooms();
     }
     const entry = events.findIndex((event) => this.#isOwnEntry(event));
-    if (entry === -1) return this.#intake.take(roomId, events, { lastTry });
-    await this.#entered(roomId, events, entry, lastTry);
+    if (entry === -1) return this.#intake.take(roomId, events);
+    await this.#entered(roomId, events, entry);
   }
 
   /** An account came in: what was said since its invitation was said to it, and was not pushed. */
-  async #entered(roomId: string, events: readonly Raw[], entry: number, lastTry: boolean): Promise<void> {
+  async #entered(roomId: string, events: readonly Raw[], entry: number): Promise<void> {
     const { account } = this;
     const userId = asString(events[entry]?.["state_key"]) ?? "";
     const first = account.rooms.readersOf(roomId).every((reader) => reader === userId);
     account.rooms.noteReader(roomId, userId);
-    if (!first) return this.#intake.take(roomId, events, { lastTry });
+    if (!first) return this.#intake.take(roomId, events);
     account.rooms.forget(roomId);
     account.rooms.noteReader(roomId, userId);
     const before = await sinceInvite(account, userId, { roomId, asUser: userId, signal: this.#stopping.signal }).catch(
       (error: unknown) => {
-        const { code } = toParleyError(error);
-        if (!lastTry && code !== "PLATFORM_FORBIDDEN" && code !== "TARGET_NOT_FOUND") throw error;
+        if (!account.patience.isOver(`entry into ${roomId}`, error)) throw error;
         return { events: [], answerFrom: 0 };
       },
     );
@@ -161,13 +153,13 @@ export class AppService {
     const answerFrom = before.answerFrom ?? earlier.length;
     const context = unsent(earlier.slice(0, answerFrom));
     const missed = unsent(earlier.slice(answerFrom));
-    await this.#intake.take(roomId, [...context, ...missed, ...events], { answerFrom: context.length, lastTry });
+    await this.#intake.take(roomId, [...context, ...missed, ...events], { answerFrom: context.length });
   }
 
   /** Invitations to, and leaves from, a room that none of the accounts is in. */
-  async #unseen(roomId: string, own: readonly Raw[], lastTry: boolean): Promise<void> {
+  async #unseen(roomId: string, own: readonly Raw[]): Promise<void> {
     const left = own.filter((event) => asRecord(event["content"])?.["membership"] !== "invite");
-    if (left.length > 0) await this.#intake.take(roomId, left, { lastTry });
+    if (left.length > 0) await this.#intake.take(roomId, left);
     this.account.rooms.forget(roomId);
   }
 

@@ -18,8 +18,8 @@ const PLATFORM = "matrix";
 export interface IntakeOptions {
   /** Index of the first event that may be answered; those before it are context. Default 0: all. */
   readonly answerFrom?: number;
-  /** The stretch failed several times: what cannot be looked up is done without. Default false. */
-  readonly lastTry?: boolean;
+  /** The stretch was handed in before: what is stored of it is passed over. Default false. */
+  readonly again?: boolean;
 }
 
 /** Takes the events of rooms to the sink, each room's in order. */
@@ -36,44 +36,31 @@ export class Intake {
 
   /**
    * Takes a stretch of one room's timeline, oldest first; resolves when every event of it is committed, dead-lettered or known
-   * to be of no interest. Rejects when one could not be stored: then all of it has to come again.
+   * to be of no interest. Rejects when one could not be stored: those after it are not taken, and all of it has to come again.
    */
   async take(roomId: string, events: readonly unknown[], options: IntakeOptions = {}): Promise<void> {
     const account = this.#account;
     const answerFrom = options.answerFrom ?? 0;
     if (events.length === 0) return;
     await account.memory.recall(roomId);
-    await this.#known(roomId, options.lastTry === true);
-    const stored: Promise<void>[] = [];
-    const keep = (storing: Promise<void>): void => {
-      // Heard of below; until then a failure must not count as unhandled.
-      storing.catch(() => undefined);
-      stored.push(storing);
-    };
-    try {
-      for (const [index, value] of events.entries()) {
-        const event = asRecord(value);
-        if (event === undefined) keep(this.#malformed(roomId, "event that is no object", value));
-        else
-          keep(
-            (await this.#takeOne(roomId, event, { context: index < answerFrom, lastTry: options.lastTry === true }))
-              .stored,
-          );
-      }
-    } finally {
-      // Also when a later one failed: nothing may be left running that nobody waits for.
-      await Promise.allSettled(stored);
+    await this.#known(roomId);
+    for (const [index, value] of events.entries()) {
+      if (options.again === true && account.stored.has(roomId, value)) continue;
+      const event = asRecord(value);
+      // One after another: what is read back after a failure ends at what is stored, so everything before that has to be.
+      if (event === undefined) await this.#malformed(roomId, "event that is no object", value);
+      else await this.#takeOne(roomId, event, index < answerFrom);
+      account.stored.note(roomId, value);
     }
-    await Promise.all(stored);
     await account.memory.keep(roomId);
     this.#marks.flush(roomId);
   }
 
   /** Without knowing who is in a room, what is said there would be said to nobody. */
-  async #known(roomId: string, lastTry: boolean): Promise<void> {
+  async #known(roomId: string): Promise<void> {
     const { rooms } = this.#account;
     await rooms.ensure(roomId);
-    if (!lastTry && rooms.isAwaited(roomId))
+    if (rooms.isAwaited(roomId))
       throw new ParleyError("PLATFORM_UNAVAILABLE", { detail: "the room's state cannot be read yet" });
   }
 
@@ -81,28 +68,21 @@ export class Intake {
   async takeLate(roomId: string, event: Raw, note: JsonValue): Promise<void> {
     await this.#account.memory.recall(roomId);
     await this.#account.rooms.ensure(roomId);
-    const { stored } = await this.#takeOne(roomId, event, {
-      context: asRecord(note)?.["context"] === true,
-      lastTry: false,
-    });
-    await stored;
+    await this.#takeOne(roomId, event, asRecord(note)?.["context"] === true);
+    this.#account.stored.note(roomId, event);
     await this.#account.memory.keep(roomId);
     this.#marks.flush(roomId);
   }
 
-  /** Resolves once the event was read and its room changed accordingly; `stored` resolves when it is committed. */
-  async #takeOne(
-    roomId: string,
-    arrived: Raw,
-    { context, lastTry }: { readonly context: boolean; readonly lastTry: boolean },
-  ): Promise<{ readonly stored: Promise<void> }> {
+  /** Resolves once the event was read, its room changed accordingly, and it is committed. */
+  async #takeOne(roomId: string, arrived: Raw, context: boolean): Promise<void> {
     const account = this.#account;
     account.lastEventAtMs = Date.now();
     const event = await this.#opened(roomId, arrived, context);
-    if (event === undefined) return { stored: Promise.resolve() };
+    if (event === undefined) return;
     const before = this.#before(roomId, event);
     if (typeof event["state_key"] === "string") account.rooms.take(roomId, event);
-    const related = await this.#related(roomId, event, lastTry);
+    const related = await this.#related(roomId, event);
     const known = knownEvent(roomId, event);
     const order = (originMs: number): string => account.order.next(roomId, originMs, Date.now());
     const inbound = inboundContext(account, { roomId, related, before, order });
@@ -114,7 +94,7 @@ export class Intake {
     if (known?.threadId !== undefined && !known.isEdit) account.noteLatest(roomId, known.threadId, known.eventId);
     if (event["type"] === "m.room.tombstone" && !context) this.#tombstones.note(roomId);
     if (!context && translation.outcome === "envelope") this.#marks.note(roomId, event, translation.envelope);
-    return { stored: this.#store(roomId, event, translation, context) };
+    await this.#store(roomId, event, translation, context);
   }
 
   /** The event in plain; undefined when it is encrypted and its key is missing, or when it is of no use. */
@@ -145,10 +125,11 @@ export class Intake {
     return { membership: undefined, roomName: asString(previous?.["name"]) ?? asString(previous?.["alias"]) };
   }
 
-  async #related(roomId: string, event: Raw, lastTry: boolean): Promise<InboundContext["related"]> {
+  async #related(roomId: string, event: Raw): Promise<InboundContext["related"]> {
     const named = relatedTo(event);
     if (named === undefined) return undefined;
     const account = this.#account;
+    const reading = `${roomId}\n${"eventId" in named ? named.eventId : named.code}`;
     try {
       const eventId = "eventId" in named ? named.eventId : await findAsk(account, roomId, named.code);
       const related = eventId === undefined ? undefined : await lookUp(account, roomId, eventId);
@@ -156,7 +137,7 @@ export class Intake {
       // A reaction is in the thread of what it is about, and does not say so itself.
       return { ...related, threadId: (await lookUp(account, roomId, related.reaction.eventId))?.threadId };
     } catch (error) {
-      if (!lastTry) throw error;
+      if (!account.patience.isOver(reading, error)) throw error;
       account.sink.logger.error(
         { installationId: account.installationId, code: toParleyError(error).code },
         "an event that another one changes could not be read; the change is taken without it",

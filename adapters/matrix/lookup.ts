@@ -1,8 +1,9 @@
-import { toParleyError } from "../../src/errors/parley-error.ts";
+import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import type { Account } from "./account.ts";
 import { clientPath } from "./client.ts";
 import { type KnownEvent, knownEvent } from "./event-index.ts";
 import { asEventId } from "./matrix-ids.ts";
+import { isRefusal } from "./patience.ts";
 import type { Raw } from "./raw.ts";
 
 const ASK_PREFIX = "ask/";
@@ -18,6 +19,9 @@ export async function lookUp(account: Account, roomId: string, eventId: string):
   // What an own message asks for is in its content alone.
   const asks = known?.recalled === true && known.type !== "m.reaction" && account.isOwn(known.sender);
   if (known !== undefined && !asks) return known;
+  const pauseMs = account.lookUpsFromMs - Date.now();
+  if (pauseMs > 0)
+    throw new ParleyError("PLATFORM_RATE_LIMITED", { detail: "the homeserver limits event", retryAfterMs: pauseMs });
   let event: Raw;
   try {
     event = await account.call({
@@ -27,8 +31,9 @@ export async function lookUp(account: Account, roomId: string, eventId: string):
       asUser: account.rooms.readerOf(roomId),
     });
   } catch (error) {
-    const { code } = toParleyError(error);
-    if (code === "TARGET_NOT_FOUND" || code === "PLATFORM_FORBIDDEN" || code === "CONTENT_REJECTED") return known;
+    if (isRefusal(error)) return known;
+    const { code, retryAfterMs } = toParleyError(error);
+    if (code === "PLATFORM_RATE_LIMITED") account.lookUpsFromMs = Date.now() + (retryAfterMs ?? 0);
     throw error;
   }
   // A homeserver that answers with an event of another room would let one room speak in another.

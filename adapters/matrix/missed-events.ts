@@ -113,7 +113,7 @@ export class MissedEvents {
 
   #isKnown(roomId: string, event: Raw): boolean {
     const eventId = asEventId(event["event_id"]);
-    return eventId === undefined || this.#account.events.get(roomId, eventId) !== undefined;
+    return eventId === undefined || this.#account.stored.has(roomId, event);
   }
 
   #log(level: "debug" | "warn", facts: object, message: string): void {

@@ -192,7 +192,7 @@ export class Rooms {
       const fault = toParleyError(error);
       // Too old to be believed, and not to be had anew: unknown.
       known.loaded = false;
-      known.passing = fault.row.retry !== "never";
+      known.passing = fault.row.retry !== "never" && !account.patience.isOver(`state of ${roomId}`, fault);
       account.sink.logger.warn(
         { installationId: account.installationId, code: fault.code, detail: fault.detail },
         "the state of a Matrix room could not be read; it counts as private",

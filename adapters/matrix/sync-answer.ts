@@ -18,8 +18,8 @@ export interface SyncTools {
 export interface SyncPosition {
   /** The token of the request that was answered; undefined at the first start. */
   readonly since: string | undefined;
-  /** The answer failed several times: what cannot be looked up is done without. */
-  readonly lastTry: boolean;
+  /** An answer to the same request failed: what is stored of this one is passed over. */
+  readonly again: boolean;
 }
 
 /**
@@ -71,15 +71,15 @@ async function takeJoined(roomId: string, room: Raw, position: SyncPosition, too
     }
   }
   if (position.since === undefined) {
-    await intake.take(roomId, events, { answerFrom: events.length, lastTry: position.lastTry });
+    await intake.take(roomId, events, { answerFrom: events.length, again: position.again });
     return;
   }
   if (entry !== -1) {
-    await takeEntered(roomId, { events, entry, prevBatch, lastTry: position.lastTry }, tools);
+    await takeEntered(roomId, { events, entry, prevBatch, again: position.again }, tools);
     return;
   }
   if (timeline?.["limited"] !== true || prevBatch === undefined || account.config.maxGapEvents === 0) {
-    await intake.take(roomId, events, { lastTry: position.lastTry });
+    await intake.take(roomId, events, { again: position.again });
     return;
   }
   const gap = await readBack(account, {
@@ -87,7 +87,7 @@ async function takeJoined(roomId: string, room: Raw, position: SyncPosition, too
     from: prevBatch,
     to: position.since,
     maxEvents: account.config.maxGapEvents,
-    until: (event) => account.events.get(roomId, asString(event["event_id"]) ?? "") !== undefined,
+    until: (event) => account.stored.has(roomId, event),
     signal,
   });
   if (!gap.complete)
@@ -95,7 +95,7 @@ async function takeJoined(roomId: string, room: Raw, position: SyncPosition, too
       { installationId: account.installationId, events: gap.events.length },
       "a Matrix room had more events while Parley was away than maxGapEvents; older ones are not read",
     );
-  await intake.take(roomId, [...gap.events, ...events], { lastTry: position.lastTry });
+  await intake.take(roomId, [...gap.events, ...events], { again: position.again });
 }
 
 /** A room that was just entered: what came before the invitation is context, what came after it was said to the account. */
@@ -105,19 +105,19 @@ async function takeEntered(
     readonly events: readonly unknown[];
     readonly entry: number;
     readonly prevBatch: string | undefined;
-    readonly lastTry: boolean;
+    readonly again: boolean;
   },
   { account, intake, signal }: SyncTools,
 ): Promise<void> {
-  const { events, entry, prevBatch, lastTry } = stretch;
+  const { events, entry, prevBatch, again } = stretch;
   const invite = events.findIndex((event) => isRecord(event) && isMembershipOf(event, account.userId, "invite"));
   if ((invite !== -1 && invite < entry) || prevBatch === undefined) {
-    await intake.take(roomId, events, { answerFrom: invite === -1 ? entry : invite, lastTry });
+    await intake.take(roomId, events, { answerFrom: invite === -1 ? entry : invite, again });
     return;
   }
   const before = await sinceInvite(account, account.userId, { roomId, from: prevBatch, signal });
   const answerFrom = before.answerFrom ?? before.events.length + entry;
-  await intake.take(roomId, [...before.events, ...events], { answerFrom, lastTry });
+  await intake.take(roomId, [...before.events, ...events], { answerFrom, again });
 }
 
 /** Of a room that was left nothing is read but the leaving. */
@@ -128,7 +128,7 @@ async function takeLeft(roomId: string, room: Raw, position: SyncPosition, tools
     (event) => isRecord(event) && event["type"] === "m.room.member" && event["state_key"] === account.userId,
   );
   if (leaving !== undefined && position.since !== undefined)
-    await intake.take(roomId, [leaving], { lastTry: position.lastTry });
+    await intake.take(roomId, [leaving], { again: position.again });
   account.rooms.forget(roomId);
 }
 

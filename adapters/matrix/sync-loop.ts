@@ -8,7 +8,7 @@ import type { OpenCrypto } from "./crypto-port.ts";
 import type { Intake } from "./intake.ts";
 import type { Joins } from "./joins.ts";
 import { asRecord, asString, type Raw } from "./raw.ts";
-import { takeSyncAnswer } from "./sync-answer.ts";
+import { type SyncPosition, takeSyncAnswer } from "./sync-answer.ts";
 
 const LEASE = "sync";
 /** Another process is asked for the lease this often. */
@@ -20,17 +20,19 @@ const SILENCE_MS = 10_000;
 const TIMELINE_LIMIT = 50;
 /** At the first start: what agents are to know of what was being said. */
 const FIRST_TIMELINE_LIMIT = 20;
-/** Failures to store one answer after which what other events say is no longer waited for. */
-const PATIENT_TRIES = 5;
+/** Longest pause after an answer that could not be taken whole: a room that has to wait holds up the others for no longer. */
+const HELD_UP_MS = 5_000;
 
 const EPHEMERAL_OFF = { types: [] };
 const FILTER = filter(TIMELINE_LIMIT, {});
+/** Up to where the rooms were taken, whichever device took them. */
+const ROOMS_KEY = "rooms-position";
 /** The state of rooms is read when they are first needed; at the first start it would be that of all of them at once. */
 const FIRST_FILTER = filter(FIRST_TIMELINE_LIMIT, { types: [] });
 /** Encryption has to know from the start which rooms are encrypted and for whom. */
-const FIRST_CRYPTO_FILTER = filter(FIRST_TIMELINE_LIMIT, {
-  types: ["m.room.encryption", "m.room.member", "m.room.history_visibility"],
-});
+const CRYPTO_STATE = { types: ["m.room.encryption", "m.room.member", "m.room.history_visibility"] };
+const FIRST_CRYPTO_FILTER = filter(FIRST_TIMELINE_LIMIT, CRYPTO_STATE);
+const NEW_DEVICE_FILTER = filter(TIMELINE_LIMIT, CRYPTO_STATE);
 
 export interface SyncLoopOptions {
   readonly account: Account;
@@ -109,12 +111,15 @@ export class SyncLoop {
   }
 
   async #follow(lease: AdapterLease, signal: AbortSignal): Promise<void> {
-    let since = await this.#readToken();
+    let { since, newDevice } = await this.#readPosition();
     let failures = 0;
     while (!signal.aborted) {
+      let answered = false;
       try {
-        const answer = await this.#request(since, signal);
-        since = await this.#take(answer, since, lease, signal, failures >= PATIENT_TRIES);
+        const answer = await this.#request(since, newDevice, signal);
+        answered = true;
+        since = await this.#take(answer, { since, again: failures > 0 }, lease, signal);
+        newDevice = false;
         failures = 0;
         this.#settled("connected", undefined);
         // By the next turn the connection is free again; otherwise the next request would open another one.
@@ -128,49 +133,56 @@ export class SyncLoop {
           return;
         }
         if (fault.code === "LEASE_LOST") return;
-        const pauseMs = RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 60_000;
+        const pauseMs = jittered(RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 60_000);
         failures += 1;
-        await this.#pause(Math.max(fault.retryAfterMs ?? 0, jittered(pauseMs)), signal);
+        // The next answer brings what other rooms have had since, too; a limit on what was to be looked up is kept there.
+        await this.#pause(
+          answered ? Math.min(pauseMs, HELD_UP_MS) : Math.max(fault.retryAfterMs ?? 0, pauseMs),
+          signal,
+        );
       }
     }
   }
 
   /** Resolves with the token of the next request, once everything before it is committed. */
-  async #take(
-    answer: Raw,
-    since: string | undefined,
-    lease: AdapterLease,
-    signal: AbortSignal,
-    lastTry: boolean,
-  ): Promise<string> {
+  async #take(answer: Raw, position: SyncPosition, lease: AdapterLease, signal: AbortSignal): Promise<string> {
     const { account, intake, joins } = this.#options;
     const next = asString(answer["next_batch"]);
     if (next === undefined || next.length > 4_096)
       throw new ParleyError("PLATFORM_UNAVAILABLE", { detail: "the homeserver's sync answer has no next_batch" });
     await account.crypto?.receive(answer);
-    await takeSyncAnswer(answer, { since, lastTry }, { account, intake, joins, signal });
-    if (next !== since) {
+    await takeSyncAnswer(answer, position, { account, intake, joins, signal });
+    if (next !== position.since) {
       const row = Buffer.from(JSON.stringify({ next }), "utf8");
-      await account.sink.state.write(account.installationId, new Map([[this.#tokenKey, row]]), lease);
+      const positions = new Map([this.#tokenKey, ROOMS_KEY].map((key) => [key, row]));
+      await account.sink.state.write(account.installationId, positions, lease);
     }
     account.crypto?.synced();
     return next;
   }
 
-  #request(since: string | undefined, signal: AbortSignal): Promise<Raw> {
+  #request(since: string | undefined, newDevice: boolean, signal: AbortSignal): Promise<Raw> {
     const { account } = this.#options;
     // Synapse keeps answers to a first request for two minutes and gives them again, with their old position, unless something
     // about the request differs. Otherwise the first answer comes at once, so that a start knows that it works.
     const idleMs = since === undefined ? Math.ceil(Math.random() * 1_000) : 0;
     const timeoutMs = this.#state === "connected" ? account.config.pollTimeoutMs : idleMs;
+    const fullState = newDevice && account.encrypts;
     const firstFilter = account.encrypts ? FIRST_CRYPTO_FILTER : FIRST_FILTER;
+    const laterFilter = fullState ? NEW_DEVICE_FILTER : FILTER;
     return account.call({
       method: "GET",
       label: "sync",
       path: clientPath("sync"),
-      query: { since, timeout: timeoutMs, filter: since === undefined ? firstFilter : FILTER, set_presence: "offline" },
+      query: {
+        since,
+        timeout: timeoutMs,
+        filter: since === undefined ? firstFilter : laterFilter,
+        full_state: fullState && since !== undefined ? "true" : undefined,
+        set_presence: "offline",
+      },
       signal,
-      timeoutMs: timeoutMs + SILENCE_MS + (since === undefined ? 110_000 : 0),
+      timeoutMs: timeoutMs + SILENCE_MS + (since === undefined || fullState ? 110_000 : 0),
     });
   }
 
@@ -199,9 +211,17 @@ export class SyncLoop {
     return `sync/${this.#options.account.deviceId ?? "no-device"}`;
   }
 
-  async #readToken(): Promise<string | undefined> {
+  /** A device that is new begins where the account was: what was said meanwhile was said to it. */
+  async #readPosition(): Promise<{ readonly since: string | undefined; readonly newDevice: boolean }> {
+    const own = await this.#readToken(this.#tokenKey);
+    return own === undefined
+      ? { since: await this.#readToken(ROOMS_KEY), newDevice: true }
+      : { since: own, newDevice: false };
+  }
+
+  async #readToken(key: string): Promise<string | undefined> {
     const { sink, installationId } = this.#options.account;
-    const row = (await sink.state.read(installationId, this.#tokenKey)).get(this.#tokenKey);
+    const row = (await sink.state.read(installationId, key)).get(key);
     return row === undefined ? undefined : asString(asRecord(JSON.parse(Buffer.from(row).toString("utf8")))?.["next"]);
   }
 

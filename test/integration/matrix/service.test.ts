@@ -147,6 +147,30 @@ describe("an application service", { timeout: 60_000 }, () => {
     expect(again.conversation.channel).toMatchObject({ kind: "direct", agents: ["assistant"] });
   });
 
+  test("takes what the homeserver never pushed, also what somebody has replied to meanwhile", async () => {
+    const room = await alice.createRoom({ name: "gaps" });
+    await alice.invite(room, puppet("guide"));
+    await run.event("member_joined", ({ conversation, body }) => conversation.channel.id === room && body.self);
+    const before = await alice.say(room, "before");
+    await run.event("message_created", ({ body }) => body.messageId === before);
+    router.route("parley", undefined);
+    const lost = await alice.say(room, "lost on its way");
+    await until(
+      () => (router.pushes.some((push) => push.eventIds.includes(lost)) ? true : undefined),
+      () => "nothing was pushed",
+    );
+    router.route("parley", { url, hsToken: tokens.homeserverToken });
+    const reply = await alice.say(room, "a reply", { replyTo: lost });
+    await run.event("message_created", ({ body }) => body.messageId === reply);
+    // A transaction that comes again tells that its answer was never heard.
+    for (let time = 0; time < 2; time++) expect(await router.push("parley", "again", '{"events":[]}')).toBe(200);
+    await run.event("message_created", ({ body }) => body.messageId === lost);
+    const times = run.taken.filter(
+      ({ envelope }) => envelope.kind === "message_created" && envelope.body.messageId === before,
+    );
+    expect(times).toHaveLength(1);
+  });
+
   test("follows an upgrade, and closes the old room", async () => {
     const room = await alice.createRoom({ name: "v11", version: "11" });
     await alice.invite(room, puppet("guide"));

@@ -29,7 +29,10 @@ export interface TurnRequests {
    * Shows the question in the turn's conversation, once, and resolves when it is decided, expired or called off.
    *
    * `binding` is what the decision is about beside what is shown: name and arguments of the action, as JSON. The turn's clock stands still
-   * meanwhile. Default expiry: 24 hours. Errors: TURN_CANCELLED when `signal` aborts, REQUEST_INVALID for a part that cannot be shown.
+   * meanwhile. `addresseeId` is the one person whose decision counts; default: anybody here who may decide. Default expiry: 24 hours. Errors: TURN_CANCELLED when `signal` aborts, REQUEST_INVALID for a part that cannot be shown.
    */
-  ask(part: RequestPart, options: { readonly binding: unknown; readonly signal: AbortSignal }): Promise<RequestOutcome>;
+  ask(
+    part: RequestPart,
+    options: { readonly binding: unknown; readonly addresseeId?: string; readonly signal: AbortSignal },
+  ): Promise<RequestOutcome>;
 }

@@ -26,6 +26,8 @@ export interface StoredRequest {
   readonly binding: string;
   readonly live: boolean;
   readonly asker_id: string | null;
+  /** Who alone decides it. */
+  readonly addressee_id: string | null;
   readonly state: "open" | "decided" | "expired" | "cancelled";
   readonly state_reason: string | null;
   readonly option_id: string | null;
@@ -46,7 +48,7 @@ export interface StoredRequest {
 }
 
 export const REQUEST_COLUMNS = `r.id, r.organization_id, r.agent_id, r.turn_id, r.conversation_id, c.installation_id, c.platform, c.path, r.action_id, r.kind, r.part, r.binding, r.live,
-  r.asker_id, r.state, r.state_reason, r.option_id, r.effect, r.fields, r.decided_by, r.decided_by_name, r.decided_event, r.decided_at, r.expires_at, r.expires_at <= now() as is_over,
+  r.asker_id, r.addressee_id, r.state, r.state_reason, r.option_id, r.effect, r.fields, r.decided_by, r.decided_by_name, r.decided_event, r.decided_at, r.expires_at, r.expires_at <= now() as is_over,
   r.shown_at, r.created_at,
   (select jsonb_agg(jsonb_build_object('state', d.state, 'messageId', d.message_id, 'deleted', exists (
       select 1 from messages m where m.installation_id = c.installation_id and m.channel_id = c.channel_id and m.message_id = d.message_id and m.deleted_at is not null)) order by d.sequence)
@@ -94,6 +96,8 @@ export interface LiveRequest {
   readonly kind: "approval" | "input";
   readonly part: unknown;
   readonly binding: string;
+  /** Who alone decides it; null for anybody who may. */
+  readonly addresseeId: string | null;
   readonly expiresInMs: number;
   readonly posts: readonly { readonly id: string; readonly body: unknown; readonly fallback: string }[];
 }
@@ -135,8 +139,8 @@ export async function askInTurn(
     {
       name: "ask_in_turn",
       text: `with asked as (
-          insert into requests (id, organization_id, agent_id, turn_id, conversation_id, action_id, kind, part, binding, live, asker_id, expires_at)
-          select $1, t.organization_id, t.agent_id, t.id, t.reply_conversation_id, $3, $4, $5::jsonb, $6, true, t.asker_id, now() + $7 * interval '1 millisecond'
+          insert into requests (id, organization_id, agent_id, turn_id, conversation_id, action_id, kind, part, binding, live, asker_id, addressee_id, expires_at)
+          select $1, t.organization_id, t.agent_id, t.id, t.reply_conversation_id, $3, $4, $5::jsonb, $6, true, t.asker_id, $9, now() + $7 * interval '1 millisecond'
           from turns t where t.id = $2
         ), posted as (
           insert into deliveries (id, organization_id, turn_id, agent_id, conversation_id, ordinal, body, fallback_text, idempotency_key, asker_id, state, request_id)
@@ -154,6 +158,7 @@ export async function askInTurn(
       request.binding,
       request.expiresInMs,
       JSON.stringify(request.posts.map((post, ord) => ({ ...post, ord }))),
+      request.addresseeId,
     ],
   );
   return { id: request.id, isNew: true };

@@ -33,6 +33,8 @@ export const requests = pgTable(
     /** The turn that asked is still running and waits. */
     live: boolean("live").notNull(),
     askerId: text("asker_id"),
+    /** Who alone decides it; null where anybody may who is allowed to. */
+    addresseeId: text("addressee_id"),
     /** open, decided, expired, cancelled. */
     state: text("state").notNull().default("open"),
     stateReason: text("state_reason"),

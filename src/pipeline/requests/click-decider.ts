@@ -128,6 +128,7 @@ export function createClickDecider(ports: ClickDeciderPorts): ClickDecider {
       envelope.conversation.channel.id !== path.channel.id
     )
       return no("elsewhere");
+    if (row.addressee_id !== null && row.addressee_id !== sender.id) return no("not_the_addressee");
     if (!row.live) {
       const blocked = await whyItCannotGoOn(click, row);
       if (blocked !== undefined) return no(blocked);

@@ -40,6 +40,7 @@ export function refusedPart(rule: string): ReplyPart {
 
 const REFUSALS: Readonly<Record<string, string>> = {
   not_a_person: "Only people decide such questions.",
+  not_the_addressee: "This question was put to somebody else, who alone answers it.",
   not_a_member: "Only members of this conversation may decide this.",
   membership_unknown: "It could not be found out whether you may decide this; try again in a moment.",
   facts_too_old: "It could not be found out whether you may decide this; try again in a moment.",
@@ -90,7 +91,7 @@ function askedText(part: AskedPart): string {
 }
 
 /** Names and labels are people's own words: nothing in them is markup here. */
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text
     .slice(0, 80)
     .replaceAll(/[\r\n]+/gu, " ")

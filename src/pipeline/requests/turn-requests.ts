@@ -55,7 +55,12 @@ export interface TurnRequestSource {
 export function createTurnRequests(ports: TurnRequestPorts): TurnRequestSource {
   const { database, owner } = ports;
 
-  async function ask(turn: RunnableTurn, given: unknown, binding: unknown): Promise<string> {
+  async function ask(
+    turn: RunnableTurn,
+    given: unknown,
+    binding: unknown,
+    addresseeId: string | null,
+  ): Promise<string> {
     const part = showingItsBinding(parseAsked(given), binding);
     const shown = await shownParts(turn, part);
     const posts = ports.adapter(turn.platform).render(shown, {
@@ -64,7 +69,7 @@ export function createTurnRequests(ports: TurnRequestPorts): TurnRequestSource {
       mentionable: turn.envelope.sender.kind === "human" && !isShadowed(turn) ? [turn.envelope.sender.id] : [],
     });
     if (posts.length === 0) throw new ParleyError("REQUEST_INVALID", { detail: "the question shows nothing" });
-    const bound = ports.digest(boundTo(part, binding));
+    const bound = ports.digest(boundTo(part, addresseeId === null ? binding : { addresseeId, binding }));
     const fence = { turnId: turn.turnId, epoch: turn.epoch, owner };
     const asked = await database.transaction(async (tx) => {
       const stored = await askInTurn(tx, fence, {
@@ -73,6 +78,7 @@ export function createTurnRequests(ports: TurnRequestPorts): TurnRequestSource {
         kind: kindOf(part),
         part,
         binding: bound,
+        addresseeId,
         expiresInMs: expiryOf(part),
         posts: posts.map((post) => ({ id: ports.newId("d"), body: post.body, fallback: post.fallbackText })),
       });
@@ -128,12 +134,12 @@ export function createTurnRequests(ports: TurnRequestPorts): TurnRequestSource {
 
   return {
     of: (turn, clock) => ({
-      async ask(part, { binding, signal: given }) {
+      async ask(part, { binding, addresseeId = null, signal: given }) {
         const signal = AbortSignal.any([given, clock.signal]);
         const resume = clock.pause();
         try {
           signal.throwIfAborted();
-          const id = await ask(turn, part, binding);
+          const id = await ask(turn, part, binding, addresseeId);
           return outcomeOf(await ports.waits.wait(id, signal));
         } catch (thrown) {
           if (!signal.aborted) throw thrown;

@@ -4,6 +4,8 @@ import type { JsonValue } from "../../contracts/json.ts";
 import type { RequestOutcome } from "../../contracts/turn-requests.ts";
 import { wireKey } from "../../envelope/ids.ts";
 import { ApprovalRequestPart, InputRequestPart } from "../../envelope/reply.ts";
+import { readNames } from "../../ledger/access-lists.ts";
+import { escaped } from "../requests/decided-part.ts";
 import { type AskAgentPorts, askAgent } from "./ask-agent.ts";
 import { CallId } from "./post-tools.ts";
 import { toolError } from "./tool-answer.ts";
@@ -36,6 +38,10 @@ export function askTools(
 ): readonly ToolSpec[] {
   const { turn, requests } = of;
   const { organizationId, installationId, replyPath } = turn;
+  const nameOf = async (id: string): Promise<string> => {
+    const { people } = await readNames(ports.database, organizationId, [], [id]);
+    return people[0]?.name ?? id;
+  };
   const approval: ToolSpec = {
     name: "request_approval",
     description:
@@ -70,7 +76,7 @@ export function askTools(
   const ask: ToolSpec = {
     name: "ask",
     description:
-      "Asks an agent (`@handle`) or a person (their id from `roster`) of this conversation and waits for the answer; the question and the answer are visible here.",
+      "Asks an agent (`@handle`) or a person (their id from `roster`) of this conversation and waits for the answer, which nobody else can give; the question and the answer are visible here.",
     input: AskInput,
     effect: "write",
     needs: "post",
@@ -85,15 +91,15 @@ export function askTools(
       if (requests === undefined) return toolError("people cannot be asked here");
       const slot = await writer.take("ask", call, async () => undefined);
       if ("error" in slot) return slot;
-      const name = of.request.roster.find(({ id }) => id === who)?.name;
+      const name = of.request.roster.find(({ id }) => id === who)?.name ?? (await nameOf(who));
       const outcome = await requests.ask(
         {
           type: "input_request",
           inputId: idOf(slot.ordinal),
-          prompt: name === undefined ? question : `${name}: ${question}`,
+          prompt: `For ${escaped(name)}: ${question}`,
           fields: fields ?? [{ id: "answer", label: "Answer", kind: "paragraph", required: true }],
         },
-        { binding: { tool: "ask", who, question }, signal: call.signal },
+        { binding: { tool: "ask", who, question }, addresseeId: who, signal: call.signal },
       );
       return answerOf(outcome);
     },
@@ -113,6 +119,7 @@ function answerOf(outcome: RequestOutcome): JsonValue {
     ...(optionId === undefined ? {} : { option: optionId }),
     ...(effect === undefined ? {} : { effect }),
     ...(Object.keys(fields).length === 0 ? {} : { fields }),
-    by: by.name,
+    // A name says nothing for sure: two may have the same, and people choose theirs.
+    by: { id: by.id, name: by.name },
   };
 }

@@ -33,6 +33,11 @@ it("waits for the decision, longer than it may be silent, and is told who decide
     approvalActionId("tool-0", 0),
   );
   const result = await until(() => agent.seen[0]?.results[0]);
-  expect(result).toMatchObject({ state: "decided", option: "allow", effect: "allow", by: expect.any(String) });
+  expect(result).toMatchObject({
+    state: "decided",
+    option: "allow",
+    effect: "allow",
+    by: { id: parley.user, name: expect.any(String) },
+  });
   await until(() => parley.slack.log.posts({ thread: ts, by: "app" }).some(({ text }) => text?.includes("decided")));
 });

@@ -95,6 +95,20 @@ it("asks a person, waits while nobody answers, and goes on with what the person 
   });
   const inputId = /"inputId":\s*"([^"]+)"/u.exec(asked?.part ?? "")?.[1] ?? "";
   const place = { channel: parley.channel, ts: question.ts ?? "" };
+  expect(question.text).toMatch(/^.*For .+: Which colour/u);
+  // Somebody else of the conversation fills it in as well: it is refused and told to them alone.
+  const [ada = ""] = parley.space.users;
+  await parley.slack.gestures.clickButton(ada, place, inputActionId(inputId));
+  const hers = await until(() => parley.slack.gestures.viewsOf(ada)[0]);
+  await parley.slack.gestures.submitView(ada, hers.id, {
+    "field:answer": { value: { type: "plain_text_input", value: "mud brown" } },
+  });
+  await until(() =>
+    parley.slack.log
+      .ofKind("ephemeral")
+      .some((entry) => entry.detail?.["user"] === ada && entry.text?.includes("put to somebody else") === true),
+  );
+  expect(await parley.ledger.query({ text: "select 1 from requests where state = 'open'" })).toHaveLength(1);
   await parley.slack.gestures.clickButton(ben, place, inputActionId(inputId));
   const view = await until(() => parley.slack.gestures.viewsOf(ben)[0]);
   await parley.slack.gestures.submitView(ben, view.id, {
@@ -102,7 +116,7 @@ it("asks a person, waits while nobody answers, and goes on with what the person 
   });
   const { turn, posts } = await asking;
   expect(turn.results).toMatchObject([
-    { state: "decided", fields: { answer: "sea green" }, by: expect.any(String) },
+    { state: "decided", fields: { answer: "sea green" }, by: { id: ben, name: expect.any(String) } },
     { posted: true },
   ]);
   expect(turn.request.attempt).toBe(1);

@@ -125,7 +125,7 @@ it("asks a person in the room, waits for what they fill in, and goes on with it"
   await answer("colour-0002", { answer: "sea green" });
   const { turn } = await asking;
   expect(turn.results).toEqual([
-    { state: "decided", fields: { answer: "sea green" }, by: me.person.name },
+    { state: "decided", fields: { answer: "sea green" }, by: { id: me.person.id, name: me.person.name } },
     expect.objectContaining({ posted: true }),
   ]);
   expect(turn.request.attempt).toBe(1);

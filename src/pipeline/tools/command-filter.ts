@@ -1,10 +1,11 @@
 import type { AgentConnector, ConnectorEvent } from "../../contracts/connector.ts";
 import type { ReplyPart } from "../../envelope/reply.ts";
+import { withoutCommands } from "./broken-brackets.ts";
 import { type CommandParser, createCommandParser, type WrittenCommand } from "./command-parser.ts";
 
 /** Takes the commands out of what one turn's agent writes, before anything of it is shown. */
 export interface CommandFilter {
-  /** The same connector, the text of which has no commands any more. */
+  /** The same connector, the text of which has no commands any more, and which is given nobody else's words as commands. */
   wrap(connector: AgentConnector): AgentConnector;
   /** Whole parts without their commands; of a text that was nothing else nothing is left. */
   strip(parts: readonly ReplyPart[]): readonly ReplyPart[];
@@ -55,7 +56,10 @@ export function createCommandFilter(): CommandFilter {
     wrap: (connector) => ({
       kind: connector.kind,
       features: connector.features,
-      invoke: (request, io) => filtered(connector.invoke(request, io)),
+      invoke(request, io) {
+        const given = withoutCommands(request, io);
+        return filtered(connector.invoke(given.request, given.io));
+      },
       check: (signal) => connector.check(signal),
       close: () => connector.close(),
     }),

@@ -7,6 +7,7 @@ import { toTrigger } from "../assemble/transcript.ts";
 import type { Invocation } from "../invoke/invoke-agent.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
 import { heardIn } from "../invoke/shadow.ts";
+import { withBrokenAnswers } from "./broken-brackets.ts";
 import type { ToolDesk } from "./tool-desk.ts";
 import type { ToolTurn } from "./tool-spec.ts";
 import type { TurnCommands } from "./turn-commands.ts";
@@ -68,8 +69,9 @@ export function createTurnKits({ desk, commands, tools: toolsOf }: TurnKitPorts)
     late: boolean,
   ): Omit<TurnKit, "access" | "close"> {
     const attached: ReplyPart[] = [];
-    const tools = toolsOf({ ...given, turn, attach: (part) => void attached.push(part) });
     const filter = commands.filterFor(turn, connector);
+    const bare = toolsOf({ ...given, turn, attach: (part) => void attached.push(part) });
+    const tools = filter === undefined ? bare : withBrokenAnswers(bare);
     return {
       connector: filter?.wrap(connector) ?? connector,
       tools,

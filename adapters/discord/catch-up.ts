@@ -1,5 +1,5 @@
 import type { Logger } from "../../src/contracts/logger.ts";
-import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
+import { type ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import { abortableSleep } from "../shared/abortable-sleep.ts";
 import type { DiscordClient } from "./client.ts";
 import type { DiscordConfig } from "./config.ts";
@@ -14,11 +14,18 @@ import { isNewer, msToSnowflake, snowflakeToMs } from "./snowflakes.ts";
 import { mayRead } from "./visibility.ts";
 
 const PAGE_SIZE = 100;
+const FAILING = Symbol("failing");
 const AT_ONCE = 4;
 const RETRY_MS = [1_000, 2_000, 5_000, 15_000, 30_000] as const;
-const MAX_ATTEMPTS = 20;
-/** A reading that ended so says nothing about the place: it is tried again. */
-const PASSING: ReadonlySet<string> = new Set(["PLATFORM_RATE_LIMITED", "PLATFORM_UNAVAILABLE", "LEASE_LOST"]);
+/** Failures in a row after which another place has its turn. */
+const TRIES_IN_A_TURN = 3;
+/** What Discord says for certain of one place: there is nothing to be read. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  "TARGET_NOT_FOUND",
+  "PLATFORM_FORBIDDEN",
+  "CONTENT_REJECTED",
+  "FEATURE_UNSUPPORTED",
+]);
 /** Channels whose archived threads are looked through after a gap, and direct conversations that are read. */
 const MAX_CHANNELS = 500;
 const MAX_DIRECT = 200;
@@ -31,13 +38,18 @@ interface Gap {
   readonly after: string;
   /** What was said while the bot could not see the place is for context alone. */
   readonly contextOnly: boolean;
+  /** Messages that were read of it so far. Default none. */
+  readonly count?: number;
+  /** Failures in a row up to now. Default none. */
+  readonly failures?: number;
 }
 
 /**
  * Reads what was said while no session was open, channel by channel, from the last message that was ingested.
  *
  * Only where the bot may read now, back to a limit of age and count. Live messages go on meanwhile; a channel's cursor moves on
- * over the gap first, so that a crash in the middle loses nothing.
+ * over the gap first, so that a crash in the middle loses nothing. However long Discord does not let history be read, it is tried
+ * again; a gap that the end of the process leaves open is found by the next one, because no position moved.
  */
 export class CatchUp {
   readonly #config: DiscordConfig;
@@ -48,6 +60,8 @@ export class CatchUp {
   readonly #ending: AbortSignal;
   readonly #onDone: () => void;
   readonly #running = new Set<Promise<void>>();
+  /** Something was given up, by a failure that is no refusal or by the end of the process. */
+  #leftOpen = false;
 
   constructor(options: {
     readonly config: DiscordConfig;
@@ -56,7 +70,7 @@ export class CatchUp {
     readonly intake: Intake;
     readonly logger: Logger;
     readonly ending: AbortSignal;
-    /** Called each time that the last gap was closed. */
+    /** Called each time that the last gap was closed; never after one was left open. */
     readonly onDone: () => void;
   }) {
     this.#config = options.config;
@@ -68,8 +82,9 @@ export class CatchUp {
     this.#onDone = options.onDone;
   }
 
-  get isUnderWay(): boolean {
-    return this.#running.size > 0;
+  /** A gap is being read, or was left open: until it is closed nothing may say that all before it was heard. */
+  get isOpen(): boolean {
+    return this.#running.size > 0 || this.#leftOpen;
   }
 
   /** Resolves when nothing is being read any more. */
@@ -170,7 +185,8 @@ export class CatchUp {
       guilds: this.#guilds,
       intake: this.#intake,
       ending: this.#ending,
-      patiently: this.#patiently.bind(this),
+      patiently: (read: () => Promise<unknown>, refused?: (error: ParleyError) => unknown) =>
+        this.#patiently(read, { refused }),
     };
     const queue = [...places];
     const worker = async (): Promise<void> => {
@@ -182,12 +198,16 @@ export class CatchUp {
 
   #begin(work: () => Promise<void>): void {
     const running = work()
+      .then(() => {
+        if (this.#ending.aborted) this.#leftOpen = true;
+      })
       .catch((error: unknown) => {
+        this.#leftOpen = true;
         if (!this.#ending.aborted) this.#logger.warn({ err: error }, "missed messages could not all be read");
       })
       .finally(() => {
         this.#running.delete(running);
-        if (this.#running.size === 0 && !this.#ending.aborted) this.#onDone();
+        if (!this.isOpen) this.#onDone();
       });
     this.#running.add(running);
   }
@@ -201,20 +221,24 @@ export class CatchUp {
   async #close(space: Space, gaps: readonly Gap[]): Promise<void> {
     const queue = [...gaps];
     const worker = async (): Promise<void> => {
-      for (let gap = queue.shift(); gap !== undefined && !this.#ending.aborted; gap = queue.shift())
-        if (await this.#read(space, gap)) space.cursors.release(gap.channelId);
+      for (let gap = queue.shift(); gap !== undefined && !this.#ending.aborted; gap = queue.shift()) {
+        const rest = await this.#read(space, gap);
+        if (rest === undefined) space.cursors.release(gap.channelId);
+        else queue.push(rest);
+      }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
   }
 
-  /** Reads one gap to its end; false when the adapter ended first, and then its cursor stays where it is. */
-  async #read(space: Space, gap: Gap): Promise<boolean> {
+  /** Reads one gap; gives what is left of it when it failed several times, or the adapter ended: its cursor stays where it is. */
+  async #read(space: Space, gap: Gap): Promise<Gap | undefined> {
     const direct = space.guild === undefined;
-    let { after } = gap;
-    let count = 0;
+    let { after, count = 0, failures = 0 } = gap;
     while (count < this.#config.backfillMaxMessages) {
-      const page = await this.#page(gap.channelId, after);
-      if (page === undefined) return !this.#ending.aborted;
+      const page = await this.#page(gap.channelId, after, failures);
+      if (page === "failing") return { ...gap, after, count, failures: failures + TRIES_IN_A_TURN };
+      if (page === undefined) return this.#ending.aborted ? { ...gap, after, count } : undefined;
+      failures = 0;
       const taken = await Promise.all(
         page.map((message) => {
           const context = this.#guilds.contextFor(space, `history:${String(message["id"])}`);
@@ -224,30 +248,32 @@ export class CatchUp {
             : this.#intake.refuse(space, "history", result, () => JSON.stringify(message));
         }),
       );
-      if (taken.includes(false)) return false;
+      if (taken.includes(false)) return { ...gap, after, count };
       const last = asId(page.at(-1)?.["id"]);
-      if (last === undefined) return true;
+      if (last === undefined) return undefined;
       space.cursors.read(
         gap.channelId,
         page.map((message) => String(message["id"])),
       );
       after = last;
       count += page.length;
-      if (page.length < PAGE_SIZE) return true;
+      if (page.length < PAGE_SIZE) return undefined;
     }
     this.#logger.warn(
       { installationId: space.record.installationId, channelId: gap.channelId, count },
       "more messages were missed than are read; the newest of them are left out",
     );
-    return true;
+    return undefined;
   }
 
-  /** Oldest first; undefined when the place cannot be read. */
-  async #page(channelId: string, after: string): Promise<Raw[] | undefined> {
+  /** Oldest first; undefined when the place cannot be read or the adapter ends, `failing` when others should have their turn. */
+  async #page(channelId: string, after: string, failures: number): Promise<Raw[] | "failing" | undefined> {
     const route = ROUTES.messages(channelId);
-    const answer = await this.#patiently(() =>
-      this.#client.call({ route, query: { after, limit: PAGE_SIZE }, signal: this.#ending }),
-    );
+    const read = (): Promise<unknown> =>
+      this.#client.call({ route, query: { after, limit: PAGE_SIZE }, signal: this.#ending });
+    const until = failures + TRIES_IN_A_TURN;
+    const answer = await this.#patiently(read, { failures, until });
+    if (answer === FAILING) return "failing";
     if (answer === undefined) return undefined;
     return inOrder(
       asList(answer)
@@ -284,23 +310,37 @@ export class CatchUp {
     }
   }
 
-  /** Tries a reading again while Discord is away or asks to wait; undefined, or what `refused` makes of it, when it is refused for good or the adapter ends. */
+  /**
+   * Tries a reading again for as long as Discord is away or asks to wait, or to so many failures in a row (then FAILING). Undefined,
+   * or what `refused` makes of it, when it is refused for good or the adapter ends; rejects when the bot itself is refused.
+   */
   async #patiently(
     read: () => Promise<unknown>,
-    refused: (error: ParleyError) => unknown = () => undefined,
+    options: {
+      readonly refused?: ((error: ParleyError) => unknown) | undefined;
+      readonly failures?: number;
+      readonly until?: number;
+    } = {},
   ): Promise<unknown> {
-    for (let attempt = 0; attempt < MAX_ATTEMPTS && !this.#ending.aborted; attempt += 1) {
+    const { refused, failures = 0, until = Number.POSITIVE_INFINITY } = options;
+    for (let attempt = failures; !this.#ending.aborted; attempt += 1) {
+      if (attempt >= until) return FAILING;
       try {
         return await read();
       } catch (thrown) {
         const error = toParleyError(thrown);
-        const passing = PASSING.has(error.code);
-        if (!passing) return refused(error);
+        if (this.#ending.aborted) return undefined;
+        if (REFUSALS.has(error.code)) return refused?.(error);
+        if (error.code === "PLATFORM_UNAUTHORIZED") throw error;
+        if (attempt === TRIES_IN_A_TURN)
+          this.#logger.warn(
+            { code: error.code, detail: error.detail },
+            "missed messages cannot be read yet; it is tried again until they can",
+          );
         const pauseMs = error.retryAfterMs ?? RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)] ?? 30_000;
         await abortableSleep(pauseMs, this.#ending).catch(() => undefined);
       }
     }
-    if (this.#ending.aborted) return undefined;
-    throw new ParleyError("PLATFORM_UNAVAILABLE", { detail: "the history could not be read for a long time" });
+    return undefined;
   }
 }

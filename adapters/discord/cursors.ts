@@ -180,7 +180,9 @@ export class Cursors {
     for (const channelId of this.#dirty) {
       const channel = this.#channels.get(channelId);
       if (channel?.cursor !== undefined) changes.set(PREFIX + channelId, encode(channel.cursor));
-      if (channel !== undefined) changes.set(RECENT + channelId, encode(JSON.stringify(channel.recent)));
+      // Without a cursor a place whose first gap is being read must not look as if it were known to the end.
+      if (channel !== undefined && (channel.cursor !== undefined || !channel.held))
+        changes.set(RECENT + channelId, encode(JSON.stringify(channel.recent)));
     }
     this.#dirty.clear();
     if (changes.size === 0) return;

@@ -139,7 +139,7 @@ export class Running {
       client: this.client,
       ingress: this.#ingress,
       installationId: direct.record.installationId,
-      isCatchingUp: () => this.#catchUp.isUnderWay,
+      isCatchingUp: () => this.#catchUp.isOpen,
       ending,
     });
     const gateway = this.#gateway;

@@ -65,6 +65,29 @@ describe("what was missed", () => {
     expect([...taken()].toSorted((a, b) => Number(BigInt(a) - BigInt(b)))).toEqual(missed);
   });
 
+  it("is found by a later process when Discord let none of it be read before", async () => {
+    const { discord, server, channel, user, sink, start, nextSink } = await stage();
+    const first = await start();
+    discord.people.postAs(user, channel, "heard");
+    await until(() => created(sink).length === 1);
+    await first.stop();
+    for (const n of [1, 2, 3]) discord.people.postAs(user, channel, `missed ${n}`);
+    discord.gateway.forgetSessions(server.app.applicationId);
+    discord.faults.add({ kind: "status_before", route: "GET /channels/:channel/messages" });
+    const unlucky = await nextSink();
+    const second = await start(unlucky);
+    discord.people.postAs(user, channel, "live 1");
+    await until(() => created(unlucky).map(textOf).includes("live 1"));
+    await second.stop();
+    discord.faults.clear();
+    const last = await nextSink();
+    await start(last);
+    discord.people.postAs(user, channel, "live 2");
+    await until(() => created(last).map(textOf).includes("live 2"));
+    await until(() => created(last).length === 5);
+    expect(created(last).map(textOf).toSorted()).toEqual(["live 1", "live 2", "missed 1", "missed 2", "missed 3"]);
+  });
+
   it("is made up for in edits and deletions too, wherever something is known to have been said", async () => {
     const { discord, server, channel, user, sink, start, nextSink } = await stage();
     const direct = discord.people.openDirect(user, server.app.botUserId);

@@ -3,12 +3,16 @@ import { BoundedMap } from "../shared/bounded-map.ts";
 import type { Account } from "./account.ts";
 import { clientPath } from "./client.ts";
 import { asList, asRecord, asString, type Raw } from "./raw.ts";
+import { STRICT_AGE_MS } from "./rooms.ts";
 
 /** Events looked up at once. */
 const PARALLEL = 4;
 const MAX_REMEMBERED = 20_000;
 /** Of those with all of a room's members; a room may have thousands. */
 const MAX_WITH_MEMBERS = 200;
+/** Pages of changes of a room's history visibility that are looked through. */
+const MAX_PAGES = 5;
+const CHANGES = JSON.stringify({ types: ["m.room.history_visibility"] });
 const LAZY = JSON.stringify({ lazy_load_members: true });
 
 interface StateThen {
@@ -22,10 +26,13 @@ export class PastVisibility {
   readonly #known = new BoundedMap<string, StateThen>({ maxEntries: MAX_REMEMBERED });
   readonly #withMembers = new BoundedMap<string, StateThen>({ maxEntries: MAX_WITH_MEMBERS });
   readonly #running = new Map<string, Promise<StateThen>>();
+  /** Rooms by the event that says how visible their history is. */
+  readonly #alwaysOpen = new BoundedMap<string, boolean>({ maxEntries: MAX_REMEMBERED });
 
   /**
    * Which of these users, all in the room now, may see each of the events: by the history's visibility and their membership when it
-   * happened. An event that cannot be looked up is seen by nobody. https://spec.matrix.org/v1.19/client-server-api/#server-behaviour-6
+   * happened. An event that cannot be looked up is seen by nobody, but in a room whose history was open to whoever joins all along,
+   * where nothing is asked. https://spec.matrix.org/v1.19/client-server-api/#server-behaviour-6
    */
   async readers(
     account: Account,
@@ -37,6 +44,10 @@ export class PastVisibility {
     },
   ): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
     const { roomId, memberIds, eventIds, signal } = query;
+    if (await this.#isAlwaysOpen(account, roomId, signal)) {
+      const everybody = new Set(memberIds);
+      return new Map(eventIds.map((eventId) => [eventId, everybody]));
+    }
     const readers = new Map<string, ReadonlySet<string>>();
     const waiting = [...new Set(eventIds)];
     const work = async (): Promise<void> => {
@@ -47,6 +58,18 @@ export class PastVisibility {
     };
     await Promise.all(Array.from({ length: PARALLEL }, work));
     return readers;
+  }
+
+  /** One question per change of the room's visibility; false when it cannot be found out. */
+  async #isAlwaysOpen(account: Account, roomId: string, signal: AbortSignal): Promise<boolean> {
+    const state = await account.rooms.ensure(roomId, STRICT_AGE_MS);
+    if (!account.rooms.isLoaded(roomId) || dependsOnMembership(state.historyVisibility)) return false;
+    const key = `${account.installationId}\n${roomId}\n${state.historyVisibilityId ?? ""}`;
+    const known = this.#alwaysOpen.get(key);
+    if (known !== undefined) return known;
+    const open = await wasAlwaysOpen(account, roomId, signal).catch(() => undefined);
+    if (open !== undefined) this.#alwaysOpen.set(key, open);
+    return open === true;
   }
 
   async #stateAt(account: Account, roomId: string, eventId: string, signal: AbortSignal): Promise<StateThen> {
@@ -63,6 +86,34 @@ export class PastVisibility {
       this.#running.delete(key);
     }
   }
+}
+
+/**
+ * Whether a room's history was open to whoever joins from the beginning.
+ *
+ * A change of the visibility is shown by what it was before or by what it became, whichever shows more: that which once closed an
+ * open history is always among them. https://spec.matrix.org/v1.19/client-server-api/#server-behaviour-6
+ */
+async function wasAlwaysOpen(account: Account, roomId: string, signal: AbortSignal): Promise<boolean> {
+  let from: string | undefined;
+  for (let page = 0; page < MAX_PAGES; page++) {
+    const answer = await account.call({
+      method: "GET",
+      label: "changes of the history's visibility",
+      path: clientPath("rooms", roomId, "messages"),
+      query: { dir: "b", limit: 100, filter: CHANGES, from },
+      asUser: account.rooms.readerOf(roomId),
+      signal,
+    });
+    for (const value of asList(answer["chunk"])) {
+      const visibility = asString(asRecord(asRecord(value)?.["content"])?.["history_visibility"]);
+      if (visibility === undefined || dependsOnMembership(visibility)) return false;
+    }
+    const end = asString(answer["end"]);
+    if (end === undefined || end === from) return true;
+    from = end;
+  }
+  return false;
 }
 
 /** A room may have thousands of members: they are asked for only where it depends on them. */

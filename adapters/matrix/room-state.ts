@@ -73,6 +73,11 @@ export class RoomState {
     return asString(this.#content("m.room.history_visibility")?.["history_visibility"]) ?? "shared";
   }
 
+  /** The event that says so; undefined when none does. */
+  get historyVisibilityId(): string | undefined {
+    return asString(this.#singles.get("m.room.history_visibility")?.["event_id"]);
+  }
+
   /** The room that took this one's place; `""` when it was closed without one, undefined while it is open. */
   get replacement(): string | undefined {
     const content = this.#content("m.room.tombstone");

@@ -8,6 +8,7 @@ import type { AgentSessionStore } from "../../ledger/agent-sessions.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 import { deferTurn } from "../../ledger/turns.ts";
+import { createPastReader } from "../assemble/past-reader.ts";
 import type { Rosters } from "../assemble/roster.ts";
 import type { Transcripts } from "../assemble/transcripts.ts";
 import { assembleTurn } from "../assemble/turn-request.ts";
@@ -103,6 +104,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
   const slots = createTurnSlots(options.maxConcurrentTurns, options.onEnd);
   const reactions = createWorkReactions();
   const handOver = createQuestionHandOver(options);
+  const couldRead = createPastReader(options.adapter);
   let abandoned = false;
 
   async function run(active: ActiveTurn): Promise<void> {
@@ -224,7 +226,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     const { channel, thread } = turn.envelope.conversation;
     return assembleTurn(
       turn,
-      { sql: database, directory: options.directory, rosters: options.rosters, policies: options.policies },
+      { sql: database, directory: options.directory, rosters: options.rosters, policies: options.policies, couldRead },
       () =>
         turn.transcript ??
         options.transcripts.read({

@@ -61,7 +61,13 @@ export async function readTurnAgain(
   const { channel, thread } = turn.envelope.conversation;
   const request = await assembleTurn(
     turn,
-    { sql: database, directory, rosters: createRosters(database, directory, policies), policies },
+    {
+      sql: database,
+      directory,
+      rosters: createRosters(database, directory, policies),
+      policies,
+      couldRead: async (question) => (await ports.facts.couldRead(question)).readable,
+    },
     async () => {
       const rows = await readMessagesUntil(
         database,

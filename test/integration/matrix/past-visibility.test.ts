@@ -1,11 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { classOf } from "../../../adapters/matrix/access.ts";
 import { RoomState } from "../../../adapters/matrix/room-state.ts";
-import { MatrixPerson, type Synapse, startSynapse } from "../../support/matrix/index.ts";
+import {
+  type FaultProxy,
+  MatrixPerson,
+  type Synapse,
+  startFaultProxy,
+  startSynapse,
+} from "../../support/matrix/index.ts";
 import { type Running, startAdapter, until } from "./harness.ts";
 
 const { signal } = new AbortController();
 let synapse: Synapse;
+let proxy: FaultProxy;
 let run: Running;
 let owner: MatrixPerson;
 let bot: MatrixPerson;
@@ -16,10 +23,12 @@ beforeAll(async () => {
   owner = await person("owner");
   const account = await synapse.register({ localpart: "parley-bot", displayName: "Parley" });
   bot = new MatrixPerson(synapse.url, account);
-  run = await startAdapter({ homeserverUrl: synapse.url, accessToken: account.accessToken });
+  proxy = await startFaultProxy(() => synapse.url);
+  run = await startAdapter({ homeserverUrl: proxy.url, accessToken: account.accessToken });
 }, 120_000);
 afterAll(async () => {
   await run.stop();
+  await proxy.close();
   await synapse.stop();
 });
 
@@ -115,8 +124,35 @@ describe("whether somebody could read what was said before", { timeout: 60_000 }
     expect(await readable(roomId, [late], said)).toEqual([expected]);
   });
 
-  test("is denied for what cannot be looked up", async () => {
+  test("is judged by each message in a room that was closed once, and is open now", async () => {
+    const roomId = await roomOf("joined");
+    const late = await person("late");
+    const said = [await owner.say(roomId, "between us")];
+    await owner.setState(roomId, "m.room.history_visibility", { history_visibility: "shared" });
+    said.push(await owner.say(roomId, "for the books"));
+    await owner.invite(roomId, late.userId);
+    await late.join(roomId);
+    await run.event("message_created", ({ body }) => body.messageId === said[1]);
+    const expected = await Promise.all(said.map((eventId) => shows(late, roomId, eventId)));
+    expect(expected).toEqual([false, true]);
+    expect(await readable(roomId, [late], said)).toEqual([expected]);
+  });
+
+  test("is asked once in a room that was open all along, however much is said there", async () => {
     const roomId = await roomOf("shared");
+    const first = await owner.say(roomId, "first");
+    await run.event("message_created", ({ body }) => body.messageId === first);
+    expect(await readable(roomId, [owner], [first])).toEqual([[true]]);
+    const before = proxy.log.of({ roomId, method: "GET" }).length;
+    const second = await owner.say(roomId, "second");
+    await run.event("message_created", ({ body }) => body.messageId === second);
+    expect(await readable(roomId, [owner], [first, second])).toEqual([[true, true]]);
+    const asked = proxy.log.of({ roomId, method: "GET" }).slice(before);
+    expect(asked).toEqual([]);
+  });
+
+  test("is denied for what cannot be looked up", async () => {
+    const roomId = await roomOf("joined");
     expect(await readable(roomId, [owner], ["$nothing-of-the-kind"])).toEqual([[false]]);
     expect(await readable("!nowhere:elsewhere.example", [owner], ["$nothing-of-the-kind"])).toEqual([[false]]);
   });

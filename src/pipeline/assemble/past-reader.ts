@@ -1,0 +1,31 @@
+import type { ChatAdapter } from "../../contracts/adapter.ts";
+import type { ConversationPath } from "../../envelope/conversation.ts";
+
+/** Longest wait for what the platform says of old messages, in ms; what is not known by then is not given. */
+const TIMEOUT_MS = 10_000;
+
+interface PastQuestion {
+  readonly organizationId: string;
+  readonly platform: string;
+  readonly installationId: string;
+  readonly path: ConversationPath;
+  readonly personId: string;
+  readonly messageIds: readonly string[];
+}
+
+/** Which of a conversation's messages a person who asks there could read: who joined later may see less. What is not known is not among them. */
+export type PastReader = (question: PastQuestion) => Promise<ReadonlySet<string>>;
+
+/** Asks the platform; where it does not tell apart who is in a conversation, all of it is readable. */
+export function createPastReader(adapter: (platform: string) => ChatAdapter): PastReader {
+  return async ({ organizationId, platform, installationId, path, personId, messageIds }) => {
+    const { access } = adapter(platform).features;
+    if (access?.couldRead === undefined || messageIds.length === 0) return new Set(messageIds);
+    const target = { organizationId, installationId, conversation: path, askerId: personId };
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const readers = await access
+      .couldRead({ target, memberIds: [personId], messageIds, signal })
+      .catch(() => undefined);
+    return new Set(messageIds.filter((id) => readers?.get(id)?.has(personId) === true));
+  };
+}

@@ -62,6 +62,8 @@ export const AcpConfig = z.strictObject({
   env: Environment.default({}),
   /** What becomes of a request for permission: people are asked, or it is answered without them. Default: ask. */
   permissionMode: z.enum(["ask", "deny", "allow"]).default("ask"),
+  /** Whether people are offered to allow something for ever, where the agent offers to remember that. Default false: they allow it once. */
+  offerAlways: z.boolean().default(false),
   /** Whether the agent's thoughts show as a status line. Default: hidden. */
   thoughts: z.enum(["hidden", "status"]).default("hidden"),
   startTimeoutMs: z.number().int().min(500).max(600_000).default(DEFAULT_START_TIMEOUT_MS),

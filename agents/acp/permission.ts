@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import type { PermissionOption, RequestPermissionRequest, RequestPermissionResponse } from "@agentclientprotocol/sdk";
 import type { RequestOutcome, RequestPart } from "../../src/contracts/turn-requests.ts";
-import { changeText, clip, oneLine, titleLine, valueText, withoutSecrets } from "./tool-text.ts";
+import { changeText, contentText, oneLine, titleLine, valueText, withoutSecrets } from "./tool-text.ts";
 
 const CANCELLED: RequestPermissionResponse = { outcome: { outcome: "cancelled" } };
-const MAX_SUBJECT_CHARS = 6_000;
+/** Most characters that are shown of one call; nobody can agree to what they cannot see. */
+const MAX_SUBJECT_CHARS = 12_000;
 const MAX_OPTIONS = 9;
 
 type Direction = "allow" | "deny";
@@ -25,25 +26,49 @@ export interface PermissionQuestion {
   toResponse(outcome: RequestOutcome): { readonly response: RequestPermissionResponse; readonly isDenied: boolean };
 }
 
+/** A request that people are not asked about: it is denied, and they are told why. */
+export interface PermissionRefusal {
+  readonly refusal: string;
+  readonly response: RequestPermissionResponse;
+}
+
+/** `offerAlways`: what the agent would remember is offered too, and passed on. */
+export interface PermissionRules {
+  readonly offerAlways: boolean;
+}
+
 /**
+ * Guarantees that nobody decides about what they do not see: all input, changes, words and places of the call are shown, or nobody is asked.
+ *
  * Guarantees that a decision never changes its direction on the way: an option that allows stands for a decision to allow alone, one that
  * rejects for a decision to deny alone, and a kind that the agent does not offer is replaced by none of the other direction.
  *
  * `occurrence` counts equal requests of one attempt from 1: a decision counts once, and the same question of a later attempt is the same again.
  */
-export function toPermissionQuestion(request: RequestPermissionRequest, occurrence: number): PermissionQuestion {
-  const choices = toChoices(request.options);
+export function toPermissionQuestion(
+  request: RequestPermissionRequest,
+  occurrence: number,
+  rules: PermissionRules,
+): PermissionQuestion | PermissionRefusal {
+  const choices = toChoices(request.options, rules);
   const binding = { ...actionOf(request), options: choices.map(({ label, effect }) => [label, effect]), occurrence };
   const title = titleLine(request.toolCall.title ?? request.toolCall.kind ?? "an action") || "an action";
-  const { subject, hiddenChars } = subjectOf(request);
-  const rest =
-    hiddenChars === 0 ? "" : `\n\n${hiddenChars} more characters of it are not shown; a decision is about them too.`;
+  const shownTitle = title.replace(/[*_`[\]<>]/g, "\\$&");
+  const refuse = (why: string): PermissionRefusal => ({
+    refusal: `Denied without asking anybody: **${shownTitle}**. ${why}`,
+    response: rejection(request.options),
+  });
+  if (!choices.some(({ effect }) => effect === "allow"))
+    return refuse("It cannot be allowed just once, and nothing is allowed for ever here.");
+  const { subject, shownChars } = subjectOf(request);
+  if (shownChars > MAX_SUBJECT_CHARS)
+    return refuse(`It has ${shownChars} characters, and ${MAX_SUBJECT_CHARS} can be shown to who decides.`);
   return {
     binding,
     part: {
       type: "approval_request",
       approvalId: `acp-${digest(binding)}`,
-      prompt: `May I do this? **${title.replace(/[*_`[\]<>]/g, "\\$&")}**${rest}`,
+      prompt: `May I do this? **${shownTitle}**`,
       ...(subject === "" ? {} : { subject }),
       options: choices.map(({ id, label, effect }) => ({ id, label, effect })),
     },
@@ -66,11 +91,16 @@ export function actionKey(request: RequestPermissionRequest): string {
 }
 
 /** Answers without people: the least that is of that direction, and calls the request off where the agent offers nothing of it. */
-export function answerAlone(options: readonly PermissionOption[], direction: Direction): RequestPermissionResponse {
+export function answerAlone(
+  options: readonly PermissionOption[],
+  direction: Direction,
+  { offerAlways }: PermissionRules,
+): RequestPermissionResponse {
   if (direction === "deny") return rejection(options);
-  const once =
-    options.find((option) => option.kind === "allow_once") ?? options.find((option) => option.kind === "allow_always");
-  return once === undefined ? CANCELLED : select(once.optionId);
+  const once = options.find((option) => option.kind === "allow_once");
+  const always = offerAlways ? options.find((option) => option.kind === "allow_always") : undefined;
+  const chosen = once ?? always;
+  return chosen === undefined ? CANCELLED : select(chosen.optionId);
 }
 
 /** "Never" is for people to say: without a way to reject this once the request is called off. */
@@ -83,9 +113,10 @@ function select(optionId: string): RequestPermissionResponse {
   return { outcome: { outcome: "selected", optionId } };
 }
 
-function toChoices(options: readonly PermissionOption[]): readonly Choice[] {
+function toChoices(options: readonly PermissionOption[], { offerAlways }: PermissionRules): readonly Choice[] {
   const choices = options.slice(0, MAX_OPTIONS).flatMap((option, index): Choice[] => {
-    const effect = directionOf(option.kind);
+    // What an agent remembers as allowed, people here are never asked about again.
+    const effect = option.kind === "allow_always" && !offerAlways ? undefined : directionOf(option.kind);
     const label = oneLine(option.name, 75) || option.kind;
     return effect === undefined ? [] : [{ id: `o${index}`, label, effect, optionId: option.optionId }];
   });
@@ -105,17 +136,28 @@ function actionOf({ toolCall }: RequestPermissionRequest): Readonly<Record<strin
   return { title, name, kind, rawInput, content, locations };
 }
 
-/** What it is about as people may read it, and how much of it did not fit. */
-function subjectOf({ toolCall }: RequestPermissionRequest): { readonly subject: string; readonly hiddenChars: number } {
-  const changes = (toolCall.content ?? []).flatMap((item) =>
-    item.type === "diff" ? [changeText(item.path, item.oldText ?? undefined, item.newText)] : [],
+/** What it is about as people may read it, secrets hidden, and how much that is: the raw input, changes, words and places, all that there are. */
+function subjectOf({ toolCall }: RequestPermissionRequest): { readonly subject: string; readonly shownChars: number } {
+  const { rawInput, content, locations } = toolCall;
+  const items = content ?? [];
+  const changes = items.flatMap((item) =>
+    item.type === "diff" ? [changeText(item.path, item.oldText ?? undefined, item.newText, Infinity)] : [],
   );
-  const input = valueText(toolCall.rawInput);
-  const all = [...(input === undefined || changes.length > 0 ? [] : [input]), ...changes];
-  const shown = withoutSecrets(all.join("\n\n"));
-  if (shown === "") return { subject: "", hiddenChars: 0 };
-  const subject = fenced(clip(shown, MAX_SUBJECT_CHARS), changes.length > 0 ? "diff" : "json");
-  return { subject, hiddenChars: Math.max(0, shown.length - MAX_SUBJECT_CHARS) };
+  const words = contentText(items.filter(({ type }) => type === "content"));
+  const places = (locations ?? []).map(({ path, line }) =>
+    line === undefined || line === null ? path : `${path}:${line}`,
+  );
+  const pieces: readonly (readonly [language: string, text: string])[] = [
+    ["json", withoutSecrets(valueText(rawInput) ?? "")],
+    ["diff", withoutSecrets(changes.join("\n\n"))],
+    ["text", words],
+    ["text", places.length === 0 ? "" : withoutSecrets(["Files and places:", ...places].join("\n"))],
+  ];
+  const shown = pieces.filter(([, text]) => text !== "");
+  return {
+    subject: shown.map(([language, text]) => fenced(text, language)).join("\n\n"),
+    shownChars: shown.reduce((sum, [, text]) => sum + text.length, 0),
+  };
 }
 
 /** A fence longer than any within, so that what is asked about cannot end it and pose as words of Parley. */

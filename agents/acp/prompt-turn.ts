@@ -11,7 +11,7 @@ import type { AcpConfig } from "./config.ts";
 import { type Elicitation, type ElicitationAnswer, toElicitationQuestion } from "./elicitation.ts";
 import { refusalToError } from "./errors.ts";
 import { EventQueue } from "./event-queue.ts";
-import { actionKey, answerAlone, toPermissionQuestion } from "./permission.ts";
+import { actionKey, answerAlone, type PermissionQuestion, toPermissionQuestion } from "./permission.ts";
 import type { AcpProcess, SessionListener } from "./process.ts";
 import type { Prompt } from "./prompt.ts";
 import { type PromptResult, readPromptResult } from "./results.ts";
@@ -131,7 +131,12 @@ export class PromptTurn implements SessionListener {
     const key = actionKey(request);
     const occurrence = (this.#occurrences.get(key) ?? 0) + 1;
     this.#occurrences.set(key, occurrence);
-    const question = toPermissionQuestion(request, occurrence);
+    const question = toPermissionQuestion(request, occurrence, config);
+    if ("refusal" in question) {
+      this.#denied.add(request.toolCall.toolCallId);
+      this.#say(question.refusal);
+      return question.response;
+    }
     const outcome = await this.#ask(io.requests, question, signal);
     if (outcome === undefined) return { outcome: { outcome: "cancelled" } };
     const { response, isDenied } = question.toResponse(outcome);
@@ -165,7 +170,7 @@ export class PromptTurn implements SessionListener {
   /** Undefined when the question was called off, or could not be put. */
   async #ask(
     requests: NonNullable<TurnIo["requests"]>,
-    { part, binding }: Pick<ReturnType<typeof toPermissionQuestion>, "part" | "binding">,
+    { part, binding }: Pick<PermissionQuestion, "part" | "binding">,
     signal: AbortSignal,
   ) {
     const { io } = this.#options;
@@ -184,7 +189,14 @@ export class PromptTurn implements SessionListener {
 
   #answerAlone(request: RequestPermissionRequest, direction: "allow" | "deny"): RequestPermissionResponse {
     if (direction === "deny") this.#denied.add(request.toolCall.toolCallId);
-    return answerAlone(request.options, direction);
+    return answerAlone(request.options, direction, this.#options.config);
+  }
+
+  /** A paragraph of Parley's own among the agent's words. */
+  #say(words: string): void {
+    const content = { type: "text", text: `\n\n${words}\n\n` };
+    for (const event of this.translator.accept({ sessionUpdate: "agent_message_chunk", content }))
+      this.queue.push(event);
   }
 
   #onLateUpdate(bytes: number): void {

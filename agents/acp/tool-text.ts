@@ -50,9 +50,14 @@ export function contentText(content: readonly ToolContent[]): string {
 /**
  * A change of one file as lines with `-`, `+` and a blank: what differs with a little around it.
  *
- * Both texts are compared from both ends alone: edits far apart show as one change.
+ * Both texts are compared from both ends alone: edits far apart show as one change. Of more lines than `maxLines` the rest is counted.
  */
-export function changeText(path: string, oldText: string | undefined, newText: string): string {
+export function changeText(
+  path: string,
+  oldText: string | undefined,
+  newText: string,
+  maxLines: number = MAX_DIFF_LINES,
+): string {
   const before = oldText === undefined || oldText === "" ? [] : oldText.split("\n");
   const after = newText === "" ? [] : newText.split("\n");
   let head = 0;
@@ -70,7 +75,7 @@ export function changeText(path: string, oldText: string | undefined, newText: s
     ...after.slice(head, after.length - tail).map((line) => `+${line}`),
     ...after.slice(after.length - tail, after.length - tail + CONTEXT_LINES).map((line) => ` ${line}`),
   ];
-  const more = lines.length - MAX_DIFF_LINES;
-  const shown = more > 0 ? [...lines.slice(0, MAX_DIFF_LINES), `… ${more} more lines`] : lines;
+  const more = lines.length - maxLines;
+  const shown = more > 0 ? [...lines.slice(0, maxLines), `… ${more} more lines`] : lines;
   return [oldText === undefined ? `${path} (new file)` : path, ...shown].join("\n");
 }

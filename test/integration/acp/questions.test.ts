@@ -50,7 +50,7 @@ describe("permission", () => {
     const { control, create, ask } = await acpScene();
     control.behave("permission");
     const requests = people(choose(label));
-    const { events } = await ask(create(), "clean up", { io: { requests } });
+    const { events } = await ask(create({ offerAlways: true }), "clean up", { io: { requests } });
     expect(textOf(events)).toBe(`permission: ${optionId}.`);
     expect(
       events.flatMap((event) =>
@@ -66,6 +66,24 @@ describe("permission", () => {
       },
       binding: { title: "rm -rf build", kind: "execute", rawInput: { command: "rm -rf build" } },
     });
+  });
+
+  it("is asked for once alone where nothing else is set", async () => {
+    const { control, create, ask } = await acpScene();
+    control.behave("permission");
+    const requests = people(choose("Allow"));
+    expect(textOf((await ask(create(), "clean up", { io: { requests } })).events)).toBe("permission: yes-once.");
+    const [asked] = requests.asked;
+    expect(JSON.stringify(asked?.part)).not.toContain("Always");
+  });
+
+  it("is denied and people are told, unasked, where they could not see all of it", async () => {
+    const { control, create, ask } = await acpScene();
+    control.behave("permission_long");
+    const requests = people(choose("Allow"));
+    const { events } = await ask(create(), "clean up", { io: { requests } });
+    expect(textOf(events)).toMatch(/Denied without asking anybody: \*\*rm -rf build\*\*[\s\S]*permission: no-once\./);
+    expect(requests.asked).toEqual([]);
   });
 
   it("is denied where nobody can be asked, when the question expires and when an option is named that does not exist", async () => {

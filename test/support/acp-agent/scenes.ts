@@ -139,7 +139,12 @@ export async function perform(scene: Scene): Promise<PromptResponse> {
       return END;
     case "permission":
     case "permission_twice":
-      return askPermission(scene, behaviour === "permission_twice" ? 2 : 1);
+    case "permission_long":
+      return askPermission(
+        scene,
+        behaviour === "permission_twice" ? 2 : 1,
+        behaviour === "permission_long" ? `echo ${"a".repeat(13_000)}; rm -rf build` : "rm -rf build",
+      );
     default:
       return performExtra(scene);
   }
@@ -221,13 +226,17 @@ async function callTools([server]: readonly McpServer[]): Promise<string> {
   return `${answer.status}: ${await answer.text()}`;
 }
 
-async function askPermission({ client, sessionId, update, report }: Scene, times: number): Promise<PromptResponse> {
+async function askPermission(
+  { client, sessionId, update, report }: Scene,
+  times: number,
+  command: string,
+): Promise<PromptResponse> {
   for (let time = 0; time < times; time += 1) {
     const toolCall = {
       toolCallId: `call-${Math.random()}`,
       title: "rm -rf build",
       kind: "execute" as const,
-      rawInput: { command: "rm -rf build" },
+      rawInput: { command },
     };
     await update({ sessionUpdate: "tool_call", ...toolCall, status: "pending" });
     const answer: RequestPermissionResponse = await client.request("session/request_permission", {

@@ -50,6 +50,7 @@ async function askAcross(meanwhile: (room: string) => Promise<void>): Promise<{ 
 it("answers in a public channel with what a public channel holds", { timeout: 60_000 }, async () => {
   const { room, canary } = await askAcross(async () => undefined);
   await until(() => shown(room, canary), 20_000);
+  expect(shown(room, "answer was withheld")).toBe(false);
 });
 
 it("R18: withholds it once the channel is shared with others, in the middle of the turn", {

@@ -66,7 +66,7 @@ export async function measureRate({ quick, say }: PartOptions): Promise<PartResu
         target: 1.3,
         further: 0.9,
         boundBy:
-          "three statements a message (intake that also routes, reply, receipt) and a read of its transcript, some 45 WAL records",
+          "three statements a message (intake that also routes, reply, receipt) and a read of its transcript, some 37 WAL records",
       },
     ],
   };

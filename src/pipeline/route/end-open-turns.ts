@@ -14,9 +14,7 @@ export function endOpenTurns(
   reason: string,
   reach: "committed" | "planned_too" = "committed",
 ): OpenTurn[] {
-  const ended = [...open.values()].filter(
-    (turn) => (reach === "planned_too" || turn.planned !== true) && turn.state !== "delivering" && matches(turn),
-  );
+  const ended = openTurnsThat(open, matches, reach);
   for (const turn of ended) {
     open.delete(turn.id);
     if (turn.planned === true) {
@@ -30,9 +28,15 @@ export function endOpenTurns(
   return ended;
 }
 
-/** The turns that an edit or a stop can end: those that are committed and not being delivered already. */
-export function openTurnsThat(open: ReadonlyMap<string, OpenTurn>, matches: (turn: OpenTurn) => boolean): OpenTurn[] {
-  return [...open.values()].filter((turn) => turn.planned !== true && turn.state !== "delivering" && matches(turn));
+/** The turns that an edit or a stop can end: none that is being delivered already, and those of this round only where `reach` says so. */
+export function openTurnsThat(
+  open: ReadonlyMap<string, OpenTurn>,
+  matches: (turn: OpenTurn) => boolean,
+  reach: "committed" | "planned_too" = "committed",
+): OpenTurn[] {
+  return [...open.values()].filter(
+    (turn) => (reach === "planned_too" || turn.planned !== true) && turn.state !== "delivering" && matches(turn),
+  );
 }
 
 /** Undoes a turn that this round planned: its event ends with it when it has no other. */

@@ -4,7 +4,8 @@ import type { Database, Statement } from "../../../src/ledger/connection/databas
 import { type SlackApp, startSlackApp, until } from "../../support/app/slack-app.ts";
 
 let parley: SlackApp;
-let release: () => void = () => undefined;
+/** Ends the turn that is at work with this text; there as soon as the agent has begun it. */
+const releases = new Map<string, () => void>();
 /** How often the end of a turn had rung for the one behind it, which was then undone. */
 let undone = 0;
 
@@ -35,7 +36,7 @@ function blind(opened: Database): Database {
 
 const slow = defineAgent(async function* (request) {
   await new Promise<void>((resolve) => {
-    release = resolve;
+    releases.set(request.trigger.text, resolve);
   });
   yield `slowly ${request.trigger.text}`;
 });
@@ -55,14 +56,21 @@ async function stateOf(ts: string): Promise<string | undefined> {
   return row?.state;
 }
 
+async function release(text: string): Promise<void> {
+  const end = await until(() => [...releases].find(([said]) => said.includes(text))?.[1]);
+  end();
+}
+
 it("starts a queued turn at the end of the one before it, where neither saw the other", async () => {
+  undone = 0;
+  releases.clear();
   const { ts: root } = parley.slack.people.postAs(parley.user, parley.channel, parley.ask("slow", "one"));
   await until(async () => (await stateOf(root)) === "running");
   const { ts } = parley.slack.people.postAs(parley.user, parley.channel, parley.ask("slow", "two"), { threadTs: root });
   await until(async () => (await stateOf(ts)) === "queued");
-  release();
+  await release("one");
   await until(async () => (await stateOf(ts)) === "running");
   expect(undone).toBe(1);
-  release();
+  await release("two");
   await until(async () => (await stateOf(ts)) === "answered");
 });

@@ -76,12 +76,13 @@ const REASONS: Readonly<Record<number, string>> = {
 /** Guarantees the error of a response that is no success; its body is not read, since it may quote the request. */
 export function failedResponseToError(response: FailedResponse): ParleyError {
   const { status } = response;
-  const facts = { httpStatus: status, ...(status === 410 && { disable: true }) };
+  // Of what failed within the agent nobody knows whether it acted: only a schedule that the agent knows of tries it again.
+  const facts = { httpStatus: status, ...(status === 410 && { disable: true }), ...(status >= 500 && { again: true }) };
   const reason = REASONS[status];
   const said = `the agent answered with HTTP ${status}`;
   const detail = reason === undefined ? said : `${said}: ${reason}`;
   const code = codeOf(status);
-  if (code === "AGENT_UNAVAILABLE") {
+  if (code === "AGENT_UNAVAILABLE" || facts.again) {
     const retryAfterMs = parseRetryAfterMs(response.retryAfter, response.nowMs);
     return new ParleyError(code, { detail, facts, ...(retryAfterMs !== undefined && { retryAfterMs }) });
   }

@@ -1,4 +1,5 @@
 import type { SqlRunner } from "./connection/database.ts";
+import { STANDS_ASIDE } from "./postponed-turns.ts";
 import { TAKEN_OVER } from "./takeovers.ts";
 
 /** A leased conversation with everything that routing needs to decide. */
@@ -66,6 +67,8 @@ export interface OpenTurn {
   readonly trigger_message_id: string | null;
   readonly restarts: number;
   readonly due: boolean;
+  /** Its agent failed at it and it waits for another attempt: no other waits for it. */
+  readonly aside: boolean;
   /** Of a queued turn: who asked for it, and where. */
   readonly asked: { readonly kind: string; readonly sender: unknown; readonly path: unknown } | null;
   /** Opened in this round of routing and not committed yet. */
@@ -126,7 +129,7 @@ select l.*, (select s.rings from conversations s where s.id = l.id) as rings, ch
       and e.platform_order <= (select max(r.platform_order) from events r where r.conversation_id = l.id and r.is_pending and r.not_before <= now())
     order by e.platform_order, e.received_at limit ${MAX_EVENTS_PER_CLAIM}) x) as events,
   (select jsonb_agg(x) from (
-    select t.id, t.agent_id, t.state, t.event_id, t.conversation_id, t.reply_conversation_id, t.trigger_message_id, t.restarts, t.not_before <= now() as due,
+    select t.id, t.agent_id, t.state, t.event_id, t.conversation_id, t.reply_conversation_id, t.trigger_message_id, t.restarts, t.not_before <= now() as due, ${STANDS_ASIDE("t")} as aside,
       case when t.state = 'queued' then (select jsonb_build_object('kind', q.kind, 'sender', q.envelope->'sender', 'path', q.envelope->'conversation')
         from events q where q.id = t.event_id) end as asked
     from (select * from turns a where a.finished_at is null and a.reply_conversation_id = l.id

@@ -6,13 +6,21 @@ export const IS_POSTPONED = (turn: string): string => `exists (
   select 1 from turns po where po.reply_conversation_id = ${turn}.reply_conversation_id and po.agent_id = ${turn}.agent_id and po.finished_at is null
     and po.state in ('queued', 'running') and po.retries > 0 and po.created_at > now() - interval '7 days' and po.order_no <= ${turn}.order_no)`;
 
-/** Lets the turns of an agent that waited for it be tried now. */
+/**
+ * Whether a queued turn stands aside: its agent was reached and failed at it, so that others of the conversation need not wait until it is tried
+ * again. SQL text.
+ */
+export const STANDS_ASIDE = (turn: string): string =>
+  `coalesce(${turn}.state = 'queued' and ${turn}.not_before > now() and ${turn}.retries > 0 and ${turn}.state_reason <> 'AGENT_UNAVAILABLE', false)`;
+
+/** Lets the turns of an agent that waited for it be tried now; those that it failed at keep to their pauses. */
 export async function hurryPostponed(sql: SqlRunner, agentId: string): Promise<void> {
   await sql.query(
     {
       name: "hurry_postponed",
       text: `with due as (
-          update turns set not_before = now() where agent_id = $1 and state = 'queued' and finished_at is null and retries > 0 and not_before > now() returning reply_conversation_id
+          update turns set not_before = now() where agent_id = $1 and state = 'queued' and finished_at is null and retries > 0 and not_before > now()
+            and state_reason = 'AGENT_UNAVAILABLE' returning reply_conversation_id
         )
         update conversations c set due_at = now(), rings = c.rings + 1 where c.id in (select reply_conversation_id from due)`,
     },

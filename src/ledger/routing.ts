@@ -1,5 +1,6 @@
 import type { SqlRunner } from "./connection/database.ts";
 import { ONE_BY_ONE } from "./one-by-one.ts";
+import { STANDS_ASIDE } from "./postponed-turns.ts";
 import { ACCESS_EPOCH } from "./sendable.ts";
 
 export interface ReleaseRow {
@@ -140,7 +141,7 @@ with held as materialized (
     case s.state when 'running' then now() end, ${ACCESS_EPOCH("(select c.installation_id from conversations c where c.id = t.conv)", "t.reply_path->'channel'->>'id'")}
   from turn_in t cross join lateral (
     select case when t.start and not exists (
-      select 1 from turns o where o.reply_conversation_id = t.reply_conv and o.agent_id = t.agent and o.finished_at is null) then 'running' else 'queued' end as state) s
+      select 1 from turns o where o.reply_conversation_id = t.reply_conv and o.agent_id = t.agent and o.finished_at is null and not ${STANDS_ASIDE("o")}) then 'running' else 'queued' end as state) s
   order by t.seq
   on conflict (event_id, agent_id) do nothing
   returning id, conversation_id as conv, state, epoch, attempt, deadline_at, false as promoted

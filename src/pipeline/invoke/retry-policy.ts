@@ -10,7 +10,7 @@ const MAX_AWAY_ATTEMPTS = 10;
 /** What decides whether a failed turn is tried again. */
 export interface FailedAttempt {
   readonly error: ParleyError;
-  /** Attempts at it, this one included, that did not reach the agent before. */
+  /** Attempts at it before this one that came to nothing. */
   readonly retries: number;
   /** What is left of the turn's time, in ms; a schedule of the connector's own moves the deadline along. */
   readonly remainingMs: number;
@@ -19,9 +19,15 @@ export interface FailedAttempt {
   readonly failingMs: number;
 }
 
+/** Whether an error says that a call to the agent came to nothing, as the schedule of its connector sees it. Pure. */
+export function isFailedCall(error: ParleyError, schedule: RetrySchedule | undefined): boolean {
+  return error.code === "AGENT_UNAVAILABLE" || (schedule !== undefined && error.facts["again"] === true);
+}
+
 /** How long to wait before a failed turn is tried again, in ms, or undefined when it has failed for good. Pure. */
 export function retryDelayMs({ error, retries, remainingMs, schedule, failingMs }: FailedAttempt): number | undefined {
-  if (error.row.retry === "never" || error.facts["disable"] === true) return undefined;
+  if (error.facts["disable"] === true) return undefined;
+  if (error.row.retry === "never" && !isFailedCall(error, schedule)) return undefined;
   // Nothing is gained by a pause: the turn waits in its queue until the agent has dialled in again.
   if (error.facts["away"] === true) return retries < MAX_AWAY_ATTEMPTS ? 0 : undefined;
   const pauseMs = (schedule?.pausesMs ?? PAUSES_MS)[retries];

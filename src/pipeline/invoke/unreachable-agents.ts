@@ -16,7 +16,7 @@ import {
 } from "../../ledger/failing-agents.ts";
 import { postponeTurn } from "../../ledger/postponed-turns.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
-import { retryDelayMs } from "./retry-policy.ts";
+import { isFailedCall, retryDelayMs } from "./retry-policy.ts";
 import type { RunnableTurn } from "./runnable-turn.ts";
 import { isShadowed } from "./shadow.ts";
 
@@ -70,7 +70,8 @@ export function createUnreachableAgents(options: UnreachableAgentsOptions): Unre
   const { database, owner, newId, logger } = options;
 
   async function failingMs(turn: RunnableTurn, error: ParleyError): Promise<number> {
-    return error.code === "AGENT_UNAVAILABLE" ? await markFailing(database, turn.agent.agentId) : 0;
+    const isFailed = isFailedCall(error, options.schedule(turn.agent.agentId));
+    return isFailed ? await markFailing(database, turn.agent.agentId) : 0;
   }
 
   function posted(turn: RunnableTurn, part: ReplyPart, conversation: ConversationPath = turn.replyPath) {
@@ -82,7 +83,7 @@ export function createUnreachableAgents(options: UnreachableAgentsOptions): Unre
   async function disable(turn: RunnableTurn, rule: string, reason: string): Promise<void> {
     const { organizationId, agent } = turn;
     const { name, handle } = agent.identity;
-    const text = `${name} (@${handle}) is paused: ${reason}. Once it can be reached, an operator lets it work again with \`parley agents resume ${handle}\`.`;
+    const text = `${name} (@${handle}) is paused: ${reason}. Once it works again, an operator lets it work again with \`parley agents resume ${handle}\`.`;
     const way = await wayToOwner(turn);
     const notice = way.kind === "alone" ? undefined : noticeIn(turn, way.place, ownerText(turn, way.kind, text));
     const paused = { organizationId, agentId: agent.agentId, reason, rule };
@@ -151,7 +152,7 @@ export function createUnreachableAgents(options: UnreachableAgentsOptions): Unre
       const waitMs = retryDelayMs(attempt);
       if (waitMs === undefined) return false;
       const isLong = schedule !== undefined && waitMs >= schedule.tellFromMs;
-      const post = isLong ? posted(turn, waitingPart(turn)) : undefined;
+      const post = isLong ? posted(turn, waitingPart(turn, error)) : undefined;
       const notice = post === undefined ? undefined : { id: newId("d"), ...post };
       const fence = { turnId: turn.turnId, epoch: turn.epoch, owner };
       await postponeTurn(database, { fence, waitMs, reason: error.code, notice });
@@ -165,11 +166,13 @@ export function createUnreachableAgents(options: UnreachableAgentsOptions): Unre
       if (error.facts["disable"] === true)
         return await disable(turn, "agent_gone", "its address says that it is gone for good");
       const schedule = options.schedule(turn.agent.agentId);
-      if (schedule === undefined || error.code !== "AGENT_UNAVAILABLE") return;
+      if (schedule === undefined || !isFailedCall(error, schedule)) return;
       const failing = await failingMs(turn, error);
       if (failing < schedule.disableAfterMs) return;
       const since = new Date(Date.now() - failing).toISOString().replace("T", " ").slice(0, 16);
-      await disable(turn, "agent_unreachable", `it could not be reached since ${since} UTC`);
+      if (error.code === "AGENT_UNAVAILABLE")
+        await disable(turn, "agent_unreachable", `it could not be reached since ${since} UTC`);
+      else await disable(turn, "agent_failing", `it has answered with errors alone since ${since} UTC`);
     },
     async reached(turn) {
       const { agentId } = turn.agent;
@@ -180,7 +183,8 @@ export function createUnreachableAgents(options: UnreachableAgentsOptions): Unre
   };
 }
 
-function waitingPart(turn: RunnableTurn): ReplyPart {
-  const markdown = `${turn.agent.identity.name} cannot be reached right now. Your question is kept, and the answer comes here as soon as it can.`;
+function waitingPart(turn: RunnableTurn, { code }: ParleyError): ReplyPart {
+  const why = code === "AGENT_UNAVAILABLE" ? "cannot be reached right now" : "failed to answer just now";
+  const markdown = `${turn.agent.identity.name} ${why}. Your question is kept, and the answer comes here as soon as it can.`;
   return { type: "text", markdown };
 }

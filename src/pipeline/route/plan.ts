@@ -280,7 +280,7 @@ function openTurn(
     endOpenTurns(plan, open, (turn) => active.includes(turn), "superseded", reason, "planned_too");
   }
   context.loops.planned(envelope, event.id, agent.agentId);
-  const free = !active.some((turn) => open.has(turn.id));
+  const free = !active.some((turn) => open.has(turn.id) && !turn.aside);
   const row: NewTurnRow = {
     id: context.newId("t"),
     org: claimed.organization_id,
@@ -311,6 +311,7 @@ function openTurn(
     trigger_message_id: row.trigger_message,
     restarts,
     due: false,
+    aside: false,
     asked: null,
     planned: true,
   });
@@ -341,6 +342,7 @@ function planPromotions(plan: ConversationPlan, open: ReadonlyMap<string, OpenTu
       plan.cancel.push({ id: turn.id, conv: plan.claimed.id, state: "cancelled", reason: barred });
       continue;
     }
+    if (turn.aside) continue;
     busy.add(turn.agent_id);
     if (!turn.due) continue;
     const timeoutMs = context.directory.get(turn.agent_id)?.definition.turnTimeoutMs ?? DEFAULT_TURN_TIMEOUT_MS;

@@ -35,6 +35,9 @@ beforeAll(async () => {
       await endpoint("never", { owner: "Ann Owner" }, { disableAfterMs: 1_700 }),
       await endpoint("gone"),
       await endpoint("patient", {}, { pausesMs: [200, 3_600_000], tellFromMs: 1_000, disableAfterMs: 86_400_000 }),
+      await endpoint("fails"),
+      await endpoint("broken", { owner: "Ann Owner" }, { disableAfterMs: 1_700 }),
+      await endpoint("poisoned", {}, { pausesMs: [100, 3_600_000], tellFromMs: 900, disableAfterMs: 86_400_000 }),
       await endpoint("names", {}, { pausesMs: [100, 100], tellFromMs: 900 }),
     ],
     { env: { PARLEY_TOKEN: TOKEN } },
@@ -177,4 +180,51 @@ it("waits as long as the address asks for", async () => {
   await until(() => answers(asked).length === 2);
   expect(performance.now() - startedAtMs).toBeGreaterThanOrEqual(1_000);
   expect(answers(asked)[0]).toContain("cannot be reached right now");
+});
+
+it.each([500, 502, 503, 504, 429])(
+  "tries a question again that was answered with %i, and answers it once",
+  async (status) => {
+    const agent = agentOf("fails");
+    const before = agent.calls.length;
+    agent.behave = () => (agent.calls.length - before <= 2 ? { kind: "respond", status } : well);
+    const asked = post(parley.ask("fails", `hello ${status}`));
+    await until(() => answers(asked).some((text) => text.includes("Here I am again.")));
+    const calls = agent.calls.slice(before);
+    expect(calls).toHaveLength(3);
+    expect(new Set(calls.map((call) => call.headers["webhook-id"])).size).toBe(1);
+    await until(async () => (await rowOf("fails"))?.failing_since === null);
+    expect(answers(asked).filter((text) => text.includes("Here I am again."))).toHaveLength(1);
+  },
+);
+
+it("pauses an agent that answers with errors alone, and tells its owner", async () => {
+  const agent = agentOf("broken");
+  agent.behave = () => ({ kind: "respond", status: 500 });
+  const asked = post(parley.ask("broken", "hello"));
+  await until(async () => (await rowOf("broken"))?.status === "paused");
+  expect((await rowOf("broken"))?.status_reason).toMatch(/^it has answered with errors alone since /);
+  expect(agent.calls).toHaveLength(pausesMs.length + 1);
+  await until(() => answers(asked).filter((text) => text.includes("To its owner, Ann Owner")).length === 1);
+});
+
+it("lets a question that its agent fails at hold nobody else up", async () => {
+  const { slack, user, space } = parley;
+  const { id: direct } = slack.setup.openDirect(space.team.id, [user, space.bot.botUserId]);
+  const posts = () => slack.log.posts({ channel: direct, by: "app" });
+  const before = posts().length;
+  const said = (): string[] =>
+    posts()
+      .slice(before)
+      .map((entry) => entry.text ?? "");
+  const agent = agentOf("poisoned");
+  agent.behave = (call) => (call.rawBody.includes("the poison") ? { kind: "respond", status: 500 } : well);
+  slack.people.postAs(user, direct, parley.ask("poisoned", "the poison"));
+  await until(() => said().some((text) => text.includes("failed to answer just now")));
+  expect(agent.calls).toHaveLength(2);
+  agent.behave = () => well;
+  slack.people.postAs(user, direct, parley.ask("poisoned", "and you?"));
+  await until(() => said().some((text) => text.includes("Here I am again.")));
+  // That it answers others is no reason to give it the one that it failed at before its time.
+  expect(agent.calls).toHaveLength(3);
 });

@@ -132,6 +132,7 @@ function withRunning(handles: readonly string[], envelopes: readonly Envelope[],
       trigger_message_id: null,
       restarts: 0,
       due: true,
+      aside: false,
       asked: null,
     }),
   );
@@ -210,6 +211,7 @@ it("a deleted message keeps the parts of its answer that are not on their way fr
     trigger_message_id: "1",
     restarts: 0,
     due: true,
+    aside: false,
     asked: null,
   };
   const plan = planConversation(claimed([deleted], [open]), [deleted], context());
@@ -227,6 +229,7 @@ function openTurn(change: Partial<OpenTurn>): OpenTurn {
     trigger_message_id: "1",
     restarts: 0,
     due: true,
+    aside: false,
     asked: null,
     ...change,
   };

@@ -62,6 +62,13 @@ describe("how turns wait for an agent that cannot be reached", () => {
     expect(attemptsOf(scheduleOf({ disableAfterMs: 400_000 }))).toEqual([0, 5_000, 305_000, 2_105_000]);
   });
 
+  it("tries what an address answered with an error again too, where it knows of the schedule", () => {
+    const failed = new ParleyError("AGENT_CRASHED", { facts: { httpStatus: 500, again: true } });
+    expect(attemptsOf(scheduleOf(), () => failed)).toEqual(attemptsOf(scheduleOf()));
+    expect(attemptsOf(scheduleOf({ disableAfterMs: 400_000 }), () => failed)).toEqual([0, 5_000, 305_000, 2_105_000]);
+    expect(attemptsOf(undefined, () => failed)).toEqual([0]);
+  });
+
   it("takes a schedule of the agent's own, also none", () => {
     expect(attemptsOf(scheduleOf({ pausesMs: [100, 200] }))).toEqual([0, 100, 300]);
     expect(attemptsOf(scheduleOf({ pausesMs: [] }))).toEqual([0]);

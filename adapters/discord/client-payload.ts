@@ -1,4 +1,4 @@
-import type { APIAllowedMentions, RESTPostAPIChannelMessageJSONBody } from "discord.js";
+import { AllowedMentionsTypes, type APIAllowedMentions, type RESTPostAPIChannelMessageJSONBody } from "discord.js";
 import type { AgentIdentity } from "../../src/contracts/adapter.ts";
 import type { JsonValue } from "../../src/contracts/json.ts";
 import { WORD_JOINER } from "../shared/markdown-safety.ts";
@@ -15,7 +15,7 @@ export type Payload = { readonly [key: string]: JsonValue };
 /** What a message is made of when it is posted. `author` is set where the bot speaks for an agent and has to say so. */
 export function createPayload(body: PostBody, mark: DeliveryMark, author: AgentIdentity | undefined): Payload {
   const common = {
-    allowed_mentions: allowedMentions(body.users),
+    allowed_mentions: allowedMentions(body),
     tts: false,
   } satisfies RESTPostAPIChannelMessageJSONBody;
   if (body.kind === "plain") return { ...common, content: withName(body.text, author), flags: FLAG.suppressEmbeds };
@@ -36,7 +36,7 @@ export function editPayload(
   mark: DeliveryMark,
   options: { readonly author: AgentIdentity | undefined; readonly isV2: boolean },
 ): Payload {
-  const allowed_mentions = allowedMentions(body.users);
+  const allowed_mentions = allowedMentions(body);
   if (body.kind === "plain" && !options.isV2)
     return {
       content: withName(body.text, options.author),
@@ -72,9 +72,10 @@ export function isComponentsV2(flags: number | undefined): boolean {
   return ((flags ?? 0) & FLAG.componentsV2) !== 0;
 }
 
-/** Nobody but these people is notified, whatever the text says. */
-function allowedMentions(users: readonly string[]) {
-  return { parse: [], users: users.slice(0, 100), replied_user: false } satisfies APIAllowedMentions;
+/** Nobody but these people is notified, whatever the text says; and everybody where that was allowed. */
+function allowedMentions({ users, everyone }: Pick<PostBody, "users" | "everyone">) {
+  const parse = everyone === true ? [AllowedMentionsTypes.Everyone] : [];
+  return { parse, users: users.slice(0, 100), replied_user: false } satisfies APIAllowedMentions;
 }
 
 function attachments(body: PostBody): Payload {

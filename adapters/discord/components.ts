@@ -86,6 +86,17 @@ export function textsOf(component: Component): string[] {
   return [...own, ...innerOf(component).flatMap(textsOf)];
 }
 
+/** The component with what people read of it changed, and of all that it holds. */
+export function withTexts(component: Component, change: (text: string) => string): Component {
+  const { content } = component;
+  const inner = innerOf(component).map((one) => withTexts(one, change));
+  return {
+    ...component,
+    ...(typeof content === "string" ? { content: change(content) } : {}),
+    ...(inner.length === 0 ? {} : { components: inner }),
+  };
+}
+
 function innerOf(component: Component): readonly Component[] {
   const inner = component["components"];
   // Made by this file and kept as JSON since: each entry of a list of components is a component.

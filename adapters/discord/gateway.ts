@@ -4,6 +4,7 @@ import { abortableSleep } from "../shared/abortable-sleep.ts";
 import type { DiscordClient } from "./client.ts";
 import { loadDiscordSdk } from "./client-shard.ts";
 import type { DiscordConfig } from "./config.ts";
+import { IdentifyBudget } from "./identify-budget.ts";
 import { isGatewayUrl } from "./inbound-frame.ts";
 import type { Ingress } from "./ingress.ts";
 import { intentsOf } from "./intents.ts";
@@ -13,6 +14,8 @@ import { type ReceivedDispatch, type ShardHealth, ShardRunner } from "./shard-ru
 
 const ASK_AGAIN_MS = [1_000, 2_000, 5_000, 15_000, 60_000] as const;
 const DEFAULT_GATEWAY_URL = "wss://gateway.discord.gg";
+/** What Discord allows an application that is told nothing else. */
+const IDENTIFIES_PER_DAY = 1_000;
 /** How long the start waits for a session and for the guilds that it announces, in ms. */
 const SETTLE_MS = 15_000;
 const POLL_MS = 20;
@@ -26,6 +29,14 @@ export interface GatewayTools {
   readonly installationId: string;
   readonly isCatchingUp: () => boolean;
   readonly ending: AbortSignal;
+}
+
+/** Where the sessions begin, how many, and what their identifies are limited to. */
+interface Plan {
+  readonly url: string;
+  readonly shardCount: number;
+  readonly maxConcurrency: number;
+  readonly perDay: number;
 }
 
 /** All gateway sessions of this process: one runner per shard. */
@@ -46,6 +57,7 @@ export class Gateway {
     const { config, sink, ingress, installationId, isCatchingUp, ending } = this.#tools;
     const sdk = await loadDiscordSdk();
     if (ending.aborted) return;
+    const budget = new IdentifyBudget(sink.state, installationId, { ...plan, paced: config.pacing });
     for (const shardId of config.shardIds ?? Array.from({ length: plan.shardCount }, (_, index) => index)) {
       const runner = new ShardRunner({
         sdk,
@@ -59,7 +71,7 @@ export class Gateway {
         sink,
         onDispatch: (dispatch: ReceivedDispatch) => ingress.dispatch(dispatch),
         onUnreadable: (reason, frame, done) => ingress.unreadable(reason, frame, done),
-        paced: config.pacing,
+        budget,
         isCatchingUp,
       });
       this.#runners.push(runner);
@@ -81,29 +93,42 @@ export class Gateway {
     for (const runner of this.#runners) runner.positionMayMove();
   }
 
-  /** Whether this process hears now of everything that happens in the guild. https://docs.discord.com/developers/events/gateway#sharding */
-  hears(guildId: string): boolean {
-    const shardId = Number((BigInt(guildId) >> 22n) % BigInt(Math.max(1, this.#shardCount)));
-    return this.#runners.some(({ health }) => health.shardId === shardId && health.state === "connected");
+  /** Whether it is known which shards there are. */
+  get isPlanned(): boolean {
+    return this.#runners.length > 0;
   }
 
-  health(): readonly ShardHealth[] {
-    return this.#runners.map((runner) => runner.health);
+  /** Whether this process hears now of everything that happens in the guild. */
+  hears(guildId: string): boolean {
+    return this.healthOf(guildId)?.state === "connected";
+  }
+
+  /** The shard that hears of a guild, or without one of direct messages; undefined where this process does not run it. https://docs.discord.com/developers/events/gateway#sharding */
+  healthOf(guildId: string | undefined): ShardHealth | undefined {
+    const shardId = guildId === undefined ? 0 : Number((BigInt(guildId) >> 22n) % BigInt(this.#shardCount));
+    return this.#runners.find(({ health }) => health.shardId === shardId)?.health;
   }
 
   /** How many shards, and where; asked of Discord until it answers, unless the configuration says both. */
-  async #plan(): Promise<{ readonly shardCount: number; readonly url: string } | undefined> {
+  async #plan(): Promise<Plan | undefined> {
     const { config, client, ending, sink } = this.#tools;
     if (config.gatewayUrl !== undefined && config.shardCount !== "auto")
-      return { shardCount: config.shardCount, url: config.gatewayUrl };
+      return {
+        url: config.gatewayUrl,
+        shardCount: config.shardCount,
+        maxConcurrency: 1,
+        perDay: IDENTIFIES_PER_DAY,
+      };
     for (let attempt = 0; !ending.aborted; attempt += 1) {
       try {
         const answer = asRecord(await client.call({ route: ROUTES.gateway(), signal: ending }));
+        const limit = asRecord(answer?.["session_start_limit"]);
         const url = config.gatewayUrl ?? answer?.["url"];
-        const advised = asNumber(answer?.["shards"]) ?? 1;
         return {
-          shardCount: config.shardCount === "auto" ? Math.max(1, Math.floor(advised)) : config.shardCount,
           url: isGatewayUrl(url) ? url : DEFAULT_GATEWAY_URL,
+          shardCount: config.shardCount === "auto" ? atLeastOne(answer?.["shards"], 1) : config.shardCount,
+          maxConcurrency: atLeastOne(limit?.["max_concurrency"], 1),
+          perDay: atLeastOne(limit?.["total"], IDENTIFIES_PER_DAY),
         };
       } catch (thrown) {
         const error = toParleyError(thrown);
@@ -128,6 +153,10 @@ export class Gateway {
     while (!ending.aborted && performance.now() < untilMs && (!done || ingress.expectedGuilds > 0))
       await abortableSleep(POLL_MS, ending).catch(() => undefined);
   }
+}
+
+function atLeastOne(given: unknown, otherwise: number): number {
+  return Math.max(1, Math.floor(asNumber(given) ?? otherwise));
 }
 
 /** Asks Discord whose token this is, until it answers. Throws PLATFORM_UNAUTHORIZED, or TURN_CANCELLED at the end. */

@@ -65,7 +65,7 @@ export class Ingress {
   dispatch(dispatch: ReceivedDispatch): void {
     const { data, type } = dispatch;
     const guildId = asId(data["guild_id"]) ?? (type.startsWith("GUILD_") ? asId(data["id"]) : undefined);
-    this.#track(this.#order.run(guildId ?? "direct", () => this.#take(dispatch, guildId)));
+    this.#track(this.#order.run(guildId ?? `shard ${dispatch.shardId}`, () => this.#take(dispatch, guildId)));
   }
 
   unreadable(reason: string, frame: string, done: () => void): void {
@@ -238,7 +238,8 @@ export class Ingress {
       if (id !== undefined) this.#announced.add(id);
     }
     const direct = guilds.application;
-    if (direct !== undefined) {
+    // Direct messages are the first shard's alone; another one may run in a process of its own, and must not read their gaps as well.
+    if (direct !== undefined && dispatch.shardId === 0) {
       await this.#untilStored(async () => {
         await direct.cursors.load();
         if (direct.cursors.baseline === undefined) await direct.cursors.begin(msToSnowflake(Date.now()));

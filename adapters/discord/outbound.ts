@@ -5,13 +5,14 @@ import { ParleyError } from "../../src/errors/parley-error.ts";
 import { cancelled } from "../shared/abortable-sleep.ts";
 import { BoundedMap } from "../shared/bounded-map.ts";
 import { KeyedQueue } from "../shared/keyed-queue.ts";
+import { maySayToAll } from "../shared/mass-mention.ts";
 import { untilAbortedOrStarted } from "../shared/until-aborted.ts";
 import type { DiscordClient } from "./client.ts";
 import { createPayload, editPayload, isComponentsV2, webhookAuthor } from "./client-payload.ts";
 import { DISCORD_CODES, discordCode } from "./errors.ts";
 import type { Guilds } from "./guilds.ts";
 import { type DeliveryMark, deliveryMark } from "./marks.ts";
-import { type PostBody, readPostBody } from "./post-body.ts";
+import { type PostBody, readPostBody, saidToAll, textsOfBody } from "./post-body.ts";
 import { asId, asNumber, asRecord, asString } from "./raw.ts";
 import { keepForms } from "./responder.ts";
 import { ROUTES } from "./routes.ts";
@@ -72,8 +73,9 @@ export class Outbound {
     const work = this.#order.run(key, async () => {
       if (post.signal.aborted) throw cancelled();
       started = true;
-      const body = readPostBody(post.body);
+      const rendered = readPostBody(post.body);
       await this.#tools().guilds.need(installationId);
+      const body = (await maySayToAll(post, textsOfBody(rendered))) ? saidToAll(rendered) : rendered;
       if (post.edit !== undefined) return this.edit({ ...post, body, messageId: post.edit.messageId });
       return this.post({ ...post, body });
     });

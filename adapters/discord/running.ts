@@ -101,8 +101,7 @@ export class Running {
   }
 
   health(): readonly InstallationHealth[] {
-    const connection = this.#connectionHealth();
-    const rows = this.guilds.list().map((space) => healthOf(space, connection));
+    const rows = this.guilds.list().map((space) => healthOf(space, this.#connectionHealth(space)));
     if (rows.length > 0 || this.#fault === undefined) return rows;
     return [{ installationId: "discord:token", name: "guilds of the configured bot token", ...this.#fault }];
   }
@@ -167,15 +166,15 @@ export class Running {
     }
   }
 
-  #connectionHealth(): Pick<InstallationHealth, "state" | "detail"> {
+  /** Of the one shard that hears of the guild; the others may be away meanwhile. */
+  #connectionHealth({ guild }: Space): Pick<InstallationHealth, "state" | "detail"> {
     if (this.#fault !== undefined) return this.#fault;
-    const shards = this.#gateway?.health() ?? [];
-    const worst = shards.find((one) => one.state === "failed") ?? shards.find((one) => one.state === "connecting");
-    if (worst === undefined) return { state: this.#config.receive && shards.length === 0 ? "connecting" : "connected" };
-    return {
-      state: worst.state === "failed" ? "failed" : "connecting",
-      ...(worst.detail === undefined ? {} : { detail: worst.detail }),
-    };
+    if (!this.#config.receive) return { state: "connected" };
+    if (this.#gateway?.isPlanned !== true) return { state: "connecting" };
+    const shard = this.#gateway.healthOf(guild?.id);
+    if (shard === undefined || shard.state === "connected" || shard.state === "elsewhere")
+      return { state: "connected" };
+    return { state: shard.state, ...(shard.detail === undefined ? {} : { detail: shard.detail }) };
   }
 
   #unauthorized(detail: string): void {

@@ -2,7 +2,7 @@ import type { AdapterSink } from "../../src/contracts/adapter-sink.ts";
 import type { AdapterLease } from "../../src/contracts/adapter-state.ts";
 import { abortableSleep } from "../shared/abortable-sleep.ts";
 import { type DiscordSdk, FATAL_CLOSE_CODES, type GatewaySession, GatewayShard } from "./client-shard.ts";
-import { IdentifyBudget } from "./identify-budget.ts";
+import type { IdentifyBudget } from "./identify-budget.ts";
 import type { Dispatch } from "./inbound-frame.ts";
 import { SequenceTracker } from "./sequence.ts";
 import { SessionStore } from "./session-store.ts";
@@ -25,6 +25,7 @@ export interface ShardHealth {
 
 /** One event with the session it came in. */
 export interface ReceivedDispatch extends Dispatch {
+  readonly shardId: number;
   /** Equal for replays of the event, different for all others. */
   readonly deliveryKey: string;
   /** To be called once the event is ingested or of no interest. */
@@ -42,8 +43,8 @@ export interface ShardRunnerOptions {
   /** The installation that the session is kept with: that of the application. */
   readonly installationId: string;
   readonly sink: AdapterSink;
-  /** Keep to Discord's 5 s between identifies; the budget per hour and day is kept in any case. */
-  readonly paced: boolean;
+  /** What this shard shares with the others of the application. */
+  readonly budget: IdentifyBudget;
   /** Takes the events in the order in which they came. */
   readonly onDispatch: (dispatch: ReceivedDispatch) => void;
   readonly onUnreadable: (reason: string, frame: string, done: () => void) => void;
@@ -55,7 +56,6 @@ export interface ShardRunnerOptions {
 export class ShardRunner {
   readonly #options: ShardRunnerOptions;
   readonly #ending = new AbortController();
-  readonly #budget: IdentifyBudget;
   #running: Promise<void> | undefined;
   #shard: GatewayShard | undefined;
   #store: SessionStore | undefined;
@@ -77,10 +77,6 @@ export class ShardRunner {
   constructor(options: ShardRunnerOptions) {
     this.#options = options;
     this.#health = { shardId: options.shardId, state: "connecting" };
-    this.#budget = new IdentifyBudget(options.sink.state, options.installationId, {
-      id: options.shardId,
-      paced: options.paced,
-    });
   }
 
   start(): void {
@@ -208,7 +204,7 @@ export class ShardRunner {
   #take(dispatch: Dispatch): void {
     const begun = this.#begin(dispatch.sequence);
     if (begun === undefined) return;
-    this.#options.onDispatch({ ...dispatch, ...begun });
+    this.#options.onDispatch({ ...dispatch, ...begun, shardId: this.#options.shardId });
   }
 
   #takeUnreadable(reason: string, frame: string, sequence: number | undefined): void {
@@ -263,19 +259,25 @@ export class ShardRunner {
     while (this.#tracker.pending > 0 && this.#shedding && !over.aborted) await sleepUntilOver(50, over);
     this.#shedding = false;
     if (over.aborted) return false;
-    if (this.#session !== undefined) return true;
-    const waitMs = await this.#identifyWaitMs();
-    if (waitMs <= 0) return !over.aborted;
-    const until = new Date(Date.now() + waitMs).toISOString();
-    this.#become({ state: "connecting", detail: `no further identify before ${until}: too many within an hour` });
-    if (waitMs > LASTED_MS) {
-      sink.logger.warn({ shardId, until }, "discord's gateway is left alone: too many identifies within an hour");
-      this.#keptBack = true;
-      this.#settle();
-    }
-    await sleepUntilOver(waitMs, over);
-    this.#keptBack = false;
+    if (this.#session === undefined) await this.#untilIdentifyIsFree(over);
     return !over.aborted;
+  }
+
+  /** Waits while other shards begin theirs, and for the budget of the hour and the day; no connection stands open meanwhile. */
+  async #untilIdentifyIsFree(over: AbortSignal): Promise<void> {
+    const { shardId, sink } = this.#options;
+    for (let waitMs = await this.#identifyWaitMs(); waitMs > 0; waitMs = await this.#identifyWaitMs()) {
+      if (waitMs > LASTED_MS) {
+        const until = new Date(Date.now() + waitMs).toISOString();
+        this.#become({ state: "connecting", detail: `no further identify before ${until}: too many within an hour` });
+        sink.logger.warn({ shardId, until }, "discord's gateway is left alone: too many identifies within an hour");
+        this.#keptBack = true;
+        this.#settle();
+      }
+      await sleepUntilOver(waitMs, over);
+      this.#keptBack = false;
+      if (over.aborted) return;
+    }
   }
 
   /** A session that was refused was answered: the identify that follows waits as Discord asks, and counts as no failure. */
@@ -289,24 +291,23 @@ export class ShardRunner {
   }
 
   async #mayIdentify(signal: AbortSignal): Promise<void> {
+    const { budget, shardId, sink } = this.#options;
     for (;;) {
-      const waitMs = await this.#identifyWaitMs();
-      if (waitMs <= 0) {
-        try {
-          await this.#budget.take(Date.now());
-          return;
-        } catch (error) {
-          this.#options.sink.logger.warn({ err: error }, "an identify could not be counted and is not sent");
-          await sleepUntilOver(LEASE_RETRY_MS, signal);
-        }
-      } else await sleepUntilOver(waitMs, signal);
+      let waitMs = LEASE_RETRY_MS;
+      try {
+        waitMs = await budget.take(shardId);
+      } catch (error) {
+        sink.logger.warn({ shardId, err: error }, "an identify could not be counted and is not sent");
+      }
+      if (waitMs > 0) await sleepUntilOver(waitMs, signal);
       if (signal.aborted) throw new Error("called off");
+      if (waitMs <= 0) return;
     }
   }
 
   async #identifyWaitMs(): Promise<number> {
     try {
-      return await this.#budget.waitMs(Date.now());
+      return await this.#options.budget.waitMs(this.#options.shardId, Date.now());
     } catch {
       // What was sent cannot be read now: then nothing is sent.
       return LEASE_RETRY_MS;

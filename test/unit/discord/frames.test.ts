@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { identifyWaitMs } from "../../../adapters/discord/identify-budget.ts";
 import { readFrame } from "../../../adapters/discord/inbound-frame.ts";
 import { SequenceTracker } from "../../../adapters/discord/sequence.ts";
 
@@ -81,29 +80,5 @@ describe("the position in a session", () => {
       true,
     ]);
     expect(tracker.position).toBe(7);
-  });
-});
-
-describe("the budget of identifies", () => {
-  const HOUR = 3_600_000;
-  it.each([
-    ["the first", [], 0],
-    ["the next within 5 s", [1_000_000 - 2_000], 3_000],
-    ["the next after 5 s", [1_000_000 - 5_000], 0],
-    [
-      "the eleventh of an hour",
-      Array.from({ length: 10 }, (_, at) => 1_000_000 - 600_000 + at * 10_000),
-      HOUR - 600_000,
-    ],
-    ["the tenth of an hour", Array.from({ length: 9 }, (_, at) => 1_000_000 - 600_000 + at * 10_000), 0],
-    ["one after a clock that went back", [2_000_000], 0],
-  ])("%s", (_name, times, waitMs) => {
-    expect(identifyWaitMs(times, 1_000_000)).toBe(waitMs);
-  });
-
-  it("allows 500 a day at most", () => {
-    const DAY = 24 * HOUR;
-    const times = Array.from({ length: 500 }, (_, at) => DAY + at * 100_000);
-    expect(identifyWaitMs(times, DAY + 500 * 100_000 + HOUR)).toBeGreaterThan(HOUR);
   });
 });

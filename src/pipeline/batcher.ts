@@ -15,6 +15,8 @@ export interface BatcherOptions<In, Out> {
   readonly maxItems: number;
   /** Most flushes under way at once, for items that do not depend on each other: one waits for the disk while the next is made. Default 1. */
   readonly lanes?: number;
+  /** Items of one key are never in two flushes at once, and flushed in order of arrival. Default: no item depends on another. */
+  readonly key?: (item: In) => string;
   /** Whether a failed batch is tried again item by item, so that one bad item does not take the others with it. */
   readonly isolate: (error: unknown) => boolean;
 }
@@ -33,23 +35,46 @@ export function createBatcher<In, Out>(options: BatcherOptions<In, Out>): Batche
   let queue: Entry<In, Out>[] = [];
   const lanes = options.lanes ?? 1;
   const running = new Set<Promise<void>>();
+  /** Keys of the items that are being flushed, each in one flush. */
+  const held = new Set<string>();
+
+  /** Takes what may be flushed now out of the queue: what shares a key with a flush under way stays, and keeps its place. */
+  function take(): Entry<In, Out>[] {
+    const batch: Entry<In, Out>[] = [];
+    const left: Entry<In, Out>[] = [];
+    for (const entry of queue) {
+      const key = options.key?.(entry.item);
+      (batch.length < options.maxItems && (key === undefined || !held.has(key)) ? batch : left).push(entry);
+    }
+    queue = left;
+    return batch;
+  }
+
+  /** Whether this many items wait for nothing but a flush. */
+  function hasFree(count: number): boolean {
+    const { key } = options;
+    if (queue.length < count || key === undefined || held.size === 0) return queue.length >= count;
+    let free = 0;
+    return queue.some((entry) => !held.has(key(entry.item)) && ++free === count);
+  }
 
   async function run(): Promise<void> {
     // One turn of the event loop gathers what came with the same look at the sockets.
     await setImmediate();
-    while (queue.length > 0) {
-      const batch = queue.slice(0, options.maxItems);
-      queue = queue.slice(batch.length);
+    for (let batch = take(); batch.length > 0; batch = take()) {
+      const keys = options.key === undefined ? [] : batch.map((entry) => options.key?.(entry.item) ?? "");
+      for (const key of keys) held.add(key);
       await flushBatch(batch);
+      for (const key of keys) held.delete(key);
     }
   }
 
   function begin(): void {
-    if (running.size >= lanes || (running.size > 0 && queue.length < MIN_LANE_ITEMS)) return;
+    if (running.size >= lanes || (running.size > 0 && !hasFree(MIN_LANE_ITEMS))) return;
     const lane: Promise<void> = run().finally(() => {
       running.delete(lane);
       // Something may have come between the last look at the queue and the end of the lane.
-      if (queue.length > 0) begin();
+      if (hasFree(1)) begin();
     });
     running.add(lane);
   }

@@ -80,6 +80,8 @@ export interface TurnEndsOptions {
 }
 
 interface EndItem {
+  /** Where its answer goes; of a turn that says nothing, something of its own. */
+  readonly conversationId: string;
   readonly turn: TurnEndRow;
   readonly deliveries: readonly NewDeliveryRow[];
   readonly requests: readonly NewRequestRow[];
@@ -96,6 +98,8 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
   const batcher = createBatcher<EndItem, boolean>({
     maxItems: MAX_BATCH,
     lanes: LANES,
+    // Two answers that are committed at once do not see each other, and their parts would be sent in turns.
+    key: (item) => item.conversationId,
     isolate: (error) => !(error instanceof ParleyError),
     flush: async (items) => {
       const markedAtMs = performance.now();
@@ -144,6 +148,7 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
       digest: options.digest,
     });
     return {
+      conversationId: turn.replyConversationId,
       turn: {
         id: turn.turnId,
         epoch: turn.epoch,
@@ -225,7 +230,7 @@ export function createTurnEnds(options: TurnEndsOptions): TurnEnds {
         digest: null,
         spent: null,
       };
-      return add({ turn, deliveries: [], requests: [], deadLetter: undefined });
+      return add({ conversationId: id, turn, deliveries: [], requests: [], deadLetter: undefined });
     },
     async cancelRequest(turn) {
       const [row] = await database.query<{ cancel_requested: string | null }>(

@@ -92,3 +92,68 @@ it("flushes independent items in several lanes, each once, and leaves none behin
     { numRuns: 60 },
   );
 });
+
+it("keeps what shares a key out of other lanes and in order, while the rest goes on", async () => {
+  const under = new Map<string, number>();
+  const flushed: string[] = [];
+  let together = 0;
+  let atOnce = 0;
+  const batcher = createBatcher<string, void>({
+    maxItems: 4,
+    lanes: 3,
+    isolate: () => false,
+    key: (item) => item.slice(0, 1),
+    async flush(items) {
+      atOnce += 1;
+      together = Math.max(together, atOnce);
+      const keys = new Set(items.map((item) => item.slice(0, 1)));
+      for (const key of keys) {
+        expect(under.get(key) ?? 0).toBe(0);
+        under.set(key, 1);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      flushed.push(...items);
+      for (const key of keys) under.set(key, 0);
+      atOnce -= 1;
+      return items.map(() => undefined);
+    },
+  });
+  const items = Array.from(
+    { length: 200 },
+    (_, index) => `${"abcdefgh".charAt(index % 3 === 0 ? 0 : index % 8)}${index}`,
+  );
+  await Promise.all(items.map((item) => batcher.add(item)));
+  await batcher.settle();
+  expect(together).toBe(3);
+  for (const key of "abcdefgh")
+    expect(flushed.filter((item) => item.startsWith(key))).toEqual(items.filter((item) => item.startsWith(key)));
+});
+
+it("waits idly for a flush whose key everything left shares", async () => {
+  let looks = 0;
+  let release: () => void = () => undefined;
+  const batcher = createBatcher<string, void>({
+    maxItems: 1,
+    lanes: 2,
+    isolate: () => false,
+    key() {
+      looks += 1;
+      return "same";
+    },
+    async flush(items) {
+      if (items[0] === "first")
+        await new Promise<void>((resolve) => {
+          release = resolve;
+        });
+      return items.map(() => undefined);
+    },
+  });
+  const added = [batcher.add("first")];
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let index = 0; index < 10; index += 1) added.push(batcher.add(`then ${index}`));
+  const before = looks;
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  expect(looks).toBe(before);
+  release();
+  await Promise.all(added);
+});

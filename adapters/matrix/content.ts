@@ -37,7 +37,10 @@ export function messageContent(
     body: prefix + post.body,
     format: "org.matrix.custom.html",
     formatted_body: shownName === undefined ? post.html : withName(post.html, shownName.name),
-    "m.mentions": post.mentions.length === 0 ? {} : { user_ids: [...post.mentions] },
+    "m.mentions": {
+      ...(post.mentions.length === 0 ? {} : { user_ids: [...post.mentions] }),
+      ...(post.room === true ? { room: true } : {}),
+    },
     [DELIVERY_KEY]: { key: mark },
     // MSC4095: the message brings its link previews itself, and brings none.
     "com.beeper.linkpreviews": [],

@@ -3,6 +3,7 @@ import { conversationKey } from "../../src/envelope/conversation.ts";
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import { cancelled } from "../shared/abortable-sleep.ts";
 import { KeyedQueue } from "../shared/keyed-queue.ts";
+import { liftMassMentions, maySayToAll } from "../shared/mass-mention.ts";
 import { untilAbortedOrStarted } from "../shared/until-aborted.ts";
 import type { Served } from "./accounts.ts";
 import { askCode } from "./ask.ts";
@@ -13,6 +14,13 @@ import { seedReactions } from "./reactions.ts";
 import { replyRelation, threadRelation } from "./relations.ts";
 import { uploadFile } from "./upload.ts";
 import { type EventWrite, type Place, writeEvent } from "./write-event.ts";
+
+/** The body, naming the room where its words do and that is allowed now. https://spec.matrix.org/v1.19/client-server-api/#user-and-room-mentions */
+async function saidToAll(post: OutboundPost, body: PostBody): Promise<PostBody> {
+  if (body.kind === "upload" || !(await maySayToAll(post, [body.body]))) return body;
+  const live = (text: string): string => liftMassMentions(text, () => "@room");
+  return { ...body, body: live(body.body), html: live(body.html), room: true };
+}
 
 /** Performs the writes of replies: one after another within a conversation, side by side between conversations. */
 export class Outbound {
@@ -58,7 +66,7 @@ export class Outbound {
   }
 
   async #post(place: Place, post: OutboundPost): Promise<Receipt> {
-    const body = readPostBody(post.body);
+    const body = await saidToAll(post, readPostBody(post.body));
     const txnId = transactionId(post.idempotencyKey);
     const { signal } = post;
     const content =
@@ -91,7 +99,7 @@ export class Outbound {
   }
 
   async #edit(place: Place, post: OutboundPost, messageId: string): Promise<Receipt> {
-    const body: PostBody = readPostBody(post.body);
+    const body = await saidToAll(post, readPostBody(post.body));
     if (body.kind === "upload") throw new ParleyError("CONTENT_REJECTED", { detail: "a message cannot become a file" });
     const txnId = transactionId(post.idempotencyKey);
     const content = editContent(messageContent(body, txnId, place.shownName), messageId, txnId);

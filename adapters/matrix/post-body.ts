@@ -14,6 +14,8 @@ export type PostBody =
       readonly html: string;
       /** User ids that it names. */
       readonly mentions: readonly string[];
+      /** It names the whole room. Never read back from the outbox: it is decided as the post is sent. */
+      readonly room?: true;
       /** What it asks people for. */
       readonly ask?: Ask;
       /** The event that it answers. */

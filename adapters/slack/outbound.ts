@@ -6,11 +6,13 @@ import { ParleyError } from "../../src/errors/parley-error.ts";
 import { cancelled } from "../shared/abortable-sleep.ts";
 import { BoundedMap } from "../shared/bounded-map.ts";
 import { KeyedQueue } from "../shared/keyed-queue.ts";
+import { liftMassMentions, maySayToAll } from "../shared/mass-mention.ts";
 import { untilAbortedOrStarted } from "../shared/until-aborted.ts";
 import { asAgent } from "./as-agent.ts";
 import type { SlackAnswer } from "./client.ts";
 import { slackErrorName } from "./errors.ts";
 import { type Block, readPostBody } from "./post-body.ts";
+import { asString } from "./raw.ts";
 import { DELIVERY_EVENT_TYPE } from "./read-back.ts";
 import { asTs, tsToIso, tsToOrder } from "./timestamps.ts";
 import { uploadFile } from "./upload.ts";
@@ -91,7 +93,8 @@ export class Outbound {
   }
 
   async #write(workspace: Workspace, post: OutboundPost): Promise<Receipt> {
-    const body = readPostBody(post.body);
+    const given = readPostBody(post.body);
+    const body = given.kind === "message" ? { ...given, blocks: await saidToAll(post, given.blocks) } : given;
     if (body.kind === "upload") return uploadFile(workspace, post, body, this.markOf(post.idempotencyKey));
     if (post.edit !== undefined) return this.#edit(workspace, post, post.edit, body);
     return this.post(workspace, { ...post, text: body.text, blocks: body.blocks }, { signal: post.signal });
@@ -123,6 +126,17 @@ export class Outbound {
     );
     return receiptOf(answer);
   }
+}
+
+/** The blocks, with live mass mentions in their prose where they are allowed now. https://docs.slack.dev/messaging/formatting-message-text#special-mentions */
+async function saidToAll(post: OutboundPost, blocks: readonly Block[]): Promise<readonly Block[]> {
+  const prose = (block: Block): string => (block["type"] === "markdown" ? (asString(block["text"]) ?? "") : "");
+  if (!(await maySayToAll(post, blocks.map(prose)))) return blocks;
+  // `@everyone` is everybody of the workspace to Slack: what is meant is everybody here.
+  const live = (word: string): string => (word === "here" ? "<!here>" : "<!channel>");
+  return blocks.map((block) =>
+    block["type"] === "markdown" ? { ...block, text: liftMassMentions(prose(block), live) } : block,
+  );
 }
 
 /** Closes a stream if there is one. What Slack says about its state does not matter: the edit that follows decides. */

@@ -73,7 +73,7 @@ export class Outbound {
       const content = {
         text: toSafeText(post.fallbackText),
         parts,
-        mentions: await this.#mentionsOf(organizationId, post.fallbackText, body.data.mentionable),
+        mentions: await this.#mentionsOf(organizationId, post, body.data.mentionable),
         uploads,
       };
       return await this.#commit(post, content, visibleTo);
@@ -143,12 +143,14 @@ export class Outbound {
     return result;
   }
 
-  /** Of the people whom the text names, only those it may mention are told; nobody tells everyone. */
-  async #mentionsOf(organizationId: string, text: string, mentionable: readonly string[]): Promise<WebMentions> {
-    if (mentionable.length === 0 || !text.includes("@")) return NO_MENTIONS;
+  /** Of the people whom the text names, only those it may mention are told; and everybody only where that is allowed now. */
+  async #mentionsOf(organizationId: string, post: OutboundPost, mentionable: readonly string[]): Promise<WebMentions> {
+    const { fallbackText: text, mayMentionEveryone } = post;
+    if ((mentionable.length === 0 && mayMentionEveryone === undefined) || !text.includes("@")) return NO_MENTIONS;
     const people = (await this.#people.list(organizationId)).filter(({ personId }) => mentionable.includes(personId));
     const { mentions } = readMentions(text, { agents: [], people });
-    return { ...NO_MENTIONS, personIds: mentions.personIds };
+    const everyone = mentions.everyone && (await mayMentionEveryone?.()) === true;
+    return { ...NO_MENTIONS, personIds: mentions.personIds, everyone };
   }
 
   async reconcile(query: ReconcileQuery): Promise<ReconcileOutcome> {

@@ -125,6 +125,11 @@ export interface OutboundPost extends RenderedPost {
   readonly idempotencyKey: string;
   /** Replaces this message (an own live preview or an earlier post) instead of making a new one. Repeating an edit is harmless. */
   readonly edit?: { readonly messageId: string; readonly preview: boolean };
+  /**
+   * Decides, at this very moment, whether what this post says may notify everybody in the conversation. Asked only of a post that would; absent
+   * or false leaves its mass mention the inert words that `render` made of it. Never rejects.
+   */
+  readonly mayMentionEveryone?: () => Promise<boolean>;
   readonly signal: AbortSignal;
 }
 

@@ -4,7 +4,7 @@ import type { SqlRunner } from "./connection/database.ts";
 /**
  * One line of the audit log. Ids, rules and keyed hashes; never a message's text, never a secret.
  *
- * `what` is one of: admission, routing, context_read, tool_call, output, withheld, delivery, approval, grant_changed, denied, switch, document, purged, audit_pruned.
+ * `what` is one of: admission, routing, context_read, tool_call, output, withheld, delivery, approval, grant_changed, denied, switch, document, mass_mention, purged, audit_pruned.
  */
 export interface AuditEntry {
   readonly what:
@@ -20,6 +20,7 @@ export interface AuditEntry {
     | "denied"
     | "switch"
     | "document"
+    | "mass_mention"
     | "purged"
     | "audit_pruned";
   /** Who did it: a person's, agent's or token's id, or the name of a part of Parley. */

@@ -5,6 +5,7 @@ import { handOver } from "../ledger/agent-connections.ts";
 import { endStopped, SWITCHED } from "../ledger/switches.ts";
 import { findForgotten, forgetAllWorkers, settleForgotten } from "../ledger/upkeep.ts";
 import { createReconciler } from "../queue/reconciler.ts";
+import { createReadingRights } from "./assemble/reading-rights.ts";
 import { createRosters } from "./assemble/roster.ts";
 import { toTrigger } from "./assemble/transcript.ts";
 import { createTranscripts } from "./assemble/transcripts.ts";
@@ -20,6 +21,7 @@ import { fromPlanned } from "./invoke/runnable-turn.ts";
 import { startPromoted } from "./invoke/start-promoted.ts";
 import { createTurnRunner } from "./invoke/turn-runner.ts";
 import { createUnreachableAgents } from "./invoke/unreachable-agents.ts";
+import { createMassMentions } from "./mass-mentions.ts";
 import type { Pipeline, PipelineOptions } from "./pipeline-options.ts";
 import { createAudienceRule } from "./render/audience-rule.ts";
 import { createShadowGuard } from "./render/shadow-guard.ts";
@@ -60,6 +62,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     return found;
   };
 
+  const massMentions = createMassMentions({ ...options, rights: createReadingRights(options.facts, policies) });
   const deliverer = createDeliverer({
     database,
     owner,
@@ -68,6 +71,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     metrics,
     directory,
     adapter,
+    massMentions,
     deliver: roles.delivery,
     stopRule: ({ agent_id, organization_id }) => stopRule(organization_id, directory.get(agent_id)),
     wake: wakeRouting,
@@ -136,6 +140,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     directory,
     rosters,
     policies,
+    massMentions,
     transcripts,
     ends,
     budgets: createBudgets(database, ends),

@@ -12,6 +12,7 @@ import type { NewId } from "../../ledger/row-ids.ts";
 import { retryDeadlocks } from "../../ledger/sql-states.ts";
 import { createBatcher } from "../batcher.ts";
 import { type Directory, shownIdentity } from "../directory.ts";
+import type { MassMentions } from "../mass-mentions.ts";
 import { settleFailure } from "./settle-failure.ts";
 
 export interface Deliverer {
@@ -42,6 +43,7 @@ export interface DelivererOptions {
   readonly directory: Directory;
   readonly adapter: (platform: string) => ChatAdapter;
   readonly deliver: boolean;
+  readonly massMentions: Pick<MassMentions, "decide">;
   /** The kill switch that holds this agent or organization; undefined when none does. */
   readonly stopRule: (delivery: { readonly agent_id: string; readonly organization_id: string }) => string | undefined;
   readonly wake: () => void;
@@ -112,7 +114,10 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
         throw new ParleyError("LEASE_LOST", { detail: "the mark was too old when its turn to send came" });
       const stopped = options.stopRule(delivery);
       if (stopped !== undefined) throw new ParleyError("TURN_CANCELLED", { detail: stopped });
-      const receipt = await options.adapter(delivery.platform).send(toPost(delivery, identity, halted));
+      const receipt = await options.adapter(delivery.platform).send({
+        ...toPost(delivery, identity, halted),
+        mayMentionEveryone: () => options.massMentions.decide(delivery),
+      });
       return deliveredRow(delivery, receipt, identity);
     } catch (thrown) {
       const error = toParleyError(thrown, "PLATFORM_OUTCOME_UNKNOWN");

@@ -14,6 +14,7 @@ import type { Transcripts } from "../assemble/transcripts.ts";
 import { assembleTurn } from "../assemble/turn-request.ts";
 import type { Directory } from "../directory.ts";
 import { endedAccess } from "../ended-access.ts";
+import type { MassMentions } from "../mass-mentions.ts";
 import { questionLine, withQuestionLine } from "../render/link-to-question.ts";
 import type { TurnEnds } from "../render/turn-ends.ts";
 import type { TurnRequestSource, WaitingTurn } from "../requests/turn-requests.ts";
@@ -58,6 +59,7 @@ export interface TurnRunnerOptions extends QuestionHandOverPorts {
   readonly directory: Directory;
   readonly rosters: Rosters;
   readonly policies: PolicyBook;
+  readonly massMentions: Pick<MassMentions, "expects">;
   readonly transcripts: Transcripts;
   readonly ends: TurnEnds;
   readonly unreachable: UnreachableAgents;
@@ -174,7 +176,9 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       identity: turn.agent.identity,
       signal: controller.signal,
     });
-    active.preview = shadowed || turn.hasPreview || !turn.sources.isEmpty ? undefined : preview;
+    // No platform notifies anybody by an edit: what may call everybody is posted whole.
+    const isPostedWhole = shadowed || turn.hasPreview || !turn.sources.isEmpty || options.massMentions.expects(turn);
+    active.preview = isPostedWhole ? undefined : preview;
     turn.sources.onFirstRead(() => preview.settle());
     const files = options.files(turn, request, controller.signal);
     const waiting = waitingTurn(active);

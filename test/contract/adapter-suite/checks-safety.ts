@@ -68,6 +68,29 @@ export const safetyChecks: readonly AdapterCheck[] = [
     },
   },
   {
+    id: "AD-SEND-04",
+    title: "a mass mention is live where it is allowed as it is sent, and nowhere else",
+    async run(rig) {
+      const target = await rig.conversation();
+      const told = async (words: string, allowed: boolean): Promise<readonly string[]> => {
+        let asked = 0;
+        const mayMentionEveryone = async (): Promise<boolean> => {
+          asked += 1;
+          return allowed;
+        };
+        const [receipt] = await say(rig, target, text(words), { mayMentionEveryone });
+        assert.equal(asked, words.includes("@") ? 1 : 0, `it was asked ${asked} times about ${words}`);
+        return (await shown(rig, target, receipt)).notified;
+      };
+      assert.deepEqual(await told("good news, look", true), []);
+      assert.deepEqual(await told("@everyone, look", false), []);
+      assert.notDeepEqual(await told("@everyone, look", true), []);
+      assert.notDeepEqual(await told("look **@here** now", true), []);
+      const [first] = await say(rig, target, text("@everyone, look"));
+      assert.deepEqual((await shown(rig, target, first)).notified, []);
+    },
+  },
+  {
     id: "AD-SEND-05",
     title: "links in a reply are fetched by nobody",
     async run(rig) {

@@ -45,6 +45,7 @@ export interface PostOptions {
   readonly key?: string;
   readonly signal?: AbortSignal;
   readonly edit?: OutboundPost["edit"];
+  readonly mayMentionEveryone?: () => Promise<boolean>;
 }
 
 /** The posts of a reply, as the pipeline would send them. */
@@ -54,7 +55,7 @@ export function postsFor(
   parts: readonly ReplyPart[],
   options: PostOptions = {},
 ): readonly OutboundPost[] {
-  const { mentionable = [], key = marker(), signal = new AbortController().signal, edit } = options;
+  const { mentionable = [], key = marker(), signal = new AbortController().signal, edit, mayMentionEveryone } = options;
   const rendered = adapter.render(parts, { identity: IDENTITY, conversation: target.conversation, mentionable });
   return rendered.map((post, index) => ({
     ...asStored(post),
@@ -63,6 +64,7 @@ export function postsFor(
     idempotencyKey: `${key}-${index}`,
     signal,
     ...(edit === undefined ? {} : { edit }),
+    ...(mayMentionEveryone === undefined ? {} : { mayMentionEveryone }),
   }));
 }
 

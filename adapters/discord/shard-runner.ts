@@ -251,7 +251,6 @@ export class ShardRunner {
 
   /** Waits out the pause after failed attempts, the ledger, and what the budget of identifies asks for. */
   async #mayConnect(over: AbortSignal): Promise<boolean> {
-    const { shardId, sink } = this.#options;
     if (this.#connectedAtMs > 0 && Date.now() - this.#connectedAtMs >= LASTED_MS) this.#attempts = 0;
     this.#connectedAtMs = 0;
     const pauseMs = this.#nextPauseMs();

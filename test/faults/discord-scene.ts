@@ -14,6 +14,7 @@ export const WRITES = ["POST /webhooks/:webhook/:token", "POST /channels/:channe
 const SETTLE_MS = 90_000;
 /** What an hour of crashes may cost. */
 export const MAX_IDENTIFIES = 10;
+export const HOUR_MS = 3_600_000;
 const HEARTBEAT_MS = 1_500;
 /** The lease of a process that was killed ends after 15 s; the pauses between attempts grow to a minute and a fifth. */
 const CONNECTED_MS = 80_000;
@@ -107,19 +108,28 @@ export async function openDiscord(stage: Stage, options: DiscordSceneOptions = {
       // What is said twice is said late.
       await delay(1_500);
       const { servers, store, processes } = stage;
-      const identifies = (await discord.gateway.identifies(app.applicationId)).length;
+      const begun = (await discord.gateway.identifies(app.applicationId)).map(({ at }) => at);
+      const identifies = mostInAnHour(begun);
       const resumes = (await discord.gateway.resumes()).filter(({ outcome }) => outcome === "resumed").length;
       return await judge(
         { scene, store, servers, processes },
         {
           ...how,
-          figures: { identifies, resumes, ...how.figures },
-          findings: [...(identifies > MAX_IDENTIFIES ? [`${identifies} identifies`] : []), ...(how.findings ?? [])],
+          figures: { identifies: begun.length, resumes, ...how.figures },
+          findings: [
+            ...(identifies > MAX_IDENTIFIES ? [`${identifies} identifies within an hour`] : []),
+            ...(how.findings ?? []),
+          ],
         },
       );
     },
   };
   return scene;
+}
+
+/** The most of these times, in ms and oldest first, that lie within one hour. */
+function mostInAnHour(times: readonly number[]): number {
+  return Math.max(0, ...times.map((from, index) => times.slice(index).filter((at) => at - from < HOUR_MS).length));
 }
 
 /** An answer is owed to what a question says now. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type DiscordScene, MAX_IDENTIFIES, openDiscord } from "../discord-scene.ts";
+import { type DiscordScene, HOUR_MS, MAX_IDENTIFIES, openDiscord } from "../discord-scene.ts";
 import { type Outcome, type Scenario, STORES } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
 
@@ -14,6 +14,9 @@ const CONNECTED_MS = 700;
 /** A session that is refused is followed by a new one after two seconds, where one may be begun. */
 const REFUSED_MS = 4_000;
 const SETTLED_MS = 5_000;
+const CRASHES = 100;
+/** Answered are messages of the last half hour; near its end it depends on the speed of the machine. */
+const YOUNG_MS = 27 * 60_000;
 
 /** Killed while people ask, and started again while they go on: first into a session that lives, then into none. */
 async function resume(stage: Stage): Promise<Outcome> {
@@ -78,16 +81,19 @@ async function refusedToken(stage: Stage): Promise<Outcome> {
   return await scene.judge({ findings, figures: { attempts: again } });
 }
 
-/** Killed over and over, each time without a session to go on with; once no more may be begun, a start asks in vain and is not ready. */
+/**
+ * Killed over and over, each time without a session to go on with, while people ask. Once no more may be begun, a start asks in vain
+ * and is not ready; when the hour is over one is begun, and what was said meanwhile is read: all of it is stored, and what is young
+ * enough is answered.
+ */
 async function crashLoop(stage: Stage): Promise<Outcome> {
   const scene = await openDiscord(stage);
   const { applicationId } = scene.server.app;
-  const { gateway } = scene.discord;
+  const { gateway, people } = scene.discord;
   const begun = async (): Promise<number> => (await gateway.identifies(applicationId)).length;
   const refused = async (): Promise<number> => (await gateway.resumes()).length;
-  const crashes = stage.reduced ? 20 : 100;
   let started = 0;
-  for (let time = 0; time < crashes; time += 1) {
+  for (let time = 0; time < CRASHES; time += 1) {
     await gateway.forgetSessions(applicationId);
     const before = { begun: await begun(), refused: await refused() };
     const isSpent = before.begun >= MAX_IDENTIFIES;
@@ -95,16 +101,38 @@ async function crashLoop(stage: Stage): Promise<Outcome> {
       isSpent ? (await refused()) > before.refused : (await begun()) > before.begun;
     const one = await scene.start({ readyWithinMs: CONNECTS_WITHIN_MS, startedWhen }).catch(() => undefined);
     if (one !== undefined) started += 1;
+    await scene.ask(1, 10);
     await delay(isSpent ? REFUSED_MS : CONNECTED_MS);
     await one?.kill9();
+    if (time % 10 === 9) stage.say(`${time + 1} crashes, ${await begun()} identifies`);
   }
-  const identifies = await begun();
-  const findings = [
-    ...(identifies > MAX_IDENTIFIES ? [`${identifies} identifies in the hour`] : []),
-    ...(identifies < 2 ? ["hardly any session was begun: the run proves nothing"] : []),
-    ...(started < 2 * MAX_IDENTIFIES ? [`only ${started} of ${crashes} starts came to Discord: it proves little`] : []),
-  ];
-  return { findings, figures: { crashes, started, identifies } };
+  const identifies = await gateway.identifies(applicationId);
+  const lastAtMs = identifies.at(-1)?.at ?? 0;
+  // The last of those that were begun in the hour may have been killed before it had stored what was said in it.
+  const saidWhen = async (isOf: (atMs: number) => boolean): Promise<string[]> =>
+    (await people.asked()).filter((one) => isOf(one.acknowledgedAt ?? 0)).map(({ token }) => token);
+  const heard = await saidWhen((atMs) => atMs < lastAtMs);
+  stage.say("the next session may be begun when the hour is over");
+  const startedWhen = async (): Promise<boolean> => (await begun()) > identifies.length;
+  await scene.start({ readyWithinMs: HOUR_MS + CONNECTS_WITHIN_MS, startedWhen });
+  const againAtMs = Date.now();
+  const old = new Set(await saidWhen((atMs) => againAtMs - atMs >= YOUNG_MS));
+  for (const token of heard) old.delete(token);
+  await scene.ask(6, 6);
+  return await scene.judge({
+    without: (token) => old.has(token),
+    figures: { crashes: CRASHES, started, pauseMs: againAtMs - lastAtMs, tooOld: old.size },
+    inspect: (ledger, asked) => {
+      const missing = asked.filter(({ channel, ts }) => !ledger.messages.has(`${channel}|${ts}`));
+      return missing.length > 0 ? [`${missing.length} messages are not stored, ${missing[0]?.token} the first`] : [];
+    },
+    findings: [
+      ...(identifies.length < 2 ? ["hardly any session was begun: the run proves nothing"] : []),
+      ...(started < 2 * MAX_IDENTIFIES
+        ? [`only ${started} of ${CRASHES} starts came to Discord: it proves little`]
+        : []),
+    ],
+  });
 }
 
 /** Nothing comes any more, and nobody says so: the client notices by its heartbeats. */

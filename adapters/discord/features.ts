@@ -9,7 +9,7 @@ import { fetchMedia } from "./media.ts";
 import { isPresent, readMembers, readReach } from "./members.ts";
 import type { Outbound } from "./outbound.ts";
 import { openPreview } from "./preview.ts";
-import { showPrivately } from "./private.ts";
+import { openDirect, showPrivately } from "./private.ts";
 import { reactionEmoji } from "./reaction-emoji.ts";
 import type { Responder } from "./responder.ts";
 import { ROUTES } from "./routes.ts";
@@ -59,6 +59,7 @@ export function discordFeatures(tools: FeatureTools): AdapterFeatures {
     privately: {
       show: async (reply) => showPrivately({ client: running().client, outbound }, reply, tools.linkHosts),
     },
+    direct: { open: async (query) => openDirect(running().client, query) },
     members: {
       list: async (target, signal) => readMembers(running(), target, signal),
       reach: async (target, signal) => readReach(running(), target, signal),

@@ -1,4 +1,4 @@
-import type { PrivateReply } from "../../src/contracts/adapter-features.ts";
+import type { DirectQuery, PrivateReply } from "../../src/contracts/adapter-features.ts";
 import type { ConversationPath } from "../../src/envelope/conversation.ts";
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import type { DiscordClient } from "./client.ts";
@@ -6,6 +6,18 @@ import type { Outbound } from "./outbound.ts";
 import { asId, asRecord } from "./raw.ts";
 import { renderReply } from "./render.ts";
 import { ROUTES } from "./routes.ts";
+
+/** The direct message of the bot with a person; Discord gives the same one each time. */
+export async function openDirect(
+  client: DiscordClient,
+  { target, personId, signal }: Pick<DirectQuery, "target" | "personId" | "signal">,
+): Promise<ConversationPath> {
+  const opened = asRecord(await client.call({ route: ROUTES.openDirect(), body: { recipient_id: personId }, signal }));
+  const id = asId(opened?.["id"]);
+  if (id === undefined)
+    throw new ParleyError("TARGET_NOT_FOUND", { detail: "Discord opened no direct message", delivery: "not_sent" });
+  return { space: target.conversation.space, channel: { id, kind: "direct", external: false } };
+}
 
 /**
  * Shows a reply to one person alone, in their direct messages with the bot: outside of an interaction Discord has nothing that one person
@@ -16,15 +28,8 @@ export async function showPrivately(
   reply: PrivateReply,
   linkHosts: readonly string[],
 ): Promise<void> {
-  const { target, identity, personId, signal } = reply;
-  const opened = asRecord(await client.call({ route: ROUTES.openDirect(), body: { recipient_id: personId }, signal }));
-  const id = asId(opened?.["id"]);
-  if (id === undefined)
-    throw new ParleyError("TARGET_NOT_FOUND", { detail: "Discord opened no direct message", delivery: "not_sent" });
-  const conversation: ConversationPath = {
-    space: target.conversation.space,
-    channel: { id, kind: "direct", external: false },
-  };
+  const { target, identity, signal } = reply;
+  const conversation = await openDirect(client, reply);
   const posts = renderReply(reply.parts, { identity, conversation, mentionable: [] }, linkHosts);
   for (const [index, post] of posts.entries()) {
     const idempotencyKey = `${reply.idempotencyKey}:${index}`;

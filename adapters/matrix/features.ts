@@ -43,6 +43,7 @@ export function matrixFeatures({ need, outbound, linkHosts, status }: FeatureToo
     },
     status: { show: (target, identity, line) => status.show(target, identity, line) },
     privately: { show: (reply) => privateReplies.show(reply) },
+    direct: { open: (query) => privateReplies.open(query) },
     members: {
       list: async (target, signal) =>
         readMembers(await accountOf(target.installationId), target.conversation.channel.id, signal),

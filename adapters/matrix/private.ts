@@ -1,5 +1,5 @@
-import type { AgentIdentity } from "../../src/contracts/adapter.ts";
-import type { PrivateReply } from "../../src/contracts/adapter-features.ts";
+import type { AgentIdentity, Target } from "../../src/contracts/adapter.ts";
+import type { DirectQuery, PrivateReply } from "../../src/contracts/adapter-features.ts";
 import type { ConversationPath } from "../../src/envelope/conversation.ts";
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import { abortableSleep } from "../shared/abortable-sleep.ts";
@@ -59,13 +59,10 @@ export class PrivateReplies {
 
   async show(reply: PrivateReply): Promise<void> {
     const { target, identity, personId, signal } = reply;
-    const { meeting, roomId } = await this.#meet(reply).catch((thrown: unknown) => {
+    const { meeting, roomId } = await this.#meetIn(reply).catch((thrown: unknown) => {
       throw unsent(thrown);
     });
-    const conversation: ConversationPath = {
-      space: target.conversation.space,
-      channel: { id: roomId, kind: "direct", external: false },
-    };
+    const conversation = directPath(target, roomId);
     const posts = renderReply(reply.parts, { identity, conversation, mentionable: [] }, this.#tools.linkHosts);
     for (const [index, post] of posts.entries()) {
       const idempotencyKey = `${reply.idempotencyKey}:${index}`;
@@ -82,9 +79,25 @@ export class PrivateReplies {
     }
   }
 
-  async #meet({ target, identity, personId, idempotencyKey, signal }: PrivateReply) {
+  /** The room in which the two are alone, for what is said there later. */
+  async open(query: DirectQuery): Promise<ConversationPath> {
+    const { roomId } = await this.#meet(query).catch((thrown: unknown) => {
+      throw unsent(thrown);
+    });
+    return directPath(query.target, roomId);
+  }
+
+  /** Nobody is spoken to about a room in which they are not. */
+  async #meetIn(reply: PrivateReply) {
+    const { account } = await this.#tools.need(reply.target.installationId);
+    await requireMember(account, reply.target.conversation.channel.id, reply.personId);
+    return await this.#meet(reply);
+  }
+
+  async #meet({ target, identity, personId, idempotencyKey, signal }: DirectQuery) {
     const { account, puppets } = await this.#tools.need(target.installationId);
-    await requireMember(account, target.conversation.channel.id, personId);
+    if (account.isOwn(personId))
+      throw new ParleyError("TARGET_NOT_FOUND", { detail: "that is an account of Parley's own", ...UNSENT });
     const asUser = await puppets.accountOf(identity);
     const meeting: Meeting = {
       account,
@@ -99,6 +112,10 @@ export class PrivateReplies {
     };
     return { meeting, roomId: await this.#order.run(`${account.installationId} ${meeting.key}`, () => enter(meeting)) };
   }
+}
+
+function directPath({ conversation }: Target, roomId: string): ConversationPath {
+  return { space: conversation.space, channel: { id: roomId, kind: "direct", external: false } };
 }
 
 /** The room in which both are now; rejects while the person is not there. */
@@ -196,12 +213,11 @@ async function standing(meeting: Meeting, roomId: string): Promise<ReturnType<ty
   return synced === "join" ? "alone" : "invited";
 }
 
-/** Nobody is spoken to about a room in which they are not. */
 async function requireMember(account: Account, roomId: string, personId: string): Promise<void> {
   const state = await account.rooms.ensure(roomId, STRICT_AGE_MS);
   if (!account.rooms.isLoaded(roomId))
     throw new ParleyError("PLATFORM_UNAVAILABLE", { detail: "the room's state could not be read", ...UNSENT });
-  if (account.isOwn(personId) || state.member(personId)?.membership !== "join")
+  if (state.member(personId)?.membership !== "join")
     throw new ParleyError("TARGET_NOT_FOUND", { detail: "the person is not in the room", ...UNSENT });
 }
 

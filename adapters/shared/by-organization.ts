@@ -161,6 +161,9 @@ function composeFeatures(
     ...(shared((own) => own.privately) && {
       privately: { show: async (query) => await pick(query.target, (own) => own.privately).show(query) },
     }),
+    ...(shared((own) => own.direct) && {
+      direct: { open: async (query) => await pick(query.target, (own) => own.direct).open(query) },
+    }),
     ...(shared((own) => own.members) && {
       members: {
         list: async (target, signal) => await pick(target, (own) => own.members).list(target, signal),

@@ -9,7 +9,7 @@ import { fetchMedia } from "./media.ts";
 import { isPresent, readMembers, readReach } from "./members.ts";
 import type { Outbound } from "./outbound.ts";
 import { openPreview } from "./preview.ts";
-import { showPrivately } from "./private.ts";
+import { openDirect, showPrivately } from "./private.ts";
 import { reactionName } from "./reaction-names.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -96,6 +96,7 @@ export function slackFeatures(tools: FeatureTools): AdapterFeatures {
     privately: {
       show: async (reply) => showPrivately(await need(reply.target.installationId), reply, tools.linkHosts),
     },
+    direct: { open: async (query) => openDirect(await need(query.target.installationId), query) },
     members: {
       list: async (target, signal): Promise<readonly MemberProfile[]> =>
         readMembers(await need(target.installationId), target.conversation.channel.id, signal),

@@ -1,10 +1,24 @@
-import type { PrivateReply } from "../../src/contracts/adapter-features.ts";
+import type { DirectQuery, PrivateReply } from "../../src/contracts/adapter-features.ts";
+import type { ConversationPath } from "../../src/envelope/conversation.ts";
 import { partToText } from "../../src/envelope/reply.ts";
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import { asAgent } from "./as-agent.ts";
 import { readPostBody } from "./post-body.ts";
+import { asId, asRecord } from "./raw.ts";
 import { renderReply } from "./render.ts";
 import type { Workspace } from "./workspace.ts";
+
+/** The direct message of the app with a person; Slack gives the same one each time. Needs the scope `im:write`. */
+export async function openDirect(
+  workspace: Workspace,
+  { target, personId, signal }: DirectQuery,
+): Promise<ConversationPath> {
+  const answer = await workspace.write("conversations.open", { users: personId }, { signal });
+  const id = asId(asRecord(answer["channel"])?.["id"]);
+  if (id === undefined)
+    throw new ParleyError("TARGET_NOT_FOUND", { detail: "Slack opened no direct message", delivery: "not_sent" });
+  return { space: target.conversation.space, channel: { id, kind: "direct", external: false } };
+}
 
 /**
  * Shows a reply to one member of the channel alone, as ephemeral messages: Slack keeps them in no history. A file cannot be one and is named instead.

@@ -45,6 +45,20 @@ export function createFeatures(dependencies: FeatureDependencies): AdapterFeatur
       },
     },
     privately: { show: async (reply) => await dependencies.outbound.show(reply) },
+    direct: {
+      open: async ({ target, personId, identity, signal }) =>
+        await withAbort(signal, async () => {
+          const { organizationId } = target;
+          const { agentId, handle, name } = identity;
+          const person = await store.access.person(organizationId, personId);
+          if (person?.active !== true)
+            throw new ParleyError("TARGET_NOT_FOUND", { detail: "The person is not here.", delivery: "not_sent" });
+          const peer = { agentId, handle, name };
+          const roomId = await store.rooms.openDirect({ organizationId, roomId: newId("r"), personId, peer });
+          const channel = { id: roomId, name, kind: "direct" as const, external: false, agents: [handle] };
+          return { space: target.conversation.space, channel };
+        }),
+    },
     respond: {
       respond: async (target, responseToken, text, signal) =>
         await withAbort(signal, async () => {

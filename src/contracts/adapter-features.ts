@@ -26,6 +26,11 @@ export interface AdapterFeatures {
    * and an error's `delivery` says whether it may have been shown.
    */
   readonly privately?: { show(query: PrivateReply): Promise<void> };
+  /**
+   * Opens the direct message with one person, or gives the one that there is: the agent's own where agents have accounts, else the installation's. What
+   * is written there goes the way of any post. Rejects while the person cannot be spoken to, and then nothing was written.
+   */
+  readonly direct?: { open(query: DirectQuery): Promise<ConversationPath> };
   readonly members?: MembersFeature;
   /** Reads past messages, oldest first, as the envelopes they would have been. */
   readonly history?: {
@@ -58,6 +63,16 @@ export interface PrivateReply {
   readonly identity: AgentIdentity;
   readonly parts: readonly ReplyPart[];
   /** Equal for all attempts, for platforms that can tell a repeat. */
+  readonly idempotencyKey: string;
+  readonly signal: AbortSignal;
+}
+
+export interface DirectQuery {
+  /** Where the agent was asked; the person need not be there. */
+  readonly target: Target;
+  readonly personId: string;
+  readonly identity: AgentIdentity;
+  /** Equal for all attempts, for platforms where the person is invited: nobody is invited twice for one. */
   readonly idempotencyKey: string;
   readonly signal: AbortSignal;
 }

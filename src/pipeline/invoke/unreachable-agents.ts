@@ -1,7 +1,7 @@
 import type { ChatAdapter } from "../../contracts/adapter.ts";
 import type { RetrySchedule } from "../../contracts/connector.ts";
 import type { Logger } from "../../contracts/logger.ts";
-import type { ConversationPath } from "../../envelope/conversation.ts";
+import { type ConversationPath, conversationKey } from "../../envelope/conversation.ts";
 import type { ReplyPart } from "../../envelope/reply.ts";
 import { type ParleyError, toParleyError } from "../../errors/parley-error.ts";
 import type { Database } from "../../ledger/connection/database.ts";
@@ -15,7 +15,8 @@ import {
   type OwnerNotice,
 } from "../../ledger/failing-agents.ts";
 import { postponeTurn } from "../../ledger/postponed-turns.ts";
-import type { NewId } from "../../ledger/row-ids.ts";
+import { ensureConversation } from "../../ledger/replay.ts";
+import { conversationIdOf, type NewId } from "../../ledger/row-ids.ts";
 import { isFailedCall, retryDelayMs } from "./retry-policy.ts";
 import type { RunnableTurn } from "./runnable-turn.ts";
 import { isShadowed } from "./shadow.ts";
@@ -93,7 +94,7 @@ export function createUnreachableAgents(options: UnreachableAgentsOptions): Unre
     options.wakeOutbox();
   }
 
-  /** In a direct message where there is one; else alone in the conversation, where the platform can show that; else in it, by name. */
+  /** In a direct message, opened where there is none; else alone in the conversation, where the platform can show that; else in it, by name. */
   async function wayToOwner(turn: RunnableTurn): Promise<WayToOwner> {
     const here: WayToOwner = { kind: "here", place: { id: turn.replyConversationId, path: turn.replyPath } };
     const named = turn.agent.definition.owner;
@@ -103,8 +104,41 @@ export function createUnreachableAgents(options: UnreachableAgentsOptions): Unre
     // The path was written from a validated envelope.
     if (direct !== undefined)
       return { kind: "direct", place: { id: direct.id, path: direct.path as ConversationPath } };
-    const canShow = options.adapter(turn.platform).features.privately !== undefined && !isShadowed(turn);
-    return canShow ? { kind: "alone", person } : here;
+    if (isShadowed(turn)) return here;
+    const opened = await openDirect(turn, person);
+    if (opened !== undefined) return { kind: "direct", place: opened };
+    return options.adapter(turn.platform).features.privately === undefined ? here : { kind: "alone", person };
+  }
+
+  /** Undefined where the platform opens none, or not with this person now. */
+  async function openDirect(turn: RunnableTurn, person: string): Promise<Place | undefined> {
+    const { organizationId, installationId, platform } = turn;
+    try {
+      const path = await options.adapter(platform).features.direct?.open({
+        target: { organizationId, installationId, conversation: turn.replyPath },
+        personId: person,
+        identity: turn.agent.identity,
+        idempotencyKey: `${turn.turnId}:owner`,
+        signal: AbortSignal.timeout(SHOW_TIMEOUT_MS),
+      });
+      if (path === undefined) return undefined;
+      const channelId = path.channel.id;
+      const id = conversationIdOf(conversationKey(installationId, channelId));
+      await ensureConversation(database, {
+        id,
+        organizationId,
+        installationId,
+        platform,
+        channelId,
+        threadId: null,
+        path,
+      });
+      return { id, path };
+    } catch (thrown) {
+      const { code } = toParleyError(thrown, "PLATFORM_UNAVAILABLE");
+      logger.info({ agent: turn.agent.identity.handle, code }, "no direct message with an owner could be opened");
+      return undefined;
+    }
   }
 
   function ownerText(turn: RunnableTurn, kind: "direct" | "here", text: string): string {

@@ -115,6 +115,26 @@ export const featureChecks: readonly AdapterCheck[] = [
     });
     assert.equal((await failureOf(outside)).delivery, "not_sent", "it was shown to somebody who is not there");
   }),
+  feature("direct", "opens the direct message with a person, the same one each time", async (rig, feature) => {
+    const target = await rig.conversation();
+    const query = { target, personId: rig.asker.id, identity: IDENTITY, idempotencyKey: marker() };
+    const open = () => feature.open({ ...query, signal: new AbortController().signal });
+    if (rig.agree !== undefined) {
+      const { delivery, row } = await failureOf(open());
+      assert.deepEqual([delivery, row.retry], ["not_sent", "backoff"], "it can be tried again once they agreed");
+      await rig.agree();
+      await until(async () => (await outcomeOf(open())).error === undefined, "the direct message was not opened");
+    }
+    const conversation = await open();
+    assert.equal(conversation.channel.kind, "direct");
+    assert.notEqual(conversation.channel.id, target.conversation.channel.id);
+    assert.equal((await open()).channel.id, conversation.channel.id, "another one was opened");
+    const words = marker();
+    const direct = { ...target, conversation };
+    const [receipt] = await say(rig, direct, text(words));
+    assert.ok((await shown(rig, direct, receipt)).content.includes(words), "what is said there is not shown there");
+    assert.ok(!(await rig.platform.messages(target)).some((one) => one.content.includes(words)), "everybody sees it");
+  }),
   feature("members", "names everybody who is in the conversation, and itself", async (rig, members) => {
     const everybody = await members.list(await rig.conversation(), new AbortController().signal);
     for (const person of [rig.asker, rig.bystander]) {

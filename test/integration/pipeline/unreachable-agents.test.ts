@@ -131,32 +131,38 @@ it("pauses an agent whose address is gone at once", async () => {
   expect((await rowOf("gone"))?.status_reason).toContain("gone for good");
 });
 
-it("tells an owner alone: in a direct message where they have asked in one, else where the agent was asked", async () => {
+it("tells an owner in a direct message, which is opened where there is none, else alone where the agent was asked", async () => {
   const { slack, user, space } = parley;
-  for (const handle of ["owned", "owned-too"]) {
-    await callApi(api(), { method: "POST", path: "/api/agents", body: await endpoint(handle, { owner: user }) });
+  for (const [handle, owner] of [
+    ["owned", user],
+    ["owned-too", user],
+    ["shut", user],
+  ] as const) {
+    await callApi(api(), { method: "POST", path: "/api/agents", body: await endpoint(handle, { owner }) });
     agentOf(handle).behave = () => ({ kind: "respond", status: 410 });
   }
+  const paused = (handle: string) =>
+    slack.log.posts({ by: "app" }).filter((entry) => entry.text?.includes(`@${handle}) is paused`) === true);
+  slack.faults.add({ kind: "refused", method: "conversations.open", error: "missing_scope", times: 1 });
+  const refused = post(parley.ask("shut", "hello"));
+  const isShown = (text = ""): boolean => text.includes("@shut) is paused");
+  await until(() => slack.log.ofKind("ephemeral").some((entry) => isShown(entry.text)));
+  await until(() => answers(refused).length === 1);
+  expect(answers(refused).some(isShown)).toBe(false);
+
+  const known = { text: "select id from conversations where path->'channel'->>'kind' = 'direct'" };
+  expect(await parley.ledger.query(known)).toEqual([]);
   const asked = post(parley.ask("owned", "hello"));
-  const [shown] = await until(() => {
-    const entries = slack.log.ofKind("ephemeral").filter((entry) => entry.text?.includes("@owned) is paused") === true);
-    return entries.length > 0 ? entries : undefined;
-  });
-  expect(shown?.detail).toMatchObject({ user });
+  await until(() => paused("owned").length === 1);
+  const direct = slack.core.world.directChannel([user, space.bot.botUserId])?.id;
+  expect(paused("owned")[0]?.channel).toBe(direct);
   await until(() => answers(asked).length === 1);
   expect(answers(asked)[0]).not.toContain("is paused");
 
-  const { id: direct } = slack.setup.openDirect(space.team.id, [user, space.bot.botUserId]);
-  slack.people.postAs(user, direct, parley.ask("comes", "are you there?"));
-  await until(() => slack.log.posts({ channel: direct, by: "app" }).length === 1);
   const again = post(parley.ask("owned-too", "hello"));
-  await until(() =>
-    slack.log.posts({ channel: direct, by: "app" }).some((entry) => entry.text?.includes("is paused") === true),
-  );
   await until(() => answers(again).length === 1);
-  expect(
-    slack.log.posts({ by: "app" }).filter((entry) => entry.text?.includes("@owned-too) is paused") === true),
-  ).toHaveLength(1);
+  await until(() => paused("owned-too").length === 1);
+  expect(paused("owned-too")[0]?.channel).toBe(direct);
 });
 
 it("tries what waits as soon as the agent is reached by another question", async () => {

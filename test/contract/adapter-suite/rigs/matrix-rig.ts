@@ -84,7 +84,7 @@ export function matrixHarness(options: MatrixHarnessOptions): AdapterHarness {
     name: NAMES[options.mode],
     kinds: KINDS,
     redelivered: KINDS,
-    features: ["preview", "react", "delete", "status", "privately", "members", "history", "access", "media"],
+    features: ["preview", "react", "delete", "status", "privately", "direct", "members", "history", "access", "media"],
     failures: [
       "unreachable",
       "rate_limited",

@@ -64,7 +64,7 @@ export function slackHarness(options: SlackHarnessOptions): AdapterHarness {
     kinds: KINDS,
     // Commands and actions are delivered once: the person sees an error and tries again.
     redelivered: KINDS.filter((kind) => kind !== "command_invoked" && kind !== "action_submitted"),
-    features: ["preview", "react", "delete", "status", "respond", "privately", "members", "history", "media"],
+    features: ["preview", "react", "delete", "status", "respond", "privately", "direct", "members", "history", "media"],
     failures: [
       "unreachable",
       "rate_limited",

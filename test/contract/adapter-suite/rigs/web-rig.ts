@@ -54,7 +54,7 @@ export function webHarness(options: WebHarnessOptions): AdapterHarness {
     name: `the web room on ${options.backend}`,
     kinds: KINDS,
     redelivered: KINDS,
-    features: ["preview", "react", "delete", "status", "respond", "privately", "members", "history", "media"],
+    features: ["preview", "react", "delete", "status", "respond", "privately", "direct", "members", "history", "media"],
     failures: ["unreachable", "gone", "lost_before", "lost_after", "lost_midway"],
     keys: Object.fromEntries(KINDS.map((kind) => [kind, "web:{installation}:{channel}:*"])),
     lossy: ["heading of level 4", "html", "picture"],

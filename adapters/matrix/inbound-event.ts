@@ -93,7 +93,7 @@ function reaction(event: Raw, context: InboundContext): Translation {
       envelope: {
         ...base,
         kind: "action_submitted",
-        body: { actionId: asked.id, value: option.id, messageId, fields: {} },
+        body: { actionId: asked.id, value: option.id, messageId, fields: {}, reaction: key },
       },
     };
   return { outcome: "envelope", envelope: { ...base, kind: "reaction_added", body: { messageId, reaction: key } } };

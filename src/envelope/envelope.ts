@@ -55,6 +55,8 @@ const kinds = {
     value: SafeText.optional(),
     messageId: PlatformId.optional(),
     fields: z.record(wireKey(255), SafeText).default({}),
+    /** The sign, where it was chosen by reacting to the question. */
+    reaction: wireKey(255).optional(),
   }),
   /** It is time for what an agent was asked to do later; the sender is the person who asked. Parley's own, of no platform. */
   schedule_fired: z.object({ scheduleId: wireKey(128), agentId: PlatformId, task: SafeText }),

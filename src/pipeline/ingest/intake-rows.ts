@@ -1,3 +1,4 @@
+import { EVENT_POLICIES } from "../../access/event-policies.ts";
 import type { TextDigest } from "../../access/text-digest.ts";
 import { contentToText } from "../../envelope/content.ts";
 import type { Envelope } from "../../envelope/envelope.ts";
@@ -5,17 +6,6 @@ import type { ChannelRow, MembershipRow, PersonRow, PlaceRow } from "../../ledge
 import type { IntakeRow, MessageRow } from "../../ledger/intake.ts";
 import { conversationIdOf } from "../../ledger/row-ids.ts";
 import { classOf } from "../agent-grant.ts";
-
-/** Kinds that the pipeline routes; the others change the mirror and are done with their commit. */
-const ROUTED_KINDS: ReadonlySet<Envelope["kind"]> = new Set([
-  "message_created",
-  "message_edited",
-  "message_deleted",
-  "command_invoked",
-  "action_submitted",
-  "session_stopped",
-  "schedule_fired",
-]);
 
 /** The intake row of an envelope: pending when it is to be routed, otherwise finished with the reason. Pure. */
 export function toIntakeRow(
@@ -58,7 +48,9 @@ function digestOf(envelope: Envelope, digest: TextDigest): string | null {
 }
 
 function initialState(envelope: Envelope, context: boolean, heard: boolean): { state: string; reason: string | null } {
-  if (!ROUTED_KINDS.has(envelope.kind) && (!heard || context)) return { state: "dropped", reason: "recorded" };
+  const { routed } = EVENT_POLICIES[envelope.kind];
+  if (routed === "never" || (routed === "heard" && (!heard || context)))
+    return { state: "dropped", reason: "recorded" };
   if (envelope.sender.self) return { state: "dropped", reason: "own_message" };
   if (context) return { state: "expired", reason: "context_only" };
   return { state: "pending", reason: null };

@@ -104,7 +104,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
   const { logger, owner, database } = options;
   const running = new Map<string, ActiveTurn>();
   const slots = createTurnSlots(options.maxConcurrentTurns, options.onEnd);
-  const reactions = createWorkReactions();
+  const reactions = createWorkReactions(options.policies);
   const handOver = createQuestionHandOver(options);
   const couldRead = createPastReader(options.adapter);
   let abandoned = false;

@@ -1,6 +1,8 @@
+import type { PolicyBook } from "../../access/policy-book.ts";
 import type { Target } from "../../contracts/adapter.ts";
 import type { AdapterFeatures } from "../../contracts/adapter-features.ts";
 import type { AgentDefinition } from "../../contracts/agent-definition.ts";
+import { agentMay } from "../agent-grant.ts";
 import type { RunnableTurn } from "./runnable-turn.ts";
 import { isShadowed } from "./shadow.ts";
 
@@ -33,8 +35,11 @@ interface Shown {
 
 const NO_SIGN: WorkReaction = { end: () => undefined, abandon: () => undefined };
 
-/** Creates the signs of one process: 👀 while agents are at work on a message, then ✅, or ⚠️ where one of them failed. */
-export function createWorkReactions(longAfterMs: number = LONG_AFTER_MS): WorkReactions {
+/** Creates the signs of one process, of agents that may react there: 👀 while they are at work on a message, then ✅, or ⚠️ where one of them failed. */
+export function createWorkReactions(
+  policies: Pick<PolicyBook, "of">,
+  longAfterMs: number = LONG_AFTER_MS,
+): WorkReactions {
   const messages = new Map<string, Shown>();
 
   return {
@@ -42,6 +47,9 @@ export function createWorkReactions(longAfterMs: number = LONG_AFTER_MS): WorkRe
       const messageId = questionOf(turn);
       const when = turn.agent.definition.workReactions;
       if (feature === undefined || messageId === undefined || when === "never" || isShadowed(turn)) return NO_SIGN;
+      const { installationId, envelope, organizationId } = turn;
+      const where = { installationId, path: envelope.conversation };
+      if (!agentMay(turn.agent, "react", where, policies.of(organizationId)).allowed) return NO_SIGN;
       const target = targetOf(turn);
       const key = JSON.stringify([turn.installationId, turn.envelope.conversation.channel.id, messageId]);
       const entry = messages.get(key) ?? { working: 0, shown: false, failed: false, writes: Promise.resolve() };

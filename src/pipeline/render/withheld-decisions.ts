@@ -86,7 +86,7 @@ export function createWithheldDecisions(ports: WithheldPorts): WithheldDecisions
     // The click must be on the notice itself: an agent can put any id on a button of its own.
     if (row === undefined || !isOn(click, row)) return;
     const personId = click.sender.id;
-    const rule = click.sender.kind === "human" ? await whyNot(row, personId) : "not_a_person";
+    const rule = click.sender.kind === "human" ? await whyNot(row, personId, click.body.reaction) : "not_a_person";
     if (rule !== undefined) {
       const entry = { by: personId, turn: row.turn_id, action: "approve", rule };
       await database.transaction((tx) => appendAudit(tx, row.organization_id, [{ what: "denied", ...entry }]));
@@ -119,7 +119,11 @@ export function createWithheldDecisions(ports: WithheldPorts): WithheldDecisions
   }
 
   /** The rule by which a person may not decide; undefined for one who may approve there and read all sources, by facts of now. */
-  async function whyNot(row: WithheldReply, personId: string): Promise<string | undefined> {
+  async function whyNot(
+    row: WithheldReply,
+    personId: string,
+    reaction: string | undefined,
+  ): Promise<string | undefined> {
     const here: FactPlace = {
       organizationId: row.organization_id,
       installationId: row.installation_id,
@@ -128,6 +132,8 @@ export function createWithheldDecisions(ports: WithheldPorts): WithheldDecisions
     // A leave that no event told of is noticed before anything is released.
     const present = await facts.isPresent(here);
     if (present !== true) return present === undefined ? "membership_unknown" : "identity_not_in_channel";
+    const react = reaction === undefined ? undefined : await rights.personMay(personId, "react", here);
+    if (react?.allowed === false) return react.rule;
     const approve = await rights.personMay(personId, "approve", here);
     if (!approve.allowed) return approve.rule;
     const reads = await mayReadAll(rights, facts, row.organization_id, personId, row.sources);

@@ -138,6 +138,10 @@ export function createClickDecider(ports: ClickDeciderPorts): ClickDecider {
     if (present !== true) return no(present === undefined ? "membership_unknown" : "identity_not_in_channel");
     // A decision rests on facts of this moment where the platform can be asked; clicks that come together share one question to it.
     await facts.of({ ...here, personId: sender.id, maxAgeMs: 0 });
+    if (envelope.body.reaction !== undefined) {
+      const react = await rights.personMay(sender.id, "react", here);
+      if (!react.allowed) return react;
+    }
     return await rights.personMay(sender.id, row.kind === "approval" ? "approve" : "start_agent", here);
   }
 

@@ -1,9 +1,8 @@
-import { EVENT_POLICIES } from "../../access/event-policies.ts";
 import type { ConversationPath, Sender } from "../../envelope/conversation.ts";
 import type { EventKind } from "../../envelope/envelope.ts";
 import type { ClaimedConversation, OpenTurn } from "../../ledger/claims.ts";
-import { senderMay } from "../agent-grant.ts";
 import type { PlanContext } from "./conversation-plan.ts";
+import { weighSender } from "./decide.ts";
 
 /**
  * The rule by which a turn may not start or go on any more: who asked for it had the right when it was admitted and has lost it since. Undefined when it may.
@@ -16,10 +15,10 @@ export function barredAsker(
   context: Pick<PlanContext, "policies">,
 ): string | undefined {
   if (turn.asked === null) return undefined;
-  const action = EVENT_POLICIES[turn.asked.kind as EventKind]; // written from a validated envelope
-  if (action === "fact" || turn.asked.kind === "action_submitted") return undefined;
+  const kind = turn.asked.kind as EventKind; // written from a validated envelope
+  if (kind === "action_submitted") return undefined;
   const where = { installationId: claimed.installation_id, path: turn.asked.path as ConversationPath }; // see above
   const sender = turn.asked.sender as Sender; // see above
-  const start = senderMay(sender, action, where, context.policies.of(claimed.organization_id));
-  return start.allowed ? undefined : `sender_${start.rule}`;
+  const start = weighSender({ kind, sender }, where, context.policies.of(claimed.organization_id));
+  return start?.allowed === false ? `sender_${start.rule}` : undefined;
 }

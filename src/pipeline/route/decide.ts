@@ -1,8 +1,10 @@
 import { matchesChannel } from "../../access/channel-grant.ts";
+import type { AccessDecision } from "../../access/decide-access.ts";
 import { EVENT_POLICIES } from "../../access/event-policies.ts";
 import type { OrganizationPolicies } from "../../access/policy-book.ts";
 import type { TurnReason } from "../../contracts/connector.ts";
-import type { Envelope, EnvelopeOf } from "../../envelope/envelope.ts";
+import type { Sender } from "../../envelope/conversation.ts";
+import type { Envelope, EnvelopeOf, EventKind } from "../../envelope/envelope.ts";
 import { agentMay, senderMay } from "../agent-grant.ts";
 import type { DirectoryAgent } from "../directory.ts";
 import { checkLoop, type LoopFacts, type LoopLimits } from "./loop-guard.ts";
@@ -15,13 +17,29 @@ export type RoutableEnvelope =
   | EnvelopeOf<"schedule_fired">
   | EnvelopeOf<HappeningKind>;
 
-/** What happens in a channel that agents may want to hear of. */
+/** What happens in a channel that agents may want to hear of: the kinds that the table of policies calls heard. */
 export type HappeningKind = "member_joined" | "channel_created" | "reaction_added";
-const HAPPENINGS: ReadonlySet<string> = new Set<HappeningKind>(["member_joined", "channel_created", "reaction_added"]);
 
 /** Whether it is something that merely happens: nobody asks for anything by it. */
 export function isHappening(envelope: Envelope): envelope is EnvelopeOf<HappeningKind> {
-  return HAPPENINGS.has(envelope.kind);
+  return EVENT_POLICIES[envelope.kind].routed === "heard";
+}
+
+/**
+ * What keeps somebody from having their event acted on: the first of what its kind asks that they may not; the last of what they may, where they may all.
+ * Undefined where it asks nothing.
+ */
+export function weighSender(
+  { kind, sender }: { readonly kind: EventKind; readonly sender: Sender },
+  where: Parameters<typeof senderMay>[2],
+  policies: OrganizationPolicies,
+): AccessDecision | undefined {
+  let last: AccessDecision | undefined;
+  for (const action of EVENT_POLICIES[kind].asks) {
+    last = senderMay(sender, action, where, policies);
+    if (!last.allowed) return last;
+  }
+  return last;
 }
 
 /** Whether an event is one that this agent asked to hear of, by itself and without being named. */
@@ -72,9 +90,8 @@ export function decide(envelope: RoutableEnvelope, agent: DirectoryAgent, facts:
   const reason = addressedBy(envelope, agent, facts);
   if (reason === undefined) return no("not_addressed");
   if (isHappening(envelope)) return hearing(envelope, agent, facts, reason, where);
-  const action = EVENT_POLICIES[envelope.kind];
-  if (action === "fact") return no("not_addressed");
-  const start = senderMay(envelope.sender, action, where, facts.policies);
+  const start = weighSender(envelope, where, facts.policies);
+  if (start === undefined) return no("asks_for_nothing");
   if (!facts.decided && !start.allowed) return no(`sender_${start.rule}`);
   if (fromMachine(envelope) && !MACHINE_REASONS.has(reason)) return no("machines_only_by_mention");
   const broken = checkLoop(facts.loop(agent.agentId), facts.limits);
@@ -95,10 +112,8 @@ function hearing(
 ): Decision {
   const no = (rule: string): Decision => ({ agentId: agent.agentId, verdict: "no", rule });
   if (fromMachine(envelope)) return no("machines_only_by_mention");
-  if (envelope.kind === "reaction_added") {
-    const start = senderMay(envelope.sender, "start_agent", where, facts.policies);
-    if (!start.allowed) return no(`sender_${start.rule}`);
-  }
+  const start = weighSender(envelope, where, facts.policies);
+  if (start?.allowed === false) return no(`sender_${start.rule}`);
   if (facts.atWork?.(agent.agentId) === true) return no("already_at_work");
   const broken = checkLoop(facts.loop(agent.agentId), facts.limits);
   return broken === undefined ? { agentId: agent.agentId, verdict: "turn", rule: reason, reason } : no(broken);

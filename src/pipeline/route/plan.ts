@@ -1,5 +1,4 @@
-import type { AccessDecision } from "../../access/decide-access.ts";
-import type { AccessAction } from "../../contracts/access.ts";
+import { COMMAND_ASKS } from "../../access/event-policies.ts";
 import { DEFAULT_TURN_TIMEOUT_MS } from "../../contracts/agent-definition.ts";
 import type { TurnReason } from "../../contracts/connector.ts";
 import { conversationKey } from "../../envelope/conversation.ts";
@@ -13,7 +12,7 @@ import { isShadowed } from "../invoke/shadow.ts";
 import { isWithheldAction } from "../render/withheld-notice.ts";
 import { barredAsker } from "./barred-asker.ts";
 import type { ConversationPlan, PlanContext, PlannedTurn } from "./conversation-plan.ts";
-import { decide, isHappening, type RoutableEnvelope } from "./decide.ts";
+import { decide, isHappening, type RoutableEnvelope, weighSender } from "./decide.ts";
 import { endOpenTurns, openTurnsThat } from "./end-open-turns.ts";
 import { INVITATION_COMMANDS } from "./invitation-commands.ts";
 import { actorOf, rootOf } from "./loop-ledger.ts";
@@ -131,8 +130,8 @@ function planEvent(
       return end("dropped", stopped.length > 0 ? "trigger_of_open_turns_deleted" : "recorded");
     }
     case "session_stopped": {
-      const stop = maySender(envelope, "post", context);
-      if (!stop.allowed) return end("dropped", `sender_${stop.rule}`);
+      const stop = weighSender(envelope, placeOf(envelope), context.policies.of(envelope.organizationId));
+      if (stop?.allowed !== true) return end("dropped", `sender_${stop?.rule ?? "asks_for_nothing"}`);
       // Of a message whose turn is not known, or of none: all of them.
       const isMeant = (turn: OpenTurn): boolean => event.target_turn === null || turn.id === event.target_turn;
       const stopped = endOpenTurns(plan, open, isMeant, "cancelled", "stopped_by_person", "planned_too");
@@ -176,7 +175,8 @@ function planCommand(
   open: Map<string, OpenTurn>,
   context: PlanContext,
 ): void {
-  const answer = maySender(envelope, "post", context);
+  const { sender, organizationId } = envelope;
+  const answer = senderMay(sender, COMMAND_ASKS, placeOf(envelope), context.policies.of(organizationId));
   if (!answer.allowed)
     return void plan.events.push(eventRow(event, plan, { state: "dropped", reason: `sender_${answer.rule}` }));
   const ending = ENDING_COMMANDS.get(command);
@@ -186,9 +186,8 @@ function planCommand(
   plan.events.push(eventRow(event, plan, { state: "answered", reason: `command_${command}` }));
 }
 
-function maySender(envelope: Envelope, action: AccessAction, context: PlanContext): AccessDecision {
-  const where = { installationId: envelope.installationId, path: envelope.conversation };
-  return senderMay(envelope.sender, action, where, context.policies.of(envelope.organizationId));
+function placeOf({ installationId, conversation: path }: Envelope): Parameters<typeof senderMay>[2] {
+  return { installationId, path };
 }
 
 function planTurns(

@@ -1,3 +1,4 @@
+import { COMMAND_ASKS } from "../../access/event-policies.ts";
 import type { PolicyBook } from "../../access/policy-book.ts";
 import type { Logger } from "../../contracts/logger.ts";
 import type { Envelope, EnvelopeOf } from "../../envelope/envelope.ts";
@@ -35,7 +36,7 @@ export function createScheduleCommands(ports: {
     const organizationId = claimed.organization_id;
     const conversationIds = [claimed.id];
     const where = { installationId: envelope.installationId, path: envelope.conversation };
-    const may = senderMay(envelope.sender, "post", where, policies.of(organizationId));
+    const may = senderMay(envelope.sender, COMMAND_ASKS, where, policies.of(organizationId));
     if (!may.allowed || envelope.sender.kind !== "human") return "You may not do that here.";
     const id = CANCEL.exec(envelope.body.text.trim())?.[1];
     if (id !== undefined) {

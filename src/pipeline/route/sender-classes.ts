@@ -1,3 +1,4 @@
+import { EVENT_POLICIES } from "../../access/event-policies.ts";
 import type { MemberFacts } from "../../access/member-facts.ts";
 import type { Logger } from "../../contracts/logger.ts";
 import type { Envelope } from "../../envelope/envelope.ts";
@@ -18,15 +19,6 @@ export interface SenderClasses {
 /** Somebody who could not be looked up as they spoke is what the platform said within this time, in ms. */
 const MAX_AGE_MS = 60 * 60_000;
 const MAX_GIVEN_UP = 10_000;
-/** Kinds of events that are decided by who sent them. */
-const DECIDED_BY_SENDER: ReadonlySet<Envelope["kind"]> = new Set([
-  "message_created",
-  "message_edited",
-  "command_invoked",
-  "action_submitted",
-  "session_stopped",
-  "reaction_added",
-]);
 
 export function createSenderClasses(ports: {
   readonly database: Database;
@@ -53,7 +45,7 @@ export function createSenderClasses(ports: {
   function waits({ id, envelope, age_ms: ageMs, request }: ClaimedEvent): boolean {
     const { kind, sender } = envelope as Envelope; // validated at ingest
     // Who decides on a question is asked about by itself.
-    if (!DECIDED_BY_SENDER.has(kind) || request !== null || ageMs > answerAgeMs) return false;
+    if (EVENT_POLICIES[kind].asks.length === 0 || request !== null || ageMs > answerAgeMs) return false;
     return classOf(sender) === "unknown" && !givenUp.has(id);
   }
 

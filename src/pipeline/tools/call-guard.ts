@@ -1,16 +1,21 @@
 import type { z } from "zod";
 import type { PolicyBook } from "../../access/policy-book.ts";
 import type { TextDigest } from "../../access/text-digest.ts";
+import type { AccessAction } from "../../contracts/access.ts";
 import type { JsonValue } from "../../contracts/json.ts";
 import type { Logger } from "../../contracts/logger.ts";
 import type { TurnTool } from "../../contracts/turn-tool.ts";
+import type { Envelope } from "../../envelope/envelope.ts";
 import { type AuditEntry, appendAudit } from "../../ledger/audit-log.ts";
 import type { Database } from "../../ledger/connection/database.ts";
+import { readEnvelope } from "../../ledger/turn-trigger.ts";
 import { beginCall, type TurnStanding } from "../../ledger/turn-writes.ts";
 import { agentMay } from "../agent-grant.ts";
+import type { ReadingRights } from "../assemble/reading-rights.ts";
 import type { Directory } from "../directory.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
 import { heardIn } from "../invoke/shadow.ts";
+import { askingPerson } from "../route/asking-person.ts";
 import { errorOf, type ToolError, TURN_OVER, toolError } from "./tool-answer.ts";
 import type { ToolSpec } from "./tool-spec.ts";
 
@@ -20,6 +25,7 @@ export interface CallGuardPorts {
   readonly directory: Directory;
   readonly policies: PolicyBook;
   readonly digest: TextDigest;
+  readonly rights: ReadingRights;
   readonly logger: Logger;
 }
 
@@ -62,6 +68,24 @@ export function guardTools(ports: CallGuardPorts, turn: RunnableTurn, specs: rea
     return access.allowed ? undefined : access.rule;
   }
 
+  /**
+   * The rule by which the person on whose behalf the turn runs may not do it; undefined where they may, or where nobody asked. An agent that asks
+   * another acts for whoever asked it, so that nobody is given by a chain of agents what they do not have.
+   */
+  async function askerBarred(action: AccessAction): Promise<string | undefined> {
+    const { organizationId, installationId } = turn;
+    const first =
+      turn.rootEventId === turn.eventId
+        ? turn.envelope
+        : await readEnvelope(database, organizationId, turn.rootEventId);
+    if (first === undefined) return "asker_unknown";
+    const person = askingPerson(first as Envelope); // validated at ingest
+    if (person === undefined) return undefined;
+    const where = { organizationId, installationId, path: heardIn(turn).path };
+    const may = await ports.rights.personMay(person.id, action, where);
+    return may.allowed ? undefined : `sender_${may.rule}`;
+  }
+
   async function refuse(spec: ToolSpec, digest: string, rule: string): Promise<ToolError> {
     const entry = { by: turn.agent.agentId, turn: turn.turnId, tool: spec.name, action: spec.needs, rule, digest };
     await database.transaction((tx) => appendAudit(tx, turn.organizationId, [{ what: "denied", ...entry }]));
@@ -83,6 +107,8 @@ export function guardTools(ports: CallGuardPorts, turn: RunnableTurn, specs: rea
     if (standing === undefined || signal.aborted) return TURN_OVER;
     const rule = decide(spec, standing);
     if (rule !== undefined) return await refuse(spec, digest, rule);
+    const barred = spec.needsOfAsker === undefined ? undefined : await askerBarred(spec.needsOfAsker);
+    if (barred !== undefined) return await refuse(spec, digest, barred);
     return await spec.execute(parsed.data, { signal, key });
   }
 

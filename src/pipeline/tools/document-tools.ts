@@ -74,6 +74,7 @@ export function documentTools(ports: DocumentPorts, turn: RunnableTurn, writer: 
       input: WriteInput,
       effect: "write",
       needs: "edit_document",
+      needsOfAsker: "edit_document",
       maxInputChars: MAX_DOCUMENT_CHARS,
       async execute(input, call) {
         const { name, revision, value } = WriteInput.parse(input);

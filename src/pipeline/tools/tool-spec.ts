@@ -13,6 +13,8 @@ export interface ToolSpec {
   readonly input: z.ZodType;
   readonly effect: "read" | "write";
   readonly needs: AccessAction;
+  /** What the person on whose behalf the turn runs must be allowed here too. Default: the agent's own right is enough. */
+  readonly needsOfAsker?: AccessAction;
   /** Largest input as JSON, in characters. Default 65,536. */
   readonly maxInputChars?: number;
   /** Is called with what `input` made of what the agent gave. */

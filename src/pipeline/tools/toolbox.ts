@@ -18,7 +18,7 @@ import { scheduleTools } from "./schedule-tools.ts";
 import type { ToolSpec, ToolTurn } from "./tool-spec.ts";
 import { createTurnWriter } from "./turn-writer.ts";
 
-export interface ToolboxPorts extends CallGuardPorts {
+export interface ToolboxPorts extends Omit<CallGuardPorts, "rights"> {
   readonly reader: ReaderPorts;
   readonly rosters: Rosters;
   readonly adapter: (platform: string) => ChatAdapter;
@@ -55,7 +55,7 @@ export function createTurnTools(ports: ToolboxPorts, of: ToolTurn): readonly Tur
     ...scheduleTools(ports, turn, writer),
   ];
   return guardTools(
-    ports,
+    { ...ports, rights },
     turn,
     specs.filter(({ name }) => isAllowed(turn.agent.definition.tools, name)),
   );

@@ -82,3 +82,54 @@ it(
   },
   TEST_MS,
 );
+
+it(
+  "takes no decision on Matrix by the reaction of somebody who may not react, and takes it from them by a command",
+  async () => {
+    const parley = await startMatrixApp([ASKER], { mode: "bot" });
+    ends.push(() => parley.close());
+    const nadia = await parley.person("nadia");
+    const room = await parley.room(nadia, ["asker"]);
+    const account = parley.accountOf("asker");
+    await parley.ledger.query(
+      {
+        text: `insert into access_rules (id, organization_id, level, subject_kind, subject, action, effect, source, created_by)
+          values ('no-reactions', 'main', 'organization', 'person', $1, 'react', 'deny', 'operator', 'test')`,
+      },
+      [nadia.userId],
+    );
+    await parley.ledger.query({ text: "select pg_notify('parley_access', '')" });
+    await nadia.send(room, "m.room.message", {
+      msgtype: "m.text",
+      body: "Parley asker live please",
+      format: "org.matrix.custom.html",
+      formatted_body: `<a href="https://matrix.to/#/${account}">Parley</a> asker live please`,
+      "m.mentions": { user_ids: [account] },
+    });
+    const [request] = await until(async () => {
+      const rows = await parley.ledger.query<{ message_id: string }>({
+        text: "select d.message_id from requests r join deliveries d on d.request_id = r.id where d.state = 'delivered'",
+      });
+      return rows.length > 0 ? rows : undefined;
+    }, PATIENT_MS);
+    await nadia.react(room, request?.message_id ?? "", "✅");
+    await until(
+      async () =>
+        (
+          await parley.ledger.query({
+            text: "select 1 from events where kind = 'action_submitted' and state_reason = 'decision_refused_denied_at_organization'",
+          })
+        ).length === 1,
+      PATIENT_MS,
+    );
+    await nadia.send(room, "m.room.message", { msgtype: "m.text", body: `!deny ${askCode("deploy")}` });
+    const decided = await until(async () => {
+      const [row] = await parley.ledger.query<{ option_id: string | null }>({
+        text: "select option_id from requests where state = 'decided'",
+      });
+      return row;
+    }, PATIENT_MS);
+    expect(decided.option_id).toBe("no");
+  },
+  TEST_MS,
+);

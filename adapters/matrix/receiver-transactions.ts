@@ -11,6 +11,13 @@ export const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const BODY_TIMEOUT_MS = 15_000;
 const BASE = "/_matrix/app/v1";
 
+declare module "fastify" {
+  interface FastifyRequest {
+    /** As the server understands it: what a known homeserver sends may take its time. */
+    signedIn?: boolean;
+  }
+}
+
 export interface ReceiverOptions {
   /** The running application service with that token; undefined when there is none. */
   readonly find: (isToken: (token: string) => boolean) => AppService | undefined;
@@ -31,6 +38,10 @@ export async function mountTransactions(server: FastifyInstance, options: Receiv
     // The body stays a stream until the token has been found good.
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
     scope.setErrorHandler((error, _request, reply) => refuse(reply, error));
+    scope.addHook("onRequest", async (request) => {
+      admitted(request, options);
+      request.signedIn = true;
+    });
     const quiet = { logLevel: "error", config: { rateLimit: false }, schema: { hide: true } } as const;
     scope.put<{ Params: { txnId: string } }>(`${BASE}/transactions/:txnId`, quiet, async (request, reply) => {
       const service = admitted(request, options);

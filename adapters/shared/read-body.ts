@@ -26,8 +26,11 @@ export function readBody(
     };
     const onData = (chunk: Buffer): void => {
       bytes += chunk.length;
-      if (bytes > maxBytes) settle(() => reject(tooLarge()));
-      else chunks.push(chunk);
+      if (bytes > maxBytes) return settle(() => reject(tooLarge()));
+      chunks.push(chunk);
+      // Node would go on reading up to 2 MiB of this one sender while all the others wait.
+      request.pause();
+      setImmediate(() => request.resume());
     };
     const onEnd = (): void => {
       const only = chunks[0];

@@ -4,6 +4,11 @@ import { ParleyError } from "../errors/parley-error.ts";
 
 /** How many ports above the default are tried before giving up. */
 const MAX_PORTS_TRIED = 50;
+/**
+ * Connections that wait to be accepted, as far as the system allows. Node accepts one in each turn of its loop; with its 511 a burst
+ * fills the queue, and whoever else knocks then is not heard for a second.
+ */
+const MAX_WAITING_CONNECTIONS = 4_096;
 
 export interface Listening {
   /** Where it listens, as people of this machine can open it. */
@@ -25,7 +30,7 @@ export async function listen(
   const last = web.portIsDefault ? web.port + MAX_PORTS_TRIED : web.port;
   for (let port = web.port; ; port += 1) {
     try {
-      await server.listen({ host: web.host, port });
+      await server.listen({ host: web.host, port, backlog: MAX_WAITING_CONNECTIONS });
       const address = server.server.address();
       const actual = address !== null && typeof address === "object" ? address.port : port;
       return { url: addressOf(web.host, actual), port: actual, insteadOf: port === web.port ? undefined : web.port };

@@ -45,6 +45,7 @@ import { tokenRoutes } from "./routes/token-routes.ts";
 import { usageRoutes } from "./routes/usage-routes.ts";
 import { addBareHeaders, addPageHeaders, BARE_HEADERS } from "./security-headers.ts";
 import { createStatusReader } from "./status-reader.ts";
+import { endUnreadBodies } from "./unread-bodies.ts";
 
 export interface ServerOptions {
   readonly config: Pick<Config, "organizationId" | "web" | "limits" | "allowPrivateAgentAddresses">;
@@ -117,7 +118,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
     trustProxy: config.web.trustedProxies.length > 0 ? config.web.trustedProxies : false,
     forceCloseConnections: "idle",
-    frameworkErrors: (error, request, reply) => void answer(error, request, reply.headers(BARE_HEADERS), logger),
+    frameworkErrors: (error, request, reply) =>
+      void answer(error, request, reply.headers({ ...BARE_HEADERS, connection: "close" }), logger),
   });
   answerErrors(server, logger);
   watchRefusals(server, { logger, refused: (route, code) => options.metrics.requestRefused(route, code) });
@@ -132,6 +134,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     organizations: options.organizations ?? [config.organizationId],
     web: config.web,
   });
+  endUnreadBodies(server);
   boundOpenBodies(server, {
     evicted: (route) => options.metrics.requestRefused(route, "RATE_EXCEEDED"),
   });

@@ -171,6 +171,12 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
         "headers that are too large or drip in are cut off",
         "that is for operators refuses strangers, wrong tokens and almost-tokens before it reads a body",
       ],
+      "integration/api/slow-bodies.test.ts": [
+        "what is sent on after a refusal is not read: not what has no end, and not what drips",
+        "it is not the oldest body that makes room, but the slowest: one that comes on is taken",
+        "bodies that go where nothing is are bounded as others are, in number and in time",
+        "of one sender not much is read before the others have their turn",
+      ],
       "integration/slack/receive.test.ts": ["refuses large bodies by their announced length and by their real one"],
     },
     measuredBy: ["hostile-bodies"],

@@ -46,6 +46,7 @@ export async function mcpRoutes(server: FastifyInstance, { desk, web }: McpRoute
       });
     }
     request.openTools = tools;
+    request.signedIn = true;
   });
   server.route({
     method: ["GET", "POST", "DELETE"],

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { wireKey } from "../../envelope/ids.ts";
+import { ParleyError } from "../../errors/parley-error.ts";
 import { ErrorSchema } from "../view-schemas.ts";
 
 export interface TaskNoticeContext {
@@ -20,8 +21,18 @@ const MAX_BODY_BYTES = 12_582_912;
 export const taskNoticeRoutes: FastifyPluginAsyncZod<TaskNoticeContext> = async (server, { collect }) => {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser("*", { bodyLimit: MAX_BODY_BYTES }, (_request, payload, done) => {
-    payload.on("end", () => done(null, undefined)).on("error", done);
-    payload.resume();
+    let bytes = 0;
+    // The limit above is for announced lengths alone.
+    const count = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes <= MAX_BODY_BYTES) return;
+      payload.off("data", count);
+      done(new ParleyError("PAYLOAD_TOO_LARGE", { facts: { maxBytes: MAX_BODY_BYTES } }));
+    };
+    payload
+      .on("data", count)
+      .on("end", () => bytes <= MAX_BODY_BYTES && done(null, undefined))
+      .on("error", done);
   });
   server.post(
     "/replies/:token/a2a/:taskId",

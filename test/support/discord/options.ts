@@ -18,6 +18,8 @@ export interface StandInOptions {
     maxConcurrency?: number;
     /** Recommended by GET /gateway/bot. Default 1. */
     shards?: number;
+    /** Guilds of one shard beyond which it is told to share them out. Default 2 500. */
+    maxGuildsPerShard?: number;
     /** Length of the 5 s of max_concurrency. Default 5 000. */
     identifyWindowMs?: number;
   };
@@ -65,6 +67,7 @@ export function resolveOptions(options: StandInOptions): ResolvedOptions {
       identifyLimit: gateway.identifyLimit ?? 1_000,
       maxConcurrency: gateway.maxConcurrency ?? 1,
       shards: gateway.shards ?? 1,
+      maxGuildsPerShard: gateway.maxGuildsPerShard ?? 2_500,
       identifyWindowMs: gateway.identifyWindowMs ?? 5_000,
     },
     nonceWindowMs: options.nonceWindowMs ?? 180_000,

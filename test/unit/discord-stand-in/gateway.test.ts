@@ -114,6 +114,31 @@ it("spreads guilds over shards and gives direct messages to the first", async ()
   await expect.poll(() => shards.map((client) => wordsOf(client).length)).toEqual([1, 0]);
 });
 
+it("cuts one shard off and forgets its session, while the other goes on; too many guilds for one need more", async () => {
+  const { on, server } = await started({ maxGuildsPerShard: 1 });
+  const { applicationId } = server.app;
+  const mine = Number((BigInt(server.guild) >> 22n) % 2n);
+  const [busy, idle] = [
+    await ready(on, server, { shard: [mine, 2] }),
+    await ready(on, server, { shard: [1 - mine, 2] }),
+  ];
+  on.gateway.setShardAway(applicationId, mine, true);
+  await busy.closed;
+  const again = await opened(on);
+  again.identify(server.app.botToken, { shard: [mine, 2] });
+  await again.closed;
+  expect(on.gateway.identifies().at(-1)?.outcome).toBe("away");
+  expect(idle.events("READY")).toHaveLength(1);
+  expect(on.gateway.connectionCount(applicationId)).toBe(1);
+  on.gateway.setShardAway(applicationId, mine, false);
+  on.gateway.forgetSessions(applicationId, mine);
+  expect(on.gateway.sequences(applicationId).map(({ shard }) => shard)).toEqual([[1 - mine, 2]]);
+  on.setup.install(applicationId, on.setup.addGuild());
+  const alone = await opened(on);
+  alone.identify(server.app.botToken, { shard: [0, 1] });
+  expect(await alone.closed).toBe(4011);
+});
+
 it("counts identifies, spaces them, and resets the token of who does it too often", async () => {
   const { on, server } = await started({ identifyLimit: 2, identifyWindowMs: 10_000, maxConcurrency: 2 });
   const token = server.app.botToken;

@@ -48,6 +48,8 @@ export interface IdentifyRecord {
 export interface ResumeRecord {
   readonly at: number;
   readonly sessionId: string;
+  /** Of the session that was asked for; undefined when there is none. */
+  readonly shard: readonly [number, number] | undefined;
   readonly seq: number;
   readonly replayed: number;
   readonly outcome: "resumed" | "invalid_session" | "refused";
@@ -76,6 +78,8 @@ export class Gateway {
   readonly #lastIdentify = new Map<string, number>();
   readonly #lastMembersRequest = new Map<string, number>();
   readonly #reordered = new Map<string, { type: string; data: unknown }[]>();
+  /** Shards that take nobody, as `application|shard`. */
+  readonly #away = new Set<string>();
   #refuse: { code: number; times: number } | undefined;
   #ids = 0;
 
@@ -232,29 +236,37 @@ export class Gateway {
     }
   }
 
-  /** Forgets sessions without telling: the next resume is refused. */
-  forgetSessions(applicationId: string): void {
-    for (const session of this.sessionsOf(applicationId)) this.#end(session);
+  /** Forgets sessions without telling, of one shard or of all: the next resume is refused. */
+  forgetSessions(applicationId: string, shardId?: number): void {
+    for (const session of this.sessionsOf(applicationId)) if (isOf(session, shardId)) this.#end(session);
   }
 
-  /** Closes connections with a code, such as 4000 or 4004. */
-  closeAll(applicationId: string, code: number, reason = ""): void {
-    for (const one of this.#connectionsOf(applicationId)) this.#close(one, code, reason);
+  /** Closes connections with a code, such as 4000 or 4004; those of one shard or all. */
+  closeAll(applicationId: string, code: number, reason = "", shardId?: number): void {
+    for (const one of this.#connectionsOf(applicationId, shardId)) this.#close(one, code, reason);
   }
 
-  /** Cuts connections without a goodbye. */
-  drop(applicationId: string): void {
-    for (const one of this.#connectionsOf(applicationId)) one.socket.terminate();
+  /** Cuts connections without a goodbye, those of one shard or all. */
+  drop(applicationId: string, shardId?: number): void {
+    for (const one of this.#connectionsOf(applicationId, shardId)) one.socket.terminate();
   }
 
-  /** Makes connections half-open: no frames, no acknowledgements, no end. */
-  freeze(applicationId: string): void {
-    for (const one of this.#connectionsOf(applicationId)) one.freeze();
+  /** Makes connections half-open, those of one shard or all: no frames, no acknowledgements, no end. */
+  freeze(applicationId: string, shardId?: number): void {
+    for (const one of this.#connectionsOf(applicationId, shardId)) one.freeze();
   }
 
-  /** The next `times` identifies and resumes end with this close code. */
+  /** The next `times` identifies and resumes, of all shards together, end with this close code. */
   refuseNext(code: number, times = 1): void {
     this.#refuse = { code, times };
+  }
+
+  /** From now on nobody is let in, to this shard alone, until it is let in again: identifies and resumes are cut off. */
+  setShardAway(applicationId: string, shardId: number, isAway: boolean): void {
+    const key = `${applicationId}|${shardId}`;
+    if (isAway) this.#away.add(key);
+    else this.#away.delete(key);
+    if (isAway) this.drop(applicationId, shardId);
   }
 
   /** Sends text as a frame of its own, outside of any session's numbers. */
@@ -332,6 +344,10 @@ export class Gateway {
     }
     const { application } = checked;
     if (application === undefined) throw new Error("an accepted identify has an application");
+    if (this.#away.has(`${application.id}|${checked.shard[0]}`)) {
+      record("away");
+      return connection.socket.terminate();
+    }
     if (this.#recentIdentifies(application.id).length >= this.#core.options.gateway.identifyLimit) {
       record("token_reset");
       // What Discord does: all sessions end and the token is replaced.
@@ -365,8 +381,11 @@ export class Gateway {
 
   #resume(connection: Connection, data: unknown): void {
     const { token, session_id: sessionId, seq } = isWire(data) ? data : {};
-    const record = (outcome: ResumeRecord["outcome"], replayed = 0): void =>
-      void this.#resumes.push({ at: Date.now(), sessionId: String(sessionId), seq: Number(seq), replayed, outcome });
+    const record = (outcome: ResumeRecord["outcome"], replayed = 0): void => {
+      const { shard } = this.#sessions.get(String(sessionId)) ?? {};
+      const asked = { at: Date.now(), sessionId: String(sessionId), shard, seq: Number(seq) };
+      this.#resumes.push({ ...asked, replayed, outcome });
+    };
     if (connection.session !== undefined) return this.#close(connection, 4005, "Already authenticated.");
     const refused = this.#refusal();
     if (refused !== undefined) {
@@ -387,6 +406,10 @@ export class Gateway {
       }
       record("invalid_session");
       return connection.send({ t: null, s: null, op: OP.INVALID_SESSION, d: false });
+    }
+    if (this.#away.has(`${application.id}|${session.shard[0]}`)) {
+      record("refused");
+      return connection.socket.terminate();
     }
     session.connection?.socket.terminate();
     session.connection = connection;
@@ -470,8 +493,10 @@ export class Gateway {
     this.#sessions.delete(session.id);
   }
 
-  #connectionsOf(applicationId: string): Connection[] {
-    return [...this.#connections].filter((one) => one.session?.applicationId === applicationId);
+  #connectionsOf(applicationId: string, shardId?: number): Connection[] {
+    return [...this.#connections].filter(
+      ({ session }) => session?.applicationId === applicationId && isOf(session, shardId),
+    );
   }
 
   #sweep(): void {
@@ -483,6 +508,10 @@ export class Gateway {
       if (!connection.frozen && nowMs - connection.lastHeartbeatMs > heartbeatIntervalMs * 2)
         this.#close(connection, 4009, "Session timed out.");
   }
+}
+
+function isOf({ shard }: Session, shardId: number | undefined): boolean {
+  return shardId === undefined || shard[0] === shardId;
 }
 
 function bareToken(token: unknown): string {

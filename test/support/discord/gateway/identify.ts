@@ -1,7 +1,8 @@
 import type { Core } from "../core.ts";
 import { INTENTS, LAST_INTENT_BIT, PRIVILEGED_INTENTS } from "../model/bits.ts";
 import { isWire } from "../model/markup.ts";
-import type { Application } from "../model/records.ts";
+import type { Application, Guild } from "../model/records.ts";
+import { shardOfGuild } from "./session.ts";
 
 /** An IDENTIFY, read; refused when it cannot begin a session. */
 export interface Identify {
@@ -29,10 +30,17 @@ export function checkIdentify(core: Core, data: unknown): Identify {
   if (given["shard"] !== undefined && shardOf(given["shard"]) === undefined) return refuse(4010, "Invalid shard.");
   if (!Number.isInteger(intents) || intents < 0 || intents >= 2 ** (LAST_INTENT_BIT + 1))
     return refuse(4013, "Invalid intent(s).");
+  const { maxGuildsPerShard } = core.options.gateway;
+  if (application !== undefined && guildsOf(core, application, read.shard).length > maxGuildsPerShard)
+    return refuse(4011, "Sharding required.");
   const disallowed = PRIVILEGED_INTENTS.some(
     (name) => (intents & INTENTS[name]) !== 0 && !application.privilegedIntents.has(name),
   );
   return disallowed ? refuse(4014, "Disallowed intent(s).") : read;
+}
+
+function guildsOf(core: Core, application: Application, shard: readonly [number, number]): Guild[] {
+  return core.world.guildsOf(application.botUserId).filter((guild) => shardOfGuild(guild.id, shard[1]) === shard[0]);
 }
 
 function shardOf(given: unknown): readonly [number, number] | undefined {

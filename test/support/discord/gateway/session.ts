@@ -59,10 +59,15 @@ export class Session {
   /** Whether it is told of this guild; of direct messages the first shard alone. */
   covers(guildId: string | undefined): boolean {
     const [index, count] = this.shard;
-    return guildId === undefined ? index === 0 : Number((BigInt(guildId) >> 22n) % BigInt(count)) === index;
+    return index === (guildId === undefined ? 0 : shardOfGuild(guildId, count));
   }
 
   wants(intents: number): boolean {
     return intents === 0 || (this.intents & intents) !== 0;
   }
+}
+
+/** The one shard of so many that hears of a guild. https://docs.discord.com/developers/events/gateway#sharding */
+export function shardOfGuild(guildId: string, count: number): number {
+  return Number((BigInt(guildId) >> 22n) % BigInt(count));
 }

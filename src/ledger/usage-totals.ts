@@ -31,8 +31,8 @@ function subjectOf(row: string): string {
 }
 
 /** Adds up what the turns of `ended` spent, with whatever statement commits their end; touches nothing when they spent nothing. */
-export const ADD_SPENT = `insert into usage_totals as u (organization_id, agent_id, day, scope, subject, turns, input_tokens, output_tokens, cost_micro_usd, told_at)
-  select organization_id, agent_id, ${TODAY}, scope, subject, sum(turns), sum(input), sum(output), sum(cost), case when bool_or(told) then now() end
+export const ADD_SPENT = `insert into usage_totals as u (organization_id, agent_id, day, scope, subject, turns, input_tokens, output_tokens, cost_micro_usd, max_tokens, max_cost_micro_usd, told_at)
+  select organization_id, agent_id, ${TODAY}, scope, subject, sum(turns), sum(input), sum(output), sum(cost), max(input + output), max(cost), case when bool_or(told) then now() end
   from (
     select e.organization_id, e.agent_id, s.scope, ${subjectOf("s")} as subject, s.turns, s.input, s.output, s.cost, s.told
     from ended e cross join lateral jsonb_to_recordset(e.spent) as s(${SPENT_COLUMNS}) where e.spent is not null
@@ -40,21 +40,36 @@ export const ADD_SPENT = `insert into usage_totals as u (organization_id, agent_
   group by organization_id, agent_id, scope, subject order by agent_id, scope, subject
   on conflict (agent_id, day, scope, subject) do update set turns = u.turns + excluded.turns, input_tokens = u.input_tokens + excluded.input_tokens,
     output_tokens = u.output_tokens + excluded.output_tokens, cost_micro_usd = u.cost_micro_usd + excluded.cost_micro_usd,
+    max_tokens = greatest(u.max_tokens, excluded.max_tokens), max_cost_micro_usd = greatest(u.max_cost_micro_usd, excluded.max_cost_micro_usd),
     told_at = coalesce(u.told_at, excluded.told_at)`;
 
-/** What one subject has spent today, turns that are at work included. */
+/** What one subject has spent today, and how much of its agent's work is under way. */
 export interface SpentToday {
   readonly scope: UsageScope;
   readonly subject: string;
+  /** Turns that are over. */
   readonly turns: number;
   readonly tokens: number;
   readonly cost_micro_usd: number;
+  /** Turns of the agent that are at work for this subject, or wait for their reply. */
+  readonly at_work: number;
+  /** The most that one turn of the agent has used of late; null where nothing is known of any. */
+  readonly largest_tokens: number | null;
+  readonly largest_cost_micro_usd: number | null;
   readonly told: boolean;
   /** Until the day ends, in ms. */
   readonly left_ms: number;
 }
 
-/** Reads what the subjects of a turn that is about to begin have spent; turns that began before it and still run count as turns. */
+/** How many days back the largest turn is looked for. */
+const LARGEST_OF_DAYS = 7;
+
+/** From here to the end of the transaction no other turn of the agent is weighed. */
+export async function lockBudget(tx: SqlRunner, agentId: string): Promise<void> {
+  await tx.query({ text: "select pg_advisory_xact_lock(hashtextextended('parley budget ' || $1, 0))" }, [agentId]);
+}
+
+/** Reads what the subjects of a turn that is about to begin have spent, and what other turns have reserved. */
 export function readSpentToday(
   sql: SqlRunner,
   turn: { readonly agentId: string; readonly turnId: string },
@@ -66,19 +81,31 @@ export function readSpentToday(
       text: `with s as materialized (
           select i.scope, ${subjectOf("i")} as subject from jsonb_to_recordset($3::jsonb) as i(scope text, subject text, root text)
         ), at_work as materialized (
-          select c.installation_id || '/' || t.asker_id as person, c.installation_id || '/' || c.channel_id as channel
-          from turns t join conversations c on c.id = t.conversation_id
-          where t.agent_id = $1 and t.is_active and t.state in ('running', 'waiting') and t.order_no < (select m.order_no from turns m where m.id = $2)
+          select t.reserved->>'person' as person, t.reserved->>'channel' as channel
+          from turns t where t.agent_id = $1 and t.is_active and t.state in ('running', 'waiting') and t.reserved is not null and t.id <> $2
+        ), largest as materialized (
+          select max(max_tokens)::float8 as tokens, max(max_cost_micro_usd)::float8 as cost from usage_totals
+          where agent_id = $1 and scope = 'agent' and subject = '' and turns > 0 and day > ${TODAY} - ${LARGEST_OF_DAYS}
         )
-        select s.scope, s.subject, coalesce(u.turns, 0) + (
+        select s.scope, s.subject, coalesce(u.turns, 0) as turns, (
             select count(*)::int from at_work w where s.scope = 'agent' or (s.scope = 'person' and w.person = s.subject) or (s.scope = 'channel' and w.channel = s.subject)
-          ) as turns, coalesce(u.input_tokens + u.output_tokens, 0) as tokens, coalesce(u.cost_micro_usd, 0) as cost_micro_usd, u.told_at is not null as told,
-          (extract(epoch from ((${TODAY} + 1)::timestamp at time zone 'utc') - now()) * 1000)::bigint as left_ms
-        from s left join usage_totals u on u.agent_id = $1 and u.day = ${TODAY} and u.scope = s.scope and u.subject = s.subject
+          ) as at_work, coalesce(u.input_tokens + u.output_tokens, 0)::float8 as tokens, coalesce(u.cost_micro_usd, 0)::float8 as cost_micro_usd, u.told_at is not null as told,
+          l.tokens as largest_tokens, l.cost as largest_cost_micro_usd,
+          (extract(epoch from ((${TODAY} + 1)::timestamp at time zone 'utc') - now()) * 1000)::float8 as left_ms
+        from s cross join largest l left join usage_totals u on u.agent_id = $1 and u.day = ${TODAY} and u.scope = s.scope and u.subject = s.subject
         where s.subject is not null`,
     },
     [turn.agentId, turn.turnId, JSON.stringify(subjects)],
   );
+}
+
+/** Says for whom a turn spends while it is at work; the end of its work ends the reservation. */
+export async function reserveBudget(tx: SqlRunner, turnId: string, subjects: readonly SpentToday[]): Promise<void> {
+  const reserved = Object.fromEntries(subjects.map(({ scope, subject }) => [scope, subject]));
+  await tx.query({ name: "reserve_budget", text: "update turns set reserved = $2::jsonb where id = $1" }, [
+    turnId,
+    JSON.stringify(reserved),
+  ]);
 }
 
 export interface UsageTotal {

@@ -149,6 +149,9 @@ export const usageTotals = pgTable(
     inputTokens: bigint("input_tokens", { mode: "number" }).notNull().default(0),
     outputTokens: bigint("output_tokens", { mode: "number" }).notNull().default(0),
     costMicroUsd: bigint("cost_micro_usd", { mode: "number" }).notNull().default(0),
+    /** What the one turn of the day that spent most of it did. */
+    maxTokens: bigint("max_tokens", { mode: "number" }).notNull().default(0),
+    maxCostMicroUsd: bigint("max_cost_micro_usd", { mode: "number" }).notNull().default(0),
     /** Whether people were told that the limit is reached. */
     toldAt: instant("told_at"),
   },

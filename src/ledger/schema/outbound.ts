@@ -29,6 +29,8 @@ export const turns = pgTable(
     /** Of the attempts, how many did not reach the agent. */
     retries: integer("retries").notNull().default(0),
     restarts: integer("restarts").notNull().default(0),
+    /** For whom it spends while it is at work, as `{ person, channel }` of the day's totals; null where its agent has no budget. */
+    reserved: jsonb("reserved"),
     notBefore: instant("not_before").notNull().defaultNow(),
     deadlineAt: instant("deadline_at"),
     cancelRequested: text("cancel_requested"),

@@ -113,7 +113,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     const { turn } = active;
     const startedAtMs = performance.now();
     try {
-      if (await options.budgets.stop(turn)) return;
+      if (await options.budgets.stop(turn, waitingTurn(active))) return;
       const invocation =
         turn.deferredReply === undefined
           ? await invoke(active, startedAtMs)

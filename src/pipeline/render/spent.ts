@@ -7,6 +7,8 @@ import type { RunnableTurn } from "../invoke/runnable-turn.ts";
 export interface BudgetStop {
   readonly scope: UsageScope;
   readonly subject: string;
+  /** People are told that the limit is reached, which is said in full once a day. */
+  readonly told: boolean;
 }
 
 /** For whom a turn spends: its agent, the person who asked (or who asked the agent that asked), and the channel it was asked in. */
@@ -28,7 +30,7 @@ export function spentBy(
   end: { readonly usage: Usage | undefined; readonly stopped?: BudgetStop | undefined },
 ): readonly SpentRow[] | null {
   const nothing = { turns: 0, input: 0, output: 0, cost: 0, told: false };
-  if (end.stopped !== undefined) return [{ ...nothing, ...end.stopped, root: null, told: true }];
+  if (end.stopped !== undefined) return [{ ...nothing, ...end.stopped, root: null }];
   if (end.usage === undefined && turn.agent.definition.budgets === undefined) return null;
   const { inputTokens = 0, outputTokens = 0, costMicroUsd = 0 } = end.usage ?? {};
   const spent = { ...nothing, turns: 1, input: inputTokens, output: outputTokens, cost: costMicroUsd };

@@ -10,6 +10,7 @@ import { type SlackApp, startSlackApp, until } from "../../support/app/slack-app
 let parley: SlackApp;
 let token = "";
 const invoked: string[] = [];
+const gates = new Map<string, Promise<void>>();
 const released = Promise.withResolvers<void>();
 
 /** Answers, and tells what it used. */
@@ -17,6 +18,7 @@ const spender = (agent: string, usage?: { inputTokens: number; outputTokens: num
   kind: "function" as const,
   run: defineAgent(async function* (request): AsyncGenerator<AgentYield> {
     invoked.push(agent);
+    if (request.trigger.text.includes("hold")) await gates.get(agent);
     if (request.trigger.text.includes("wait")) await released.promise;
     yield `${agent} answers`;
     if (usage !== undefined) yield { type: "done", usage };
@@ -60,12 +62,34 @@ beforeAll(async () => {
         }),
       },
     },
+    {
+      handle: "parallel",
+      name: "Parallel",
+      connector: spender("parallel", { inputTokens: 300, outputTokens: 100 }),
+      budgets: { agent: { tokensPerDay: 1_000 } },
+    },
+    {
+      handle: "fresh",
+      name: "Fresh",
+      connector: spender("fresh", { inputTokens: 10, outputTokens: 10 }),
+      budgets: { channel: { tokensPerDay: 1_000 } },
+    },
     { handle: "free", name: "Free", connector: spender("free") },
   ]);
   token = (JSON.parse(readFileSync(join(parley.dataFolder, "operator.json"), "utf8")) as { token: string }).token; // written by Parley
 });
 afterAll(() => parley.close());
 
+/** Turns that run by the ledger and have reserved nothing. */
+const waitingAtGate = async (handle: string): Promise<number> =>
+  (
+    await parley.ledger.query(
+      {
+        text: "select t.id from turns t join agents a on a.id = t.agent_id where a.handle = $1 and t.state = 'running' and t.reserved is null",
+      },
+      [handle],
+    )
+  ).length;
 const times = (agent: string): number => invoked.filter((one) => one === agent).length;
 const post = (text: string, where: { user?: number; channel?: number } = {}): string =>
   parley.slack.people.postAs(
@@ -131,6 +155,38 @@ it("counts a turn that is at work, which is not cut", async () => {
   released.resolve();
   await until(() => answersTo(first)[0]?.includes("single answers"));
   expect(times("single")).toBe(1);
+});
+
+it("reserves for turns at work what the largest before them used, so that many at once pass no limit by more than one", async () => {
+  expect((await ask("parallel")).answer).toContain("parallel answers");
+  const gate = Promise.withResolvers<void>();
+  gates.set("parallel", gate.promise);
+  const asked = Array.from({ length: 6 }, (_, user) =>
+    post(parley.ask("parallel", `hold ${user}`), { user: user % 3 }),
+  );
+  // 400 are spent and each at work may use 400: two more begin, as long as anything is left.
+  await until(() => times("parallel") === 3);
+  await until(async () => (await waitingAtGate("parallel")) === 4);
+  expect(times("parallel")).toBe(3);
+  gate.resolve();
+  await until(() => asked.every((ts) => answersTo(ts).length === 1));
+  expect(times("parallel")).toBe(3);
+  const refused = asked.flatMap(answersTo).filter((text) => !text.includes("parallel answers"));
+  expect(refused).toHaveLength(4);
+  const { usage } = await api<{ usage: AgentUsage }>("/api/agents/parallel/usage");
+  expect(usage.today).toMatchObject({ turns: 3, inputTokens: 900, outputTokens: 300 });
+});
+
+it("lets a turn that had to wait begin once the others used less than they might have", async () => {
+  const gate = Promise.withResolvers<void>();
+  gates.set("fresh", gate.promise);
+  const asked = Array.from({ length: 12 }, (_, index) => post(parley.ask("fresh", `hold ${index}`)));
+  // Nothing is known of its turns: each reserves a tenth.
+  await until(async () => (await waitingAtGate("fresh")) === 2);
+  expect(times("fresh")).toBe(10);
+  gate.resolve();
+  await until(() => asked.every((ts) => answersTo(ts)[0]?.includes("fresh answers") === true));
+  expect(times("fresh")).toBe(12);
 });
 
 it("counts what another agent asks for on behalf of the person who asked it", async () => {

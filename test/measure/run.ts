@@ -7,6 +7,7 @@ import { hostileBodies } from "./hostile-bodies.ts";
 import { hostileSockets } from "./hostile-sockets.ts";
 import { keyRotation } from "./key-rotation.ts";
 import type { Measurement, MeasureOptions } from "./measurement.ts";
+import { newcomer } from "./newcomer.ts";
 import { revocation } from "./revocation.ts";
 import { tampering } from "./tampering.ts";
 
@@ -20,6 +21,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   hostileBodies,
   hostileSockets,
   keyRotation,
+  newcomer,
 ];
 
 const HELP = `npm run measure -- <name> [--count <number>] [--kind <kind>] [--seed <number>] [--store pglite|postgres] [--json]

@@ -5,6 +5,9 @@ import { hasBody } from "./unread-bodies.ts";
 
 /** Bodies of strangers that may be on their way at once (security rule R12). */
 const MAX_OPEN_BODIES = 64;
+/** Of them, those that are long or do not say how long they are: what platforms and agents send is mostly neither. */
+const MAX_OPEN_LONG_BODIES = 16;
+const LONG_BYTES = 131_072;
 /** Longest time that a body of a stranger may take to arrive (security rule R12). */
 const BODY_TIMEOUT_MS = 5_000;
 /** What a body is taken to have sent when it begins: one that has just come is not slow yet. */
@@ -25,50 +28,47 @@ declare module "fastify" {
 export interface BodyGateOptions {
   /** Told of each request that had to go. */
   readonly evicted: (route: string) => void;
-  /** Default 64. */
-  readonly maxOpen?: number;
-  /** Default 5 000. */
-  readonly timeoutMs?: number;
 }
 
 interface OpenBody {
+  readonly raw: IncomingMessage;
   readonly route: string;
   readonly address: string;
   readonly openedAtMs: number;
   /** What the connection had brought when the body began. */
   readonly bytesBefore: number;
+  readonly timer: NodeJS.Timeout;
 }
 
 /**
- * Guarantees that at most 64 bodies of strangers are on their way at once, and none for longer than 5 s: for one more the slowest of
- * the address with the most of them has to go.
+ * Guarantees that at most 64 bodies of strangers are on their way at once, 16 long ones among them, and none for longer than 5 s: for
+ * one more the slowest of the address with the most of them has to go.
  *
  * An honest body is there a moment after its headers, so it is those who drip that go: not those who come, and not those who send
- * much. One that has arrived is never the one. Addresses that nothing listens on count too.
+ * much. One that has arrived is never the one. Bodies that go where no route is count too.
  */
-export function boundOpenBodies(
-  server: FastifyInstance,
-  { evicted, maxOpen = MAX_OPEN_BODIES, timeoutMs = BODY_TIMEOUT_MS }: BodyGateOptions,
-): void {
+export function boundOpenBodies(server: FastifyInstance, { evicted }: BodyGateOptions): void {
   const open = new Map<IncomingMessage, OpenBody>();
   let willMakeRoom = false;
   server.addHook("preParsing", (request, _reply, payload, done) => {
     const { raw } = request;
     if (!KNOWN.has(request.routeOptions.config.auth) && request.signedIn !== true && hasBody(raw) && !raw.complete) {
-      open.set(raw, {
+      const body: OpenBody = {
+        raw,
         route: request.routeOptions.url ?? "none",
         address: request.ip,
         openedAtMs: performance.now(),
         bytesBefore: raw.socket.bytesRead,
-      });
-      const timer = setTimeout(() => evict(raw), timeoutMs);
+        timer: setTimeout(() => evict(body), BODY_TIMEOUT_MS),
+      };
+      open.set(raw, body);
       const settle = (): void => {
         open.delete(raw);
-        clearTimeout(timer);
+        clearTimeout(body.timer);
       };
       raw.once("end", settle).once("close", settle);
       // Not at once: what came together with the headers is read after this.
-      if (open.size > maxOpen && !willMakeRoom) {
+      if (open.size > MAX_OPEN_LONG_BODIES && !willMakeRoom) {
         willMakeRoom = true;
         setImmediate(makeRoom);
       }
@@ -78,32 +78,46 @@ export function boundOpenBodies(
 
   function makeRoom(): void {
     willMakeRoom = false;
-    const arriving = [...open.keys()].filter((raw) => !raw.complete).length;
-    for (let over = arriving - maxOpen; over > 0; over -= 1) evict(slowest(open));
+    const arriving = (): OpenBody[] => [...open.values()].filter(({ raw }) => !raw.complete);
+    keepFastest(arriving().filter(isLong), MAX_OPEN_LONG_BODIES);
+    keepFastest(arriving(), MAX_OPEN_BODIES);
   }
 
-  function evict(raw: IncomingMessage | undefined): void {
-    const body = raw && open.get(raw);
-    if (raw === undefined || body === undefined || raw.complete) return;
-    open.delete(raw);
+  function keepFastest(bodies: readonly OpenBody[], most: number): void {
+    let left = bodies;
+    while (left.length > most) {
+      const slowest = slowestOf(left);
+      left = left.filter((body) => body !== slowest);
+      evict(slowest);
+    }
+  }
+
+  function evict({ raw, route, timer }: OpenBody): void {
+    clearTimeout(timer);
+    if (!open.delete(raw) || raw.complete) return;
     raw.destroy();
-    evicted(body.route);
+    evicted(route);
   }
 }
 
-/** Of those that have not arrived and whose address has the most of them, the one that comes slowest; undefined when all have arrived. */
-function slowest(open: ReadonlyMap<IncomingMessage, OpenBody>): IncomingMessage | undefined {
+function isLong({ raw }: OpenBody): boolean {
+  return raw.headers["transfer-encoding"] !== undefined || Number(raw.headers["content-length"]) > LONG_BYTES;
+}
+
+/** Of the address with the most of them, the one that comes slowest. */
+function slowestOf(bodies: readonly OpenBody[]): OpenBody {
   const nowMs = performance.now();
   const perAddress = new Map<string, number>();
-  for (const { address } of open.values()) perAddress.set(address, (perAddress.get(address) ?? 0) + 1);
-  let found: { raw: IncomingMessage; ofAddress: number; pace: number } | undefined;
-  for (const [raw, body] of open) {
-    if (raw.complete) continue;
-    const ofAddress = perAddress.get(body.address) ?? 0;
-    const bytes = Math.min(raw.socket.bytesRead - body.bytesBefore, MAX_COUNTED_BYTES) + HEAD_START_BYTES;
-    const pace = bytes / (nowMs - body.openedAtMs + 1);
-    if (found === undefined || ofAddress > found.ofAddress || (ofAddress === found.ofAddress && pace < found.pace))
-      found = { raw, ofAddress, pace };
-  }
-  return found?.raw;
+  for (const { address } of bodies) perAddress.set(address, (perAddress.get(address) ?? 0) + 1);
+  const rank = ({ raw, address, openedAtMs, bytesBefore }: OpenBody) => {
+    const bytes = Math.min(raw.socket.bytesRead - bytesBefore, MAX_COUNTED_BYTES) + HEAD_START_BYTES;
+    return { ofAddress: perAddress.get(address) ?? 0, pace: bytes / (nowMs - openedAtMs + 1) };
+  };
+  return bodies
+    .map((body) => ({ body, ...rank(body) }))
+    .reduce((slowest, other) =>
+      other.ofAddress > slowest.ofAddress || (other.ofAddress === slowest.ofAddress && other.pace < slowest.pace)
+        ? other
+        : slowest,
+    ).body;
 }

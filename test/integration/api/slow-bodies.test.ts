@@ -109,6 +109,19 @@ test("bodies that go where nothing is are bounded as others are, in number and i
   await expect.poll(() => openOf(drips), { timeout: 8_000, interval: 200 }).toBe(0);
 }, 20_000);
 
+test("of bodies that do not say how long they are, or are long, there are fewer; a short one finds room", async () => {
+  const api = await start();
+  const drips = Array.from({ length: 40 }, (_, at) =>
+    call(api, "/receiver", "", at % 2 === 0 ? "Transfer-Encoding: chunked" : "Content-Length: 1000000"),
+  );
+  await expect.poll(() => openOf(drips), { timeout: 4_000 }).toBe(16);
+  const short = call(api, "/receiver", "", "Content-Length: 2");
+  await once(short.socket, "connect");
+  short.socket.write("{}");
+  await expect.poll(() => short.answer).toMatch(/^HTTP\/1\.1 200 /);
+  expect(openOf(drips)).toBe(16);
+});
+
 test("of one sender not much is read before the others have their turn", async () => {
   const server = fastify();
   server.removeAllContentTypeParsers();

@@ -112,7 +112,20 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
         "starts nothing for somebody without the right, whichever way they come, and says by which rule",
         "lets somebody with the right in by the same ways",
       ],
-      "unit/access/decide-access.test.ts": ["has a policy for every kind of event"],
+      "integration/access/every-kind.test.ts": ["%s is decided about, and starts nothing for who may nothing"],
+      "integration/access/every-route.test.ts": [
+        "decides about each route of operators by the scope of who calls, and records each refusal with the route",
+        "lets nobody without a session at any route of the page, and knows every other route there is",
+        "asks what somebody may who reaches an agent by the page, and records by which rule they may not",
+      ],
+      "integration/access/every-tool.test.ts": [
+        "refuses every tool to an agent that may nothing any more, in the middle of its turn, and records by which rule",
+      ],
+      "integration/access/rights-asked.test.ts": [
+        "edit_document is asked of the agent and of the person who asked it",
+        "edit_document is not had by asking an agent that asks another",
+        "react is asked of the agent whose work is shown on the question, and of the person whose reaction it hears",
+      ],
     },
   },
   {
@@ -323,8 +336,13 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
       "integration/access/references.test.ts": [
         "R22: of everybody an answer names, the one who asked is notified at the most",
       ],
+      "integration/access/mass-mentions.test.ts": [
+        "is neither an agent's nor a member's by default: nobody is notified, and the log says by which rule",
+        "is decided as the answer is sent: what was taken back while the agent worked is not had",
+      ],
       "contract/adapter-suite/checks-safety.ts": [
         "no text of any part notifies anybody",
+        "a mass mention is live where it is allowed as it is sent, and nowhere else",
         "edits, previews and answers to commands notify nobody either",
       ],
     },
@@ -517,7 +535,7 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
         "lets nobody's wrong tokens lock out a good one from the same address, in the header or in the hello",
       ],
       "integration/discord/gateway.test.ts": ["is begun at most ten times in an hour of crashes"],
-      "unit/discord/frames.test.ts": ["allows 500 a day at most"],
+      "unit/discord/identify-budget.test.ts": ["keeps all of them together below what Discord allows in a day"],
     },
   },
   {

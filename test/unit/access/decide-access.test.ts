@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type AccessFacts, type AccessQuestion, decideAccess } from "../../../src/access/decide-access.ts";
-import { EVENT_POLICIES } from "../../../src/access/event-policies.ts";
 import {
   ACCESS_ACTIONS,
   ACCESS_LEVELS,
@@ -11,7 +10,6 @@ import {
   MEMBER_CLASSES,
   SUBJECT_KINDS,
 } from "../../../src/contracts/access.ts";
-import { EVENT_KINDS } from "../../../src/envelope/envelope.ts";
 
 const where: readonly AccessPlace[] = [
   { level: "organization", installationId: "", placeId: "" },
@@ -226,8 +224,4 @@ describe("the decision function", () => {
       }),
     );
   });
-});
-
-it("has a policy for every kind of event", () => {
-  expect(Object.keys(EVENT_POLICIES).sort()).toEqual([...EVENT_KINDS].sort());
 });

@@ -4,7 +4,7 @@ import type { JsonValue } from "../../../src/contracts/json.ts";
 import type { Logger } from "../../../src/contracts/logger.ts";
 import { ParleyError, toParleyError } from "../../../src/errors/parley-error.ts";
 import type { AccountCrypto, CryptoOptions } from "../crypto-port.ts";
-import { asInteger, asList, asRecord, type Raw } from "../raw.ts";
+import { asList, asRecord, type Raw } from "../raw.ts";
 import { homeserver } from "./client-homeserver.ts";
 import { establishBackup, establishIdentity } from "./client-identity.ts";
 import { takeKeys } from "./client-key-intake.ts";
@@ -92,10 +92,8 @@ class CryptoDevice implements AccountCrypto {
     return this.#failure.guard(async () => {
       const outcome = await this.#opening.open(roomId, event);
       if (outcome !== "waiting") return outcome;
-      const sentAtMs = asInteger(event["origin_server_ts"]) ?? 0;
-      // Keys of what was said before this device came, or where it was not yet, are owed to nobody.
-      const isContext = asRecord(note)?.["context"] === true;
-      const historical = isContext || sentAtMs <= this.#machine.olm.deviceCreationTimeMs;
+      // Keys of what was said before the account was there are owed to nobody. What was said to a device that is lost was said to the account.
+      const historical = asRecord(note)?.["context"] === true;
       await this.#undecryptable.keep({ roomId, event, note, keptAtMs: Date.now(), historical });
       // The key may have come between the attempt and the keeping: then nothing else would try again.
       const again = await this.#opening.open(roomId, event);

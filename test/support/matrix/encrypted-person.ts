@@ -63,6 +63,22 @@ export class EncryptedPerson extends MatrixPerson {
     });
   }
 
+  /** The next message in the room begins a new session, whose key has to be sent first. */
+  async rotate(roomId: string): Promise<void> {
+    await this.#client.getCrypto()?.forceDiscardSession(roomId);
+  }
+
+  /** Waits until the client has heard of a device, so that it gets the keys of what is said next. */
+  async knowsDevice(userId: string, deviceId: string): Promise<void> {
+    const deadlineMs = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const devices = await this.#client.getCrypto()?.getUserDeviceInfo([userId]);
+      if (devices?.get(userId)?.has(deviceId) === true) return;
+      if (performance.now() > deadlineMs) throw new Error(`${this.userId} does not know the device ${deviceId}`);
+      await this.#change();
+    }
+  }
+
   /** Reactions go in plain, as all clients send them. */
   override async send(roomId: string, type: string, content: object): Promise<string> {
     if (type === "m.reaction") return await super.send(roomId, type, content);

@@ -91,6 +91,13 @@ export const ERROR_CODES = {
   ),
   FEATURE_UNSUPPORTED: row("platform", "never", "not_sent", 502, "The platform cannot do that."),
   AGENT_TIMEOUT: row("agent", "never", "not_applicable", 504, "did not answer in time."),
+  WORKER_STOPPED: row(
+    "internal",
+    "never",
+    "not_applicable",
+    503,
+    "could not answer: the worker that ran it stopped each time.",
+  ),
   AGENT_UNAVAILABLE: row("agent", "backoff", "not_applicable", 502, "cannot be reached right now."),
   AGENT_CRASHED: row("agent", "never", "not_applicable", 502, "stopped with an error."),
   AGENT_REPLY_INVALID: row(

@@ -13,6 +13,8 @@ export interface LoadedTurn {
   readonly attempt: number;
   /** Of the attempts, how many did not reach the agent. */
   readonly retries: number;
+  /** How often its worker ended while it ran, as far as it is suspected of that. */
+  readonly deaths: number;
   readonly hop_count: number;
   readonly root_event_id: string;
   readonly event_id: string;
@@ -33,7 +35,7 @@ export interface LoadedTurn {
   readonly sources: readonly TurnSource[] | null;
 }
 
-const LOAD_COLUMNS = `t.id, t.agent_id, t.organization_id, t.conversation_id, t.reply_conversation_id, t.reason, t.epoch, t.attempt, t.retries, t.hop_count, t.root_event_id, t.event_id,
+const LOAD_COLUMNS = `t.id, t.agent_id, t.organization_id, t.conversation_id, t.reply_conversation_id, t.reason, t.epoch, t.attempt, t.retries, t.deaths, t.hop_count, t.root_event_id, t.event_id,
   e.envelope, c.path as reply_path, c.installation_id, c.platform, (extract(epoch from t.deadline_at - now()) * 1000)::float8 as remaining_ms, t.state, t.owner, t.cancel_requested, r.reply as deferred_reply, p.id as preview_id, p.fallback_text as preview_text,
   m.content as current_content, ${SOURCES_COLUMN}`;
 

@@ -50,20 +50,33 @@ export function listOwnTurns(sql: SqlRunner, owner: string): Promise<OwnTurn[]> 
 }
 
 /** Poison guard: a turn whose workers died this often is not run again. */
-export const MAX_TURN_ATTEMPTS = 5;
+const MAX_DEATHS = 5;
+/** A turn whose workers died this often is a suspect: of those a process runs one at a time. */
+export const SUSPECT_AFTER_DEATHS = 2;
 /** The same of a turn that waits for people, for days at most: it sees many processes come and go that it did not end. */
-const MAX_ASKING_TURN_ATTEMPTS = 50;
+const MAX_DEATHS_OF_ASKING = 50;
 
 export interface Orphan {
   readonly id: string;
   readonly requeued: boolean;
+  /** It is ended because its workers ended while it ran. */
+  readonly died: boolean;
 }
+
+/**
+ * What the end of its worker makes of a running turn's deaths. A turn that was the one suspect at work there is blamed; so is one of our own that got
+ * lost, and one that waits for people, which is in no trial. Any other may have run beside the one to blame: it becomes a suspect and no more. SQL text.
+ */
+const DEATHS_AFTER = (
+  turn: string,
+): string => `case when ${turn}.trial_epoch = ${turn}.epoch or ${turn}.owner = $1 or ${HAS_ASKED(turn)} then ${turn}.deaths + 1
+  else greatest(${turn}.deaths, least(${turn}.deaths + 1, ${SUSPECT_AFTER_DEATHS})) end`;
 
 /**
  * Takes turns of these platforms that nobody will end otherwise, under a new epoch.
  *
  * Those whose owner is dead (or that `lost` names) go back to their queue, and so do waiting ones whose deferred reply came unnoticed. Those that
- * were stopped, waited or queued too long, or died too often, come into this worker's hands to be ended.
+ * were stopped, waited or queued too long, or were at work too often when their worker ended, come into this worker's hands to be ended.
  */
 export function takeOrphans(
   sql: SqlRunner,
@@ -74,7 +87,8 @@ export function takeOrphans(
     {
       name: "take_orphans",
       text: `with orphan as (
-        select t.id, t.state, t.cancel_requested is null and ((t.state = 'running' and t.attempt - t.retries < case when ${HAS_ASKED("t")} then ${MAX_ASKING_TURN_ATTEMPTS} else ${MAX_TURN_ATTEMPTS} end) or (t.state = 'waiting' and r.turn_id is not null)) as again
+        select t.id, t.state, case when t.state = 'running' then ${DEATHS_AFTER("t")} else t.deaths end as deaths,
+          t.cancel_requested is null and ((t.state = 'running' and ${DEATHS_AFTER("t")} < case when ${HAS_ASKED("t")} then ${MAX_DEATHS_OF_ASKING} else ${MAX_DEATHS} end) or (t.state = 'waiting' and r.turn_id is not null)) as again
         from turns t join conversations c on c.id = t.reply_conversation_id and c.platform = any($3::text[])
         left join deferred_replies r on r.turn_id = t.id and t.state in ('waiting', 'queued')
         where t.finished_at is null and t.reply_conversation_id is not null and ((t.state = 'running' and (t.id = any($2::text[]) or ($4::boolean and t.owner <> $1 and ${DEAD_OWNER("t.owner")})))
@@ -82,22 +96,36 @@ export function takeOrphans(
           or (t.state = 'queued' and (t.cancel_requested is not null or (t.created_at < now() - ${KEPT_FOR("t.agent_id")} and r.turn_id is null and (not ${IS_POSTPONED("t")} or ${DIALS_IN("t.agent_id")}) and not ${HAS_ASKED("t")}))))
         order by t.id limit 200 for update of t skip locked
       ), taken as (
-        update turns t set epoch = t.epoch + 1, attempt = t.attempt + case when o.state = 'running' then 1 else 0 end,
+        update turns t set epoch = t.epoch + 1, deaths = o.deaths, attempt = t.attempt + case when o.state = 'running' then 1 else 0 end,
           state = case when o.again then 'queued' else 'running' end, owner = case when o.again then null else $1 end
         from orphan o where t.id = o.id
           -- Of one agent in one conversation only one turn is at work, so those that are to be ended are so one after the other.
           and (o.state <> 'queued' or not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id
             and (x.is_active or (x.order_no < t.order_no and exists (select 1 from orphan e where e.id = x.id and e.state = 'queued')))))
-        returning t.id, t.organization_id, t.event_id, t.reply_conversation_id, t.state, t.attempt
+        returning t.id, t.organization_id, t.event_id, t.reply_conversation_id, t.state, t.attempt, t.deaths, o.state = 'running' and t.state = 'running' as died
       ), noted as (
         insert into journal (organization_id, event_id, turn_id, verb, outcome, rule, detail)
-        select organization_id, event_id, id, 'invoke', 'taken_over', 'owner_gone', jsonb_build_object('attempt', attempt, 'by', $1::text) from taken
+        select organization_id, event_id, id, 'invoke', 'taken_over', 'owner_gone', jsonb_build_object('attempt', attempt, 'deaths', deaths, 'by', $1::text) from taken
       ), rung as (
         update conversations c set due_at = now(), rings = c.rings + 1 from taken k where c.id = k.reply_conversation_id and k.state = 'queued'
       )
-      select id, state = 'queued' as requeued from taken`,
+      select id, state = 'queued' as requeued, died from taken`,
     },
     [owner, options.lost, options.platforms, options.othersToo],
+  );
+}
+
+/** Says that a suspect is at work, alone of its kind in this process: the end of the process is blamed on it. */
+export async function putOnTrial(
+  sql: SqlRunner,
+  turn: { readonly id: string; readonly epoch: number; readonly owner: string },
+): Promise<void> {
+  await sql.query(
+    {
+      name: "put_on_trial",
+      text: "update turns set trial_epoch = epoch where id = $1 and epoch = $2 and owner = $3 and state = 'running'",
+    },
+    [turn.id, turn.epoch, turn.owner],
   );
 }
 

@@ -29,6 +29,10 @@ export const turns = pgTable(
     /** Of the attempts, how many did not reach the agent. */
     retries: integer("retries").notNull().default(0),
     restarts: integer("restarts").notNull().default(0),
+    /** How often a process ended while it ran there, as far as it is suspected of that; see `takeOrphans`. */
+    deaths: integer("deaths").notNull().default(0),
+    /** The epoch in which it is at work as the only suspect of its process; null while it was never one. */
+    trialEpoch: integer("trial_epoch"),
     /** For whom it spends while it is at work, as `{ person, channel }` of the day's totals; null where its agent has no budget. */
     reserved: jsonb("reserved"),
     notBefore: instant("not_before").notNull().defaultNow(),

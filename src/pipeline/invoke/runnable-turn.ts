@@ -24,6 +24,8 @@ export interface RunnableTurn {
   readonly attempt: number;
   /** Of the attempts, how many did not reach the agent. */
   readonly retries: number;
+  /** How often its worker ended while it ran, as far as it is suspected of that. */
+  readonly deaths: number;
   readonly hopCount: number;
   readonly rootEventId: string;
   readonly eventId: string;
@@ -63,6 +65,7 @@ export function fromPlanned(
     epoch: started.epoch,
     attempt: started.attempt,
     retries: 0,
+    deaths: 0,
     hopCount: row.hop,
     rootEventId: row.root,
     eventId: row.event,
@@ -93,6 +96,7 @@ export function fromLoaded(turn: LoadedTurn, directory: Directory): RunnableTurn
     epoch: turn.epoch,
     attempt: turn.attempt,
     retries: turn.retries,
+    deaths: turn.deaths,
     hopCount: turn.hop_count,
     rootEventId: turn.root_event_id,
     eventId: turn.event_id,

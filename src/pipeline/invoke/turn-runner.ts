@@ -19,18 +19,20 @@ import { questionLine, withQuestionLine } from "../render/link-to-question.ts";
 import type { TurnEnds } from "../render/turn-ends.ts";
 import type { TurnRequestSource, WaitingTurn } from "../requests/turn-requests.ts";
 import type { TurnKits } from "../tools/turn-kit.ts";
+import type { ActiveTurn } from "./active-turn.ts";
 import type { Budgets } from "./budgets.ts";
 import { deferredParts, type Invocation, invokeAgent } from "./invoke-agent.ts";
-import { createTurnClock, type PausableClock } from "./pausable-clock.ts";
-import { createPreviewDriver, type PreviewDriver } from "./preview-driver.ts";
+import { createTurnClock } from "./pausable-clock.ts";
+import { createPreviewDriver } from "./preview-driver.ts";
 import { createQuestionHandOver, type QuestionHandOverPorts } from "./question-hand-over.ts";
 import type { RunnableTurn } from "./runnable-turn.ts";
 import { isShadowed } from "./shadow.ts";
-import { createSteering, type Steering } from "./steering.ts";
+import { createSteering } from "./steering.ts";
+import { createTrials } from "./trials.ts";
 import { createTurnSlots } from "./turn-slots.ts";
 import type { UnreachableAgents } from "./unreachable-agents.ts";
-import { createWorkReactions, type WorkReaction } from "./work-reactions.ts";
-import { createWorkSign, type WorkSign } from "./work-sign.ts";
+import { createWorkReactions } from "./work-reactions.ts";
+import { createWorkSign } from "./work-sign.ts";
 
 export interface TurnRunner {
   start(turn: RunnableTurn): void;
@@ -79,24 +81,6 @@ export interface TurnRunnerOptions extends QuestionHandOverPorts {
   readonly onEnd: () => void;
 }
 
-interface ActiveTurn {
-  readonly turn: RunnableTurn;
-  readonly controller: AbortController;
-  readonly clock: PausableClock;
-  readonly steering: Steering;
-  preview: PreviewDriver | undefined;
-  sign: WorkSign | undefined;
-  reaction: WorkReaction | undefined;
-  /** Ids of the messages that the agent was given. */
-  context: readonly string[];
-  /** The line above the answer that says which question it answers; empty where that is plain. */
-  questionLine: string;
-  text: () => string;
-  cancelRequest: string | undefined;
-  abandoned: boolean;
-  done: Promise<void>;
-}
-
 const QUESTION_GONE: ReadonlySet<string> = new Set(["trigger_deleted", "trigger_edited"]);
 
 /** Creates the part that runs claimed turns: invokes the agent, shows it live, and commits how the turn ends; nothing a turn does throws out of it. */
@@ -105,6 +89,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
   const running = new Map<string, ActiveTurn>();
   const slots = createTurnSlots(options.maxConcurrentTurns, options.onEnd);
   const reactions = createWorkReactions(options.policies);
+  const trials = createTrials(database, owner);
   const handOver = createQuestionHandOver(options);
   const couldRead = createPastReader(options.adapter);
   let abandoned = false;
@@ -114,6 +99,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
     const startedAtMs = performance.now();
     try {
       if (await options.budgets.stop(turn, waitingTurn(active))) return;
+      active.endTrial = await trials.enter(turn, waitingTurn(active));
       const invocation =
         turn.deferredReply === undefined
           ? await invoke(active, startedAtMs)
@@ -298,10 +284,12 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
   }
 
   /** While people are asked the turn's time stands still, and its slot is others'. */
-  function waitingTurn({ turn, clock, controller }: ActiveTurn): WaitingTurn {
+  function waitingTurn(active: ActiveTurn): WaitingTurn {
+    const { turn, clock, controller } = active;
     return {
       signal: controller.signal,
       pause() {
+        active.endTrial();
         const ends = [clock.pause(), slots.rest(turn.agent.agentId)];
         return () => {
           for (const end of ends) end();
@@ -329,11 +317,13 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
       text: () => "",
       cancelRequest: undefined,
       abandoned: false,
+      endTrial: () => undefined,
       done: Promise.resolve(),
     };
     running.set(turn.turnId, active);
     slots.take(turn.agent.agentId);
     active.done = work(active).finally(() => {
+      active.endTrial();
       active.steering.end();
       active.reaction?.abandon();
       if (running.get(turn.turnId) === active) running.delete(turn.turnId);

@@ -260,6 +260,7 @@ function withoutBytes(part: ReplyPart): unknown {
 /** What people read: never the detail of a failure, except what is missing from the set-up, which somebody there may be able to mend. */
 function noticeOf(turn: RunnableTurn, error: ParleyError): string {
   const { name } = turn.agent.identity;
+  if (error.code === "WORKER_STOPPED") return `${name} ${error.row.userText}`;
   if (error.row.fault !== "agent") return `${name} could not answer because something went wrong inside Parley.`;
   const hint = error.code === "AGENT_NOT_CONFIGURED" && error.detail !== undefined ? ` (${error.detail})` : "";
   return `${name} ${error.row.userText}${hint}`;

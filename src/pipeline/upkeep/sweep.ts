@@ -10,6 +10,7 @@ import {
   leave,
   listOwnSending,
   listOwnTurns,
+  type Orphan,
   orphanDeliveries,
   takeOrphans,
   takeUnknown,
@@ -114,18 +115,20 @@ export function createSweep(options: SweepOptions): Sweep {
       platforms: options.platforms,
       othersToo: othersCount(),
     });
-    const toEnd = orphans.filter((orphan) => !orphan.requeued).map((orphan) => orphan.id);
+    const toEnd = orphans.filter((orphan) => !orphan.requeued);
     if (toEnd.length > 0) await endOrphans(toEnd);
   }
 
-  async function endOrphans(ids: readonly string[]): Promise<void> {
+  async function endOrphans(orphans: readonly Orphan[]): Promise<void> {
+    const died = new Set(orphans.filter((orphan) => orphan.died).map((orphan) => orphan.id));
+    const ids = orphans.map((orphan) => orphan.id);
     for (const loaded of await loadTurns(database, ids)) {
       const turn = fromLoaded(loaded, options.directory);
       if (turn === undefined) {
         await options.ends.commitWithoutAgent(loaded);
         continue;
       }
-      runner.fail(turn, errorOf(loaded, turn.agent.definition.connector.kind === "socket"));
+      runner.fail(turn, errorOf(loaded, died.has(turn.turnId), turn.agent.definition.connector.kind === "socket"));
       if (loaded.cancel_requested !== null) runner.cancel(turn.turnId, loaded.cancel_requested);
     }
   }
@@ -213,12 +216,9 @@ export function createSweep(options: SweepOptions): Sweep {
 }
 
 /** Why a turn that nobody runs is ended. */
-function errorOf(
-  turn: { readonly cancel_requested: string | null; readonly attempt: number },
-  dialsIn: boolean,
-): ParleyError {
+function errorOf(turn: { readonly cancel_requested: string | null }, died: boolean, dialsIn: boolean): ParleyError {
   if (turn.cancel_requested !== null) return new ParleyError("TURN_CANCELLED", { detail: turn.cancel_requested });
-  if (turn.attempt > 1) return new ParleyError("AGENT_TIMEOUT", { detail: "its workers ended again and again" });
+  if (died) return new ParleyError("WORKER_STOPPED", { detail: "its workers ended again and again" });
   return dialsIn
     ? new ParleyError("AGENT_UNAVAILABLE", { detail: "the agent did not dial in for a day" })
     : new ParleyError("AGENT_TIMEOUT", { detail: "no reply came before the deadline" });

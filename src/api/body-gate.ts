@@ -34,6 +34,7 @@ interface OpenBody {
   readonly raw: IncomingMessage;
   readonly route: string;
   readonly address: string;
+  readonly isLong: boolean;
   readonly openedAtMs: number;
   /** What the connection had brought when the body began. */
   readonly bytesBefore: number;
@@ -57,6 +58,7 @@ export function boundOpenBodies(server: FastifyInstance, { evicted }: BodyGateOp
         raw,
         route: request.routeOptions.url ?? "none",
         address: request.ip,
+        isLong: isLong(raw),
         openedAtMs: performance.now(),
         bytesBefore: raw.socket.bytesRead,
         timer: setTimeout(() => evict(body), BODY_TIMEOUT_MS),
@@ -78,18 +80,13 @@ export function boundOpenBodies(server: FastifyInstance, { evicted }: BodyGateOp
 
   function makeRoom(): void {
     willMakeRoom = false;
-    const arriving = (): OpenBody[] => [...open.values()].filter(({ raw }) => !raw.complete);
-    keepFastest(arriving().filter(isLong), MAX_OPEN_LONG_BODIES);
-    keepFastest(arriving(), MAX_OPEN_BODIES);
-  }
-
-  function keepFastest(bodies: readonly OpenBody[], most: number): void {
-    let left = bodies;
-    while (left.length > most) {
-      const slowest = slowestOf(left);
-      left = left.filter((body) => body !== slowest);
-      evict(slowest);
+    const arriving = [...open.values()].filter(({ raw }) => !raw.complete);
+    const long = arriving.filter((body) => body.isLong);
+    for (const body of takeSlowest(long, long.length - MAX_OPEN_LONG_BODIES)) {
+      arriving.splice(arriving.indexOf(body), 1);
+      evict(body);
     }
+    for (const body of takeSlowest(arriving, arriving.length - MAX_OPEN_BODIES)) evict(body);
   }
 
   function evict({ raw, route, timer }: OpenBody): void {
@@ -100,24 +97,32 @@ export function boundOpenBodies(server: FastifyInstance, { evicted }: BodyGateOp
   }
 }
 
-function isLong({ raw }: OpenBody): boolean {
+function isLong(raw: IncomingMessage): boolean {
   return raw.headers["transfer-encoding"] !== undefined || Number(raw.headers["content-length"]) > LONG_BYTES;
 }
 
-/** Of the address with the most of them, the one that comes slowest. */
-function slowestOf(bodies: readonly OpenBody[]): OpenBody {
+/** Takes so many out, each the slowest of the address that has the most of them at that time. */
+function takeSlowest(bodies: OpenBody[], count: number): OpenBody[] {
+  const taken: OpenBody[] = [];
+  while (taken.length < count) taken.push(...bodies.splice(indexOfSlowest(bodies), 1));
+  return taken;
+}
+
+/** Asked for every request of a flood: it has to be cheap. */
+function indexOfSlowest(bodies: readonly OpenBody[]): number {
   const nowMs = performance.now();
   const perAddress = new Map<string, number>();
   for (const { address } of bodies) perAddress.set(address, (perAddress.get(address) ?? 0) + 1);
-  const rank = ({ raw, address, openedAtMs, bytesBefore }: OpenBody) => {
+  let index = 0;
+  let mostOfAddress = 0;
+  let slowestPace = Number.POSITIVE_INFINITY;
+  for (const [at, { raw, address, openedAtMs, bytesBefore }] of bodies.entries()) {
+    const ofAddress = perAddress.get(address) ?? 0;
+    if (ofAddress < mostOfAddress) continue;
     const bytes = Math.min(raw.socket.bytesRead - bytesBefore, MAX_COUNTED_BYTES) + HEAD_START_BYTES;
-    return { ofAddress: perAddress.get(address) ?? 0, pace: bytes / (nowMs - openedAtMs + 1) };
-  };
-  return bodies
-    .map((body) => ({ body, ...rank(body) }))
-    .reduce((slowest, other) =>
-      other.ofAddress > slowest.ofAddress || (other.ofAddress === slowest.ofAddress && other.pace < slowest.pace)
-        ? other
-        : slowest,
-    ).body;
+    const pace = bytes / (nowMs - openedAtMs + 1);
+    if (ofAddress === mostOfAddress && pace >= slowestPace) continue;
+    [index, mostOfAddress, slowestPace] = [at, ofAddress, pace];
+  }
+  return index;
 }

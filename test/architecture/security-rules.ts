@@ -188,6 +188,7 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
         "what is sent on after a refusal is not read: not what has no end, and not what drips",
         "it is not the oldest body that makes room, but the slowest: one that comes on is taken",
         "bodies that go where nothing is are bounded as others are, in number and in time",
+        "of bodies that do not say how long they are, or are long, there are fewer; a short one finds room",
         "of one sender not much is read before the others have their turn",
       ],
       "integration/slack/receive.test.ts": ["refuses large bodies by their announced length and by their real one"],

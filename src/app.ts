@@ -275,7 +275,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     const purge = createPurge({ database, digest: textDigest, logger });
     closers.push(() => purge.stop());
     if (roles.worker) purge.start();
-    const retention = createRetention({ database, days: config.retention.days, logger });
+    const retention = createRetention({ database, logger, ...config.retention });
     closers.push(() => retention.stop());
     if (roles.worker) retention.start();
     const resealing = new AbortController();

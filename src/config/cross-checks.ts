@@ -25,6 +25,7 @@ export function crossFaults(values: ConfigValues, label: Labeller): ConfigFault[
     ...ledgerFaults(values, label),
     ...agentFaults(values, label),
     ...organizationFaults(values, label),
+    ...retentionFaults(values, label),
   ];
 }
 
@@ -51,6 +52,20 @@ function organizationFaults(values: ConfigValues, label: Labeller): ConfigFault[
       ...agentFaults(agents, own),
     ];
   });
+}
+
+/** A name that is nobody's would keep nothing shorter or longer, and say nothing. */
+function retentionFaults(values: ConfigValues, label: Labeller): ConfigFault[] {
+  const known = new Set([values.organizationId, ...values.organizations.map(({ id }) => id)]);
+  return (["daysOf", "auditDaysOf"] as const).flatMap((setting) =>
+    Object.keys(values.retention[setting])
+      .filter((id) => !known.has(id))
+      .map((id) => ({
+        path: label(`retention.${setting}.${id}`),
+        problem: "is no organization of this deployment",
+        fix: `name one of ${[...known].join(", ")}`,
+      })),
+  );
 }
 
 function oidcFaults(

@@ -297,6 +297,7 @@ const Retention = z.strictObject({
     .describe(
       `age in days from which finished work, its decisions and the messages of that time are removed from the ledger, 0 for never; default ${DEFAULT_RETENTION_DAYS}`,
     ),
+  daysOf: z.record(z.string(), days).default({}).describe("the same for single organizations, by their ids"),
   auditDays: days
     .default(0)
     .describe("age in days from which the audit log is pruned at its front, 0 for never; default 0"),

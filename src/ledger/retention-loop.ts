@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../contracts/logger.ts";
 import type { Database } from "./connection/database.ts";
 import {
+  type ForgottenAge,
   type MessagePlace,
   NOTHING_REMOVED,
   type RemovedPage,
@@ -25,6 +26,8 @@ export interface RetentionOptions {
   readonly database: Database;
   /** Age in days from which finished work and its messages are removed; 0 keeps everything. */
   readonly days: number;
+  /** The same for single organizations, by their ids. Default: `days` holds for all. */
+  readonly daysOf?: Readonly<Record<string, number>>;
   readonly logger: Logger;
   /** Default 6 hours. */
   readonly everyMs?: number;
@@ -48,7 +51,8 @@ export interface Retention {
  * page by page with pauses. Several processes may sweep at once: each row is removed by one of them.
  */
 export function createRetention(options: RetentionOptions): Retention {
-  const { database, days, logger } = options;
+  const { database, logger } = options;
+  const ages = agesOf(options.days, options.daysOf ?? {});
   const pageRows = options.pageRows ?? PAGE_ROWS;
   const pauseMs = options.pauseMs ?? PAUSE_MS;
   const stopping = new AbortController();
@@ -71,16 +75,24 @@ export function createRetention(options: RetentionOptions): Retention {
   }
 
   async function sweep(): Promise<RemovedRows> {
-    if (days <= 0) return NOTHING_REMOVED;
-    // Events first: a message goes when nothing that stays stands on it.
-    const removed = [
-      await walk("", (after) => removeOldEvents(database, days, after, pageRows)),
-      await walk(FIRST_MESSAGE, (after) => removeOldMessages(database, days, after, pageRows)),
-      await walk("", (after) => removeOldSends(database, days, after, pageRows)),
-      await walk(true as const, () => removeOldLeftovers(database, days, pageRows)),
-    ].reduce(sum, NOTHING_REMOVED);
-    if (Object.values(removed).some((count) => count > 0)) logger.info({ days, ...removed }, "old work was forgotten");
-    return removed;
+    let total = NOTHING_REMOVED;
+    for (const age of ages) {
+      // Events first: a message goes when nothing that stays stands on it.
+      const removed = [
+        await walk("", (after) => removeOldEvents(database, age, after, pageRows)),
+        await walk(FIRST_MESSAGE, (after) => removeOldMessages(database, age, after, pageRows)),
+        await walk("", (after) => removeOldSends(database, age, after, pageRows)),
+        await walk(true as const, () => removeOldLeftovers(database, age, pageRows)),
+      ].reduce(sum, NOTHING_REMOVED);
+      const { days, only: organizations } = age;
+      if (Object.values(removed).some((count) => count > 0))
+        logger.info(
+          { days, ...(organizations === null ? {} : { organizations }), ...removed },
+          "old work was forgotten",
+        );
+      total = sum(total, removed);
+    }
+    return total;
   }
 
   async function run(): Promise<RemovedRows> {
@@ -107,7 +119,7 @@ export function createRetention(options: RetentionOptions): Retention {
 
   return {
     start() {
-      if (days > 0) loop ??= sweepForever();
+      if (ages.length > 0) loop ??= sweepForever();
     },
     run,
     async stop() {
@@ -116,6 +128,16 @@ export function createRetention(options: RetentionOptions): Retention {
       await underWay?.catch(() => undefined);
     },
   };
+}
+
+/** One walk for each age that there is; those that keep everything have none. */
+function agesOf(days: number, daysOf: Readonly<Record<string, number>>): readonly ForgottenAge[] {
+  const own = Object.keys(daysOf);
+  const byAge = Map.groupBy(own, (id) => daysOf[id] ?? 0);
+  return [
+    { days, only: null, except: own },
+    ...Array.from(byAge, ([age, only]): ForgottenAge => ({ days: age, only, except: [] })),
+  ].filter((age) => age.days > 0);
 }
 
 function sum(a: RemovedRows, b: RemovedRows): RemovedRows {

@@ -20,6 +20,7 @@ interface Seed {
   readonly delivery?: string;
   readonly letter?: "open" | "replayed";
   readonly letterOf?: "event" | "turn";
+  readonly organization?: string;
 }
 
 describe.each(BACKENDS)("retention on %s", (backend) => {
@@ -49,7 +50,7 @@ describe.each(BACKENDS)("retention on %s", (backend) => {
     const isOver = state !== "routed";
     const [event, turnId, deliveryId] = [newId("e"), newId("t"), newId("d")];
     const turnIsOver = turn === "answered";
-    const common = { organization_id: "o" };
+    const common = { organization_id: more.organization ?? "o" };
     await insert("events", {
       ...common,
       id: event,
@@ -173,6 +174,57 @@ describe.each(BACKENDS)("retention on %s", (backend) => {
       2, 2, 4, 2,
     ]);
     expect(Object.values(await retention(30).run())).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+
+  test("forgets what each organization wants forgotten at its own age, and nothing of one that keeps all", async () => {
+    const daysOf = { short: 10, keeps: 0, brief: 10 };
+    for (const age of [400, 40, 20, 5])
+      for (const organization of ["o", ...Object.keys(daysOf)]) {
+        const { at } = await seed({ age, organization, letter: "replayed" });
+        const of = { organization_id: organization };
+        await insert("usage_totals", {
+          ...of,
+          agent_id: `a_${organization}`,
+          day: at,
+          scope: "agent",
+          subject: "",
+          turns: 1,
+        });
+        await insert("deliveries", {
+          ...of,
+          id: newId("d"),
+          agent_id: "a",
+          conversation_id: "c_1",
+          ordinal: 0,
+          body: "{}",
+          fallback_text: "x",
+          idempotency_key: newId("k"),
+          state: "delivered",
+          created_at: at,
+        });
+      }
+    const sweep = createRetention({ database, days: 30, daysOf, logger, pageRows: 3, pauseMs: 0 });
+    await sweep.run();
+    for (const [table, perSeed] of [
+      ["events", 1],
+      ["turns", 1],
+      ["deliveries", 2],
+      ["messages", 2],
+      ["journal", 1],
+      ["dead_letters", 1],
+      ["usage_totals", 1],
+    ] as const) {
+      const left = await database.query<{ id: string; n: number }>({
+        text: `select organization_id as id, count(*)::int as n from ${table} group by organization_id order by 1`,
+      });
+      expect([table, Object.fromEntries(left.map(({ id, n }) => [id, n / perSeed]))]).toEqual([
+        table,
+        { brief: 1, keeps: 4, o: 2, short: 1 },
+      ]);
+    }
+    expect(Object.values(await sweep.run())).toEqual([0, 0, 0, 0, 0, 0]);
+    const others = createRetention({ database, days: 0, daysOf: { keeps: 30 }, logger, pageRows: 3, pauseMs: 0 });
+    expect(await others.run()).toMatchObject({ events: 2, messages: 4 });
   });
 
   test("leaves alone, however old, what is open or wanted for a replay", async () => {

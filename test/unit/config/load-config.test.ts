@@ -294,6 +294,19 @@ describe("settings that belong together", () => {
       ]);
   });
 
+  test("what is kept is kept for each organization as long as it says: a name that is nobody's is refused", async () => {
+    file("export default { retention: { daysOf: { main: 30, nobody: 30 }, auditDaysOf: { nobody: 400 } } };");
+    expect((await faultsOf()).map((fault) => `${fault.path} ${fault.problem}`)).toEqual([
+      "parley.config.ts: retention.daysOf.nobody is no organization of this deployment",
+      "parley.config.ts: retention.auditDaysOf.nobody is no organization of this deployment",
+    ]);
+  });
+
+  test("what one organization keeps is told from what the others keep", async () => {
+    file('export default { organizations: [{ id: "other", name: "Other" }], retention: { daysOf: { other: 0 } } };');
+    expect((await load()).retention).toMatchObject({ days: 90, daysOf: { other: 0 } });
+  });
+
   test("an agent on this machine is refused with the setting that allows it", async () => {
     file(
       'export default { agents: [{ handle: "helper", name: "Helper", connector: { kind: "webhook", url: "http://127.0.0.1:9000/" } }] };',

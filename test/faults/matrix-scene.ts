@@ -25,7 +25,8 @@ const SETTLE_MS = 90_000;
 /** Two answers for one room may leave side by side, from a busy machine; a pause that is not heeded is seconds too early. */
 const IN_FLIGHT_MS = 250;
 const JOIN_MS = 60_000;
-const SERVICE = "parley";
+/** What the application service is called on its way. */
+export const SERVICE = "parley";
 
 export interface MatrixSceneOptions {
   readonly mode?: "bot" | "service";

@@ -14,7 +14,7 @@ export interface KeptEvent {
   readonly position: number;
   /** Unix time, ms. */
   readonly keptAtMs: number;
-  /** Its key is not owed to this device: the event is from before it was there. */
+  /** Its key is owed to nobody: the event is from before the account was there. */
   readonly historical: boolean;
 }
 

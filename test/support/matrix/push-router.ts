@@ -11,6 +11,8 @@ export interface Push {
   readonly body: string;
   /** What the service said; 0 when it could not be reached. Absent while it has said nothing. */
   status?: number;
+  /** After how long it said it. */
+  tookMs?: number;
 }
 
 interface Route {
@@ -93,6 +95,7 @@ export class PushRouter {
       return;
     }
     // A homeserver that dies hangs up, and so does whatever stands before the service.
+    const fromMs = performance.now();
     const hangUp = new AbortController();
     response.once("close", () => hangUp.abort());
     try {
@@ -103,7 +106,7 @@ export class PushRouter {
         signal: hangUp.signal,
       });
       const text = await answer.text();
-      if (push !== undefined) push.status = answer.status;
+      if (push !== undefined) Object.assign(push, { status: answer.status, tookMs: performance.now() - fromMs });
       response.writeHead(answer.status, { "content-type": "application/json" }).end(text);
     } catch {
       if (push !== undefined) push.status = 0;

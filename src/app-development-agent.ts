@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
@@ -36,17 +37,26 @@ export interface DevelopmentTarget {
 export interface DevelopmentAgent {
   readonly kind: string;
   readonly connector: AgentConnector;
-  /** The newest lines that its process has written; empty for one at an address. */
+  /** The newest lines that its process has written; empty for one whose output is not read. */
   output(): readonly string[];
+  /** Whether it was started for this, with its output read. */
+  readonly isStarted: boolean;
+  /** What may stand in no log: the token or secret that it has of Parley. */
+  readonly secrets: readonly string[];
+  /** Kills its process, as a crash would; absent where none was started. */
+  readonly crash?: () => void;
+  /** Whether its process had to be killed because it did not end when asked to. */
+  readonly wasForced?: () => boolean;
   close(): Promise<void>;
 }
 
-const TOKEN = "development";
 const AGENT_ID = "agent_development";
 /** How long a command may take to dial in: enough for `npx` on a slow line. */
 const DIAL_IN_WITHIN_MS = 30_000;
 const CARD_WITHIN_MS = 3_000;
 const STOP_GRACE_MS = 2_000;
+/** How long a turn waits for a process that is gone, in ms; its author looks on. */
+const RESUME_WITHIN_MS = 5_000;
 const MAX_OUTPUT_LINES = 40;
 
 /** Reaches an agent where its author has it; a command is started, with its own gate to dial in to, and ended with its children by `close`. */
@@ -60,7 +70,8 @@ export async function openDevelopmentAgent(target: DevelopmentTarget): Promise<D
     network: { allowPrivateAddresses: true, allowedCidrs: [] },
     idleTimeoutMs: target.timeoutMs,
   });
-  return { kind: config.kind, connector, output: () => [], close: () => connector.close() };
+  const secrets = [target.secret, target.token].filter((secret) => secret !== undefined);
+  return { kind: config.kind, connector, output: () => [], isStarted: false, secrets, close: () => connector.close() };
 }
 
 async function configOfAddress(
@@ -107,8 +118,9 @@ async function guessKind(url: string): Promise<string> {
 }
 
 async function openDialIn(target: DevelopmentTarget): Promise<DevelopmentAgent> {
+  const token = `development-${randomUUID()}`;
   const principal = {
-    tokenId: TOKEN,
+    tokenId: "development",
     agentId: AGENT_ID,
     organizationId: "development",
     handle: "agent",
@@ -118,7 +130,7 @@ async function openDialIn(target: DevelopmentTarget): Promise<DevelopmentAgent> 
     newId: createIdSource(),
     logger: target.logger,
     book: {
-      verify: async (token) => (token === TOKEN ? principal : undefined),
+      verify: async (given) => (given === token ? principal : undefined),
       attached: async () => true,
       detached: async () => undefined,
       beat: async (ids) => new Set(ids),
@@ -126,8 +138,8 @@ async function openDialIn(target: DevelopmentTarget): Promise<DevelopmentAgent> 
     },
   });
   const gate = await openAgentGate(hub);
-  const started = startCommand(target, { PARLEY_URL: gate.url, PARLEY_TOKEN: TOKEN });
-  const inner = createSocketConnector(SocketConfig.parse({ kind: "socket" }), {
+  const started = startCommand(target, { PARLEY_URL: gate.url, PARLEY_TOKEN: token });
+  const inner = createSocketConnector(SocketConfig.parse({ kind: "socket", resumeWithinMs: RESUME_WITHIN_MS }), {
     hub,
     agentId: AGENT_ID,
     idleTimeoutMs: target.timeoutMs,
@@ -164,12 +176,18 @@ async function openDialIn(target: DevelopmentTarget): Promise<DevelopmentAgent> 
       close,
     },
     output: () => started.output(),
+    isStarted: true,
+    secrets: [token],
+    crash: () => started.crash(),
+    wasForced: () => started.wasForced(),
     close,
   };
 }
 
 interface StartedCommand {
   output(): readonly string[];
+  crash(): void;
+  wasForced(): boolean;
   /** How it ended, in words; undefined while it runs. */
   ended(): string | undefined;
   stop(): Promise<void>;
@@ -202,13 +220,17 @@ function startCommand(
     },
     () => undefined,
   );
+  let forced = false;
   return {
     output: () => lines,
+    crash: () => killGroup(child, "SIGKILL"),
+    wasForced: () => forced,
     ended: () => end,
     async stop() {
       if (end !== undefined) return;
       killGroup(child, "SIGTERM");
       await Promise.race([exited, delay(STOP_GRACE_MS, undefined, { ref: false })]);
+      forced = end === undefined;
       killGroup(child, "SIGKILL");
       await exited;
     },

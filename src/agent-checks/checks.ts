@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { END_CHECKS } from "./end-checks.ts";
 import { INPUT_CHECKS } from "./input-checks.ts";
 import { type AgentCheck, ask, faultOf, runTurn, secretWord, silenceOf } from "./probe-turn.ts";
 import { sampleAnswer, sampleMessage, sampleTurn } from "./sample-turn.ts";
@@ -6,8 +7,8 @@ import { STOP_CHECKS } from "./stop-checks.ts";
 import { textOf } from "./turn-outcome.ts";
 
 /**
- * What can be asked of an agent that cannot be told how to behave: that it keeps its part of each obligation. The rest of the contract is
- * Parley's part, and needs an agent that fails on command (`OWN_PART`).
+ * What can be asked of an agent that cannot be told how to behave: that it keeps its part of each obligation. What cannot be seen from where it is
+ * checked is named with the reason (`notCheckable`).
  */
 export const AGENT_CHECKS: readonly AgentCheck[] = [
   {
@@ -111,10 +112,8 @@ export const AGENT_CHECKS: readonly AgentCheck[] = [
   },
   ...STOP_CHECKS,
   ...INPUT_CHECKS,
+  ...END_CHECKS,
 ];
-
-/** Obligations that no foreign agent can break or be put to: Parley's own suite checks them for each kind of connector. */
-export const OWN_PART: readonly string[] = ["CO-LIFE-01", "CO-ERR-02", "CO-LOG-01"];
 
 function quoted(text: string): string {
   const line = text.replace(/\s+/g, " ").trim();

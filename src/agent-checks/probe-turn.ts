@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { inspect } from "node:util";
 import type { AgentConnector, ConnectorEvent, TurnRequest } from "../contracts/connector.ts";
 import { explainError } from "./mending.ts";
 import { type SampleTurnOptions, sampleIo, sampleTurn } from "./sample-turn.ts";
@@ -13,7 +14,19 @@ export interface AgentCheck {
   /** The obligation of src/contracts/connector.ts. */
   readonly id: string;
   readonly title: string;
+  /** Whether it can be found out of this agent at all; see `notCheckable`. Default: of every one. */
+  applies?(probe: AgentProbe): boolean;
   run(probe: AgentProbe): Promise<Verdict>;
+}
+
+/** Another connection to the agent, or another process of it, that ends with the check it is for. */
+export interface FreshAgent {
+  readonly connector: AgentConnector;
+  /** Kills its process; absent where it has none that was started for it. */
+  readonly crash?: () => void;
+  /** Whether its process had to be killed because it did not end when asked to. */
+  readonly wasForced?: () => boolean;
+  close(): Promise<void>;
 }
 
 /** An agent under check, by whatever connector reaches it. */
@@ -21,6 +34,19 @@ export interface AgentProbe {
   readonly connector: AgentConnector;
   /** Longest time of one turn, in ms. */
   readonly timeoutMs: number;
+  readonly open?: () => Promise<FreshAgent>;
+  /** What `open` gives can be killed. */
+  readonly crashes?: boolean;
+  /** What its process has written so far; absent for one that was not started for the check. */
+  readonly output?: () => readonly string[];
+  /** What may stand in no log: its token or secret. */
+  readonly secrets?: readonly string[];
+  /** Tells words of the check's own messages. */
+  readonly words?: RegExp;
+  /** Takes errors and log lines of its turns. */
+  readonly hear?: (line: string) => void;
+  /** What was heard so far. */
+  readonly said?: () => readonly string[];
 }
 
 /** Asks the agent something, in a conversation of its own unless the options say otherwise. */
@@ -33,13 +59,14 @@ export async function ask(
 }
 
 export async function runTurn(
-  { connector, timeoutMs }: AgentProbe,
+  { connector, timeoutMs, hear }: AgentProbe,
   request: TurnRequest,
   controller = new AbortController(),
 ): Promise<{ readonly outcome: Outcome; readonly tookMs: number }> {
   const startedAtMs = performance.now();
   const signal = AbortSignal.any([controller.signal, AbortSignal.timeout(timeoutMs)]);
-  const outcome = await collect(connector.invoke(request, sampleIo(signal)));
+  const outcome = await collect(connector.invoke(request, sampleIo(signal, hear)));
+  if (outcome.error !== undefined) hear?.(inspect(outcome.error));
   return { outcome, tookMs: performance.now() - startedAtMs };
 }
 
@@ -72,6 +99,9 @@ function saysSomething(event: ConnectorEvent): boolean {
     ? event.markdown.trim() !== ""
     : event.type === "part" && event.part.type !== "status";
 }
+
+/** Tells the words that `secretWord` makes. */
+export const SECRET_WORD = /parley-[0-9a-f]{8}\b/u;
 
 /** A word that no agent knows. */
 export function secretWord(): string {

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { inspect } from "node:util";
 import type { TranscriptMessage, TurnIo, TurnRequest } from "../contracts/connector.ts";
 import type { Logger } from "../contracts/logger.ts";
 
@@ -7,13 +8,11 @@ const AGENT = { agentId: "agent_check", handle: "agent", name: "Agent", color: "
 const CONVERSATION_ID = "conversation_check";
 const CHANNEL = { id: "agent-check", name: "agent-check", kind: "public", external: false } as const;
 
-const SILENT: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  child: () => SILENT,
-};
+function loggerTo(hear: (line: string) => void): Logger {
+  const write = (...line: readonly unknown[]): void => hear(inspect(line, { depth: 6 }));
+  const logger: Logger = { debug: write, info: write, warn: write, error: write, child: () => logger };
+  return logger;
+}
 
 export interface SampleTurnOptions {
   readonly text: string;
@@ -65,12 +64,12 @@ export function sampleAnswer(text: string): TranscriptMessage {
 }
 
 /** The surroundings of a turn without tools, people or memory; `replyUrl` leads nowhere. */
-export function sampleIo(signal: AbortSignal): TurnIo {
+export function sampleIo(signal: AbortSignal, hear: (line: string) => void = () => undefined): TurnIo {
   return {
     signal,
     steering: { async *[Symbol.asyncIterator]() {} },
     replyUrl: () => "http://127.0.0.1:9/api/replies/none",
     tools: [],
-    logger: SILENT,
+    logger: loggerTo(hear),
   };
 }

@@ -2,15 +2,15 @@ import { ParleyError } from "../errors/parley-error.ts";
 import { type AgentCheck, type AgentProbe, ask, faultOf, type Verdict } from "./probe-turn.ts";
 
 /** How long an aborted turn may take to end, in ms; the contract says a second. */
-const STOP_MS = 1_000;
+export const STOP_MS = 1_000;
 /** When a turn is stopped in its middle, in ms: most agents are at work by then. */
-const STOP_AFTER_MS = 150;
+export const STOP_AFTER_MS = 150;
 
 /** Keeps an agent that says again what it hears at work for a while, too. */
-const LONG_QUESTION = `Please write a long story${" about a lighthouse and its keeper, and".repeat(40)} so on.`;
+export const LONG_QUESTION = `Please write a long story${" about a lighthouse and its keeper, and".repeat(40)} so on.`;
 
 /** Nothing was stopped, so that nothing is known; that it went well is not said. */
-const TOO_FAST: Verdict = {
+export const TOO_FAST: Verdict = {
   state: "skipped",
   detail: `it answers within ${STOP_AFTER_MS} ms, before it can be stopped`,
   mend: `Check it with an agent that works for longer than ${STOP_AFTER_MS} ms when it is asked for a long story; a wait that ends with the turn's signal will do.`,
@@ -62,7 +62,7 @@ async function stopInTheMiddle(
   return fault === undefined ? { tookMs } : { verdict: fault };
 }
 
-function tooLate(tookMs: number): Verdict {
+export function tooLate(tookMs: number): Verdict {
   return {
     state: "failed",
     detail: `it took ${Math.round(tookMs)} ms`,

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { OWN_PART } from "../agent-checks/checks.ts";
+import { notCheckable } from "../agent-checks/end-checks.ts";
+import type { AgentProbe } from "../agent-checks/probe-turn.ts";
 import { type CheckResult, runAgentChecks } from "../agent-checks/run-checks.ts";
 import { addTargetOptions, type TargetOptions, targetOf } from "./agent-target.ts";
 import { EXIT } from "./exit.ts";
@@ -25,12 +26,17 @@ export function addAgentTestCommand(agent: Command): void {
       const agentUnderTest = await openDevelopmentAgent(target);
       const output = createOutput(options.json === true);
       const results: CheckResult[] = [];
+      const probe: AgentProbe = {
+        connector: agentUnderTest.connector,
+        timeoutMs: target.timeoutMs,
+        secrets: agentUnderTest.secrets,
+        open: () => openDevelopmentAgent(target),
+        crashes: agentUnderTest.crash !== undefined,
+        ...(agentUnderTest.isStarted ? { output: () => agentUnderTest.output() } : {}),
+      };
       try {
         if (!output.json) output.line(`An agent of the kind ${agentUnderTest.kind}, by ${plain(words.join(" "))}`);
-        for await (const result of runAgentChecks({
-          connector: agentUnderTest.connector,
-          timeoutMs: target.timeoutMs,
-        })) {
+        for await (const result of runAgentChecks(probe)) {
           results.push(result);
           if (!output.json) show(result, output);
         }
@@ -40,14 +46,19 @@ export function addAgentTestCommand(agent: Command): void {
       const counts = countsOf(results);
       const said = agentUnderTest.output();
       const ok = counts.failed === 0;
-      output.result({ kind: agentUnderTest.kind, ok, counts, ownPart: OWN_PART, checks: results, output: said }, () => {
-        if (!ok && said.length > 0) output.line(`It wrote:\n${said.map(plain).join("\n")}`);
-        const { failed, skipped } = counts;
-        const open = skipped === 0 ? "" : " as far as could be found out";
-        const told = ok ? paint("green", `It keeps its part${open}.`) : paint("red", `${failed} to mend.`);
-        output.line(`${told} ${ORDER.map((state) => `${counts[state]} ${state}`).join(", ")}.`);
-        output.line(`Not asked of agents, since they are Parley's own part: ${OWN_PART.join(", ")}.`);
-      });
+      const unseen = notCheckable(probe);
+      output.result(
+        { kind: agentUnderTest.kind, ok, counts, notCheckable: unseen, checks: results, output: said },
+        () => {
+          if (!ok && said.length > 0) output.line(`It wrote:\n${said.map(plain).join("\n")}`);
+          const { failed, skipped } = counts;
+          const open = skipped === 0 ? "" : " as far as could be found out";
+          const told = ok ? paint("green", `It keeps its part${open}.`) : paint("red", `${failed} to mend.`);
+          output.line(`${told} ${ORDER.map((state) => `${counts[state]} ${state}`).join(", ")}.`);
+          output.line("Not checkable from outside:");
+          for (const { id, what, why } of unseen) output.line(`        ${id}  ${what}: ${why}`);
+        },
+      );
       if (!ok) process.exitCode = EXIT.failed;
     });
 }

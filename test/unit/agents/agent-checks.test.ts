@@ -3,8 +3,11 @@ import { describe, expect, it } from "vitest";
 import { createFunctionConnector } from "../../../agents/function/index.ts";
 import type { AgentFunction } from "../../../agents/shared/agent-function.ts";
 import { AGENT_CHECKS } from "../../../src/agent-checks/checks.ts";
+import { notCheckable } from "../../../src/agent-checks/end-checks.ts";
+import type { AgentProbe } from "../../../src/agent-checks/probe-turn.ts";
 import { type CheckResult, runAgentChecks } from "../../../src/agent-checks/run-checks.ts";
 import type { AgentConnector } from "../../../src/contracts/connector.ts";
+import { ParleyError } from "../../../src/errors/parley-error.ts";
 
 const echo: AgentFunction = async function* ({ trigger }, io) {
   if (trigger.text.includes("story")) await delay(300, undefined, { signal: io.signal });
@@ -22,11 +25,13 @@ const NOT_STOPPED = ["CO-STOP-01 skipped", "CO-STOP-01 skipped"];
 async function resultsOf(
   run: AgentFunction,
   change: (connector: AgentConnector) => AgentConnector = (same) => same,
+  more: Partial<AgentProbe> = {},
 ): Promise<readonly CheckResult[]> {
   const connector = createFunctionConnector({ kind: "function", run });
   try {
     const results: CheckResult[] = [];
-    for await (const result of runAgentChecks({ connector: change(connector), timeoutMs: 2_000 })) results.push(result);
+    for await (const result of runAgentChecks({ connector: change(connector), timeoutMs: 2_000, ...more }))
+      results.push(result);
     return results;
   } finally {
     await connector.close();
@@ -99,7 +104,81 @@ describe("the checks of any agent", () => {
   it("find nothing to mend in one that keeps its part", async () => {
     const results = await resultsOf(echo);
     expect(notOk(results)).toEqual([]);
-    expect(results).toHaveLength(AGENT_CHECKS.length);
+    expect(results).toHaveLength(AGENT_CHECKS.filter(({ id }) => id !== "CO-LIFE-01" && id !== "CO-ERR-02").length);
+  });
+
+  it("find a connection whose end leaves its turn at work, or ends all others", async () => {
+    const titles = async (run: AgentFunction, change: (connector: AgentConnector) => AgentConnector) => {
+      const open = async () => change(createFunctionConnector({ kind: "function", run }));
+      const results = await resultsOf(run, (same) => same, {
+        open: async () => {
+          const connector = await open();
+          return { connector, close: () => connector.close() };
+        },
+      });
+      return results.filter(({ id }) => id === "CO-LIFE-01").map(({ state, detail }) => `${state}: ${detail}`);
+    };
+    expect(await titles(echo, (same) => same)).toEqual([expect.stringMatching(/^ok: in \d+ ms$/)]);
+    const deaf = (connector: AgentConnector): AgentConnector => ({
+      ...passOn(connector),
+      close: async () => undefined,
+    });
+    const slow: AgentFunction = async function* (request, io) {
+      if (request.trigger.text.includes("story")) await delay(1_400, undefined, { signal: io.signal });
+      yield* echo(request, io) as AsyncIterable<string>; // what echo is
+    };
+    expect(await titles(slow, deaf)).toEqual([expect.stringMatching(/^failed: it took \d+ ms$/)]);
+  }, 20_000);
+
+  it("find a killed process whose half answer is taken for one", async () => {
+    const verdict = async (end: "fails" | "is taken for an answer") => {
+      const killed = new AbortController();
+      const half: AgentConnector["invoke"] = async function* (request) {
+        yield { type: "text_delta", markdown: "Once upon" };
+        if (request.trigger.text.includes("story"))
+          await delay(5_000, undefined, { signal: killed.signal }).catch(() => undefined);
+        if (killed.signal.aborted) await delay(200);
+        if (end === "fails" && killed.signal.aborted) throw new ParleyError("AGENT_CRASHED");
+        yield { type: "done", stopReason: "end" };
+      };
+      const results = await resultsOf(echo, (same) => same, {
+        crashes: true,
+        open: async () => {
+          const connector = createFunctionConnector({ kind: "function", run: echo });
+          const broken = { ...passOn(connector), invoke: half };
+          return { connector: broken, crash: () => killed.abort(), close: () => connector.close() };
+        },
+      });
+      return results.find(({ id }) => id === "CO-ERR-02")?.state;
+    };
+    expect(await verdict("fails")).toBe("ok");
+    expect(await verdict("is taken for an answer")).toBe("failed");
+  }, 20_000);
+
+  it("find secrets and words of people in errors and in what a process writes", async () => {
+    const states = async (run: AgentFunction, more: Partial<AgentProbe> = {}) =>
+      (await resultsOf(run, (same) => same, more)).filter(({ id }) => id === "CO-LOG-01").map(({ state }) => state);
+    const secrets = ["the-token-of-this-agent"];
+    expect(await states(echo, { secrets, output: () => ["ready"] })).toEqual(["ok"]);
+    expect(await states(echo, { secrets, output: () => [`dials in with ${secrets[0]}`] })).toEqual(["failed"]);
+    expect(await states(echo, { output: () => ["asked: repeat parley-0123abcd"] })).toEqual(["advice"]);
+    const telling: AgentFunction = async function* (request, io) {
+      if (request.trigger.text.includes("repeat this word"))
+        throw new ParleyError("AGENT_CRASHED", { detail: `cannot do ${request.trigger.text}` });
+      yield* echo(request, io) as AsyncIterable<string>; // what echo is
+    };
+    expect(await states(telling)).toEqual(["failed"]);
+  });
+
+  it("name what cannot be seen of an agent, each with the reason", () => {
+    const connector = createFunctionConnector({ kind: "function", run: echo });
+    const address = notCheckable({ connector, timeoutMs: 1_000 });
+    const command = notCheckable({ connector, timeoutMs: 1_000, crashes: true, output: () => [] });
+    for (const named of [address, command]) {
+      expect(named.map(({ id }) => id)).toEqual(["CO-LIFE-01", "CO-ERR-02", "CO-LOG-01"]);
+      for (const { why } of named) expect(why.length).toBeGreaterThan(20);
+    }
+    expect(command[1]?.what).not.toBe(address[1]?.what);
   });
 
   it("say how to mend what they find", async () => {

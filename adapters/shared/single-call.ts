@@ -1,6 +1,12 @@
 import type { Agent, Dispatcher } from "undici";
 import { cancelled } from "./abortable-sleep.ts";
 
+/**
+ * How long a write that has left and is called off may still take to be answered, in ms. It cannot be called back any more; its answer
+ * says what came of it, which nobody can look up where access has just ended.
+ */
+export const ANSWER_GRACE_MS = 500;
+
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Longest time of the whole call, in ms. */
@@ -57,10 +63,12 @@ export function performOnce(
     let headers: Readonly<Record<string, string | string[] | undefined>> = {};
     let length = 0;
     const chunks: Buffer[] = [];
+    let grace: NodeJS.Timeout | undefined;
     const finish = (settle: () => void): void => {
       if (finished) return;
       finished = true;
       clearTimeout(timer);
+      clearTimeout(grace);
       signal?.removeEventListener("abort", onAbort);
       settle();
     };
@@ -68,7 +76,11 @@ export function performOnce(
       finish(() => reject(!dispatched && signal?.aborted ? cancelled() : new CallFailure(reason, dispatched)));
       controller?.abort(reason);
     };
-    const onAbort = (): void => giveUp(named("AbortError", "called off"));
+    const onAbort = (): void => {
+      const callOff = (): void => giveUp(named("AbortError", "called off"));
+      if (dispatched && request.method !== "GET") grace = setTimeout(callOff, ANSWER_GRACE_MS);
+      else callOff();
+    };
     const timer = setTimeout(() => giveUp(named("TimeoutError", "took too long")), options.timeoutMs);
     signal?.addEventListener("abort", onAbort, { once: true });
 

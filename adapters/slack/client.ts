@@ -1,6 +1,7 @@
 import { Agent, type Dispatcher } from "undici";
 import type { JsonValue } from "../../src/contracts/json.ts";
 import { cancelled } from "../shared/abortable-sleep.ts";
+import { ANSWER_GRACE_MS } from "../shared/single-call.ts";
 import { httpError, slackError, transportError } from "./errors.ts";
 
 /** Where the Web API of Slack's commercial cloud lives. */
@@ -114,10 +115,12 @@ export class SlackClient {
       let retryAfter: string | undefined;
       let bytes = 0;
       const chunks: Buffer[] = [];
+      let grace: NodeJS.Timeout | undefined;
       const finish = (settle: () => void): void => {
         if (finished) return;
         finished = true;
         clearTimeout(timer);
+        clearTimeout(grace);
         signal?.removeEventListener("abort", onAbort);
         settle();
       };
@@ -125,7 +128,11 @@ export class SlackClient {
         finish(() => reject(!dispatched && signal?.aborted ? cancelled() : transportError(method, reason, dispatched)));
         controller?.abort(reason);
       };
-      const onAbort = (): void => giveUp(named("AbortError", "called off"));
+      const onAbort = (): void => {
+        const callOff = (): void => giveUp(named("AbortError", "called off"));
+        if (dispatched) grace = setTimeout(callOff, ANSWER_GRACE_MS);
+        else callOff();
+      };
       const timer = setTimeout(() => giveUp(named("TimeoutError", "took too long")), call.timeoutMs ?? this.#timeoutMs);
       signal?.addEventListener("abort", onAbort, { once: true });
 

@@ -188,6 +188,16 @@ describe("a failure says what is certain", () => {
     expect(bench.slack.requests.count("chat.postMessage")).toBe(1);
   });
 
+  test("what is with Slack when it is called off is still asked what came of it, for a moment", async () => {
+    bench = await createBench();
+    bench.slack.faults.add({ kind: "slow", method: "chat.postMessage", delayMs: 250, times: 1 });
+    const controller = new AbortController();
+    const sent = bench.adapter.send(bench.post("one", { signal: controller.signal }));
+    await expect.poll(() => bench.slack.requests.count("chat.postMessage")).toBe(1);
+    controller.abort();
+    expect(await sent).toMatchObject({ messageId: expect.any(String) });
+  });
+
   test("neither text nor tokens are in errors and logs", async () => {
     bench = await createBench({ config: { callTimeoutMs: 300 } });
     const failures: string[] = [];

@@ -64,6 +64,11 @@ export const AcpConfig = z.strictObject({
   permissionMode: z.enum(["ask", "deny", "allow"]).default("ask"),
   /** Whether people are offered to allow something for ever, where the agent offers to remember that. Default false: they allow it once. */
   offerAlways: z.boolean().default(false),
+  /**
+   * Whether people are asked about a call in which secrets are hidden from them; they see of each what it is and how long. Default false: such a call
+   * is denied unasked.
+   */
+  askHidden: z.boolean().default(false),
   /** Whether the agent's thoughts show as a status line. Default: hidden. */
   thoughts: z.enum(["hidden", "status"]).default("hidden"),
   startTimeoutMs: z.number().int().min(500).max(600_000).default(DEFAULT_START_TIMEOUT_MS),

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { PermissionOption, RequestPermissionRequest, RequestPermissionResponse } from "@agentclientprotocol/sdk";
 import type { RequestOutcome, RequestPart } from "../../src/contracts/turn-requests.ts";
-import { changeText, contentText, oneLine, titleLine, valueText, withoutSecrets } from "./tool-text.ts";
+import { describeHidden } from "../shared/redact-arguments.ts";
+import { changeText, contentWords, oneLine, titleLine } from "./tool-text.ts";
 
 const CANCELLED: RequestPermissionResponse = { outcome: { outcome: "cancelled" } };
 /** Most characters that are shown of one call; nobody can agree to what they cannot see. */
@@ -32,9 +33,13 @@ export interface PermissionRefusal {
   readonly response: RequestPermissionResponse;
 }
 
-/** `offerAlways`: what the agent would remember is offered too, and passed on. */
+/**
+ * `offerAlways`: what the agent would remember is offered too, and passed on. `askHidden`: people are also asked where secrets are hidden from them,
+ * of which they see what they are and how long.
+ */
 export interface PermissionRules {
   readonly offerAlways: boolean;
+  readonly askHidden: boolean;
 }
 
 /**
@@ -60,7 +65,10 @@ export function toPermissionQuestion(
   });
   if (!choices.some(({ effect }) => effect === "allow"))
     return refuse("It cannot be allowed just once, and nothing is allowed for ever here.");
-  const { subject, shownChars } = subjectOf(request);
+  const { subject, shownChars, hidden } = subjectOf(request);
+  const pieces = hidden === 1 ? "A piece" : `${hidden} pieces`;
+  if (hidden > 0 && !rules.askHidden)
+    return refuse(`${pieces} of it would be hidden as a secret, and nobody is asked here about what they do not see.`);
   if (shownChars > MAX_SUBJECT_CHARS)
     return refuse(`It has ${shownChars} characters, and ${MAX_SUBJECT_CHARS} can be shown to who decides.`);
   return {
@@ -68,7 +76,7 @@ export function toPermissionQuestion(
     part: {
       type: "approval_request",
       approvalId: `acp-${digest(binding)}`,
-      prompt: `May I do this? **${shownTitle}**`,
+      prompt: `May I do this? **${shownTitle}**${hidden === 0 ? "" : ` ${pieces} of it ${hidden === 1 ? "is" : "are"} hidden from you.`}`,
       ...(subject === "" ? {} : { subject }),
       options: choices.map(({ id, label, effect }) => ({ id, label, effect })),
     },
@@ -94,7 +102,7 @@ export function actionKey(request: RequestPermissionRequest): string {
 export function answerAlone(
   options: readonly PermissionOption[],
   direction: Direction,
-  { offerAlways }: PermissionRules,
+  { offerAlways }: Pick<PermissionRules, "offerAlways">,
 ): RequestPermissionResponse {
   if (direction === "deny") return rejection(options);
   const once = options.find((option) => option.kind === "allow_once");
@@ -113,7 +121,10 @@ function select(optionId: string): RequestPermissionResponse {
   return { outcome: { outcome: "selected", optionId } };
 }
 
-function toChoices(options: readonly PermissionOption[], { offerAlways }: PermissionRules): readonly Choice[] {
+function toChoices(
+  options: readonly PermissionOption[],
+  { offerAlways }: Pick<PermissionRules, "offerAlways">,
+): readonly Choice[] {
   const choices = options.slice(0, MAX_OPTIONS).flatMap((option, index): Choice[] => {
     // What an agent remembers as allowed, people here are never asked about again.
     const effect = option.kind === "allow_always" && !offerAlways ? undefined : directionOf(option.kind);
@@ -136,27 +147,44 @@ function actionOf({ toolCall }: RequestPermissionRequest): Readonly<Record<strin
   return { title, name, kind, rawInput, content, locations };
 }
 
-/** What it is about as people may read it, secrets hidden, and how much that is: the raw input, changes, words and places, all that there are. */
-function subjectOf({ toolCall }: RequestPermissionRequest): { readonly subject: string; readonly shownChars: number } {
+interface Subject {
+  readonly subject: string;
+  readonly shownChars: number;
+  readonly hidden: number;
+}
+
+/**
+ * What it is about as people may read it, how much that is, and how many pieces are hidden in it or in its title: the raw input, changes, words and
+ * places, all that there are. A piece that stands in several places counts in each.
+ */
+function subjectOf({ toolCall }: RequestPermissionRequest): Subject {
   const { rawInput, content, locations } = toolCall;
+  let hidden = describeHidden(toolCall.title ?? "").hidden;
+  const described = (value: unknown): string => {
+    const { shown, hidden: more } = describeHidden(value);
+    hidden += more;
+    return typeof shown === "string" ? shown : JSON.stringify(shown, null, 2);
+  };
   const items = content ?? [];
   const changes = items.flatMap((item) =>
     item.type === "diff" ? [changeText(item.path, item.oldText ?? undefined, item.newText, Infinity)] : [],
   );
-  const words = contentText(items.filter(({ type }) => type === "content"));
+  const words = contentWords(items.filter(({ type }) => type === "content"));
   const places = (locations ?? []).map(({ path, line }) =>
     line === undefined || line === null ? path : `${path}:${line}`,
   );
   const pieces: readonly (readonly [language: string, text: string])[] = [
-    ["json", withoutSecrets(valueText(rawInput) ?? "")],
-    ["diff", withoutSecrets(changes.join("\n\n"))],
-    ["text", words],
-    ["text", places.length === 0 ? "" : withoutSecrets(["Files and places:", ...places].join("\n"))],
+    // Once more as text: a name can be a secret, too.
+    ["json", rawInput === undefined || rawInput === null ? "" : described(described(rawInput))],
+    ["diff", described(changes.join("\n\n"))],
+    ["text", described(words)],
+    ["text", places.length === 0 ? "" : described(["Files and places:", ...places].join("\n"))],
   ];
   const shown = pieces.filter(([, text]) => text !== "");
   return {
     subject: shown.map(([language, text]) => fenced(text, language)).join("\n\n"),
     shownChars: shown.reduce((sum, [, text]) => sum + text.length, 0),
+    hidden,
   };
 }
 

@@ -23,7 +23,7 @@ export function titleLine(text: string): string {
 }
 
 /** The same text with what looks like a secret hidden. */
-export function withoutSecrets(text: string): string {
+function withoutSecrets(text: string): string {
   return String(redactArguments(text));
 }
 
@@ -36,6 +36,11 @@ export function valueText(value: unknown): string | undefined {
 
 /** What a tool call holds, as plain text without secrets: words, changes of files, and the names of what else there is. */
 export function contentText(content: readonly ToolContent[]): string {
+  return withoutSecrets(contentWords(content));
+}
+
+/** As `contentText`, with secrets. */
+export function contentWords(content: readonly ToolContent[]): string {
   const texts = content.flatMap((item): string[] => {
     if (item.type === "diff") return [changeText(item.path, item.oldText ?? undefined, item.newText)];
     if (item.type !== "content") return [];
@@ -44,7 +49,7 @@ export function contentText(content: readonly ToolContent[]): string {
     if (inner.type === "resource") return [inner.resource.text ?? `[${inner.resource.uri}]`];
     return [`[${inner.type === "resource_link" ? inner.name : inner.mimeType}]`];
   });
-  return withoutSecrets(texts.join("\n"));
+  return texts.join("\n");
 }
 
 /**

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { TurnIo, TurnRequest } from "../../src/contracts/connector.ts";
 import type { RequestOutcome, RequestPart } from "../../src/contracts/turn-requests.ts";
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
-import { redactArguments } from "../shared/redact-arguments.ts";
+import { describeHidden } from "../shared/redact-arguments.ts";
 import { ToolFailure } from "./tool-call.ts";
 
 /** Most characters of arguments that a question shows; nobody can agree to what they cannot see. */
@@ -44,13 +44,14 @@ export function createToolApprovals(request: TurnRequest, io: TurnIo): ToolAppro
 }
 
 function toQuestion(approvalId: string, tool: string, input: unknown): RequestPart {
-  const shown = JSON.stringify(redactArguments(input), null, 2) ?? "{}";
+  const described = describeHidden(input);
+  const shown = JSON.stringify(described.shown, null, 2) ?? "{}";
   if (shown.length > MAX_SHOWN_ARGUMENTS)
     throw new ToolFailure("denied", "The arguments are too long to be shown to the person who would have to agree.");
   return {
     type: "approval_request",
     approvalId,
-    prompt: `May I use the tool ${tool}?`,
+    prompt: `May I use the tool ${tool}?${described.hidden === 0 ? "" : " What is hidden below is used too."}`,
     subject: `${tool} ${shown}`,
     options: [
       { id: "allow", label: "Allow once", effect: "allow" },

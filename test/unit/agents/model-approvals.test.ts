@@ -246,7 +246,7 @@ describe("secrets in arguments", () => {
     expect(mcp.calls).toEqual([{ name: "erase", arguments: input }]);
     const shown = JSON.stringify([outcome.events, people.questions.map(({ part }) => part), io.logger.records]);
     expect(shown).not.toMatch(/hunter2|sk-live/);
-    expect(shown).toContain("[hidden]");
+    expect(shown).toContain("[hidden: ");
   });
 });
 

@@ -24,6 +24,7 @@ import { ParleyError } from "./errors/parley-error.ts";
 import { createAdapterStateStore } from "./ledger/adapter-state.ts";
 import { createAgentSessionStore } from "./ledger/agent-sessions.ts";
 import { watchAppends } from "./ledger/audit-appends.ts";
+import { openAuditKeys } from "./ledger/audit-keys.ts";
 import { appendAudit } from "./ledger/audit-log.ts";
 import type { Database } from "./ledger/connection/database.ts";
 import { migrate } from "./ledger/connection/migrate.ts";
@@ -265,7 +266,7 @@ export async function createApp(config: Config, logger: Logger, ports: AppPorts 
     operationsHolder.operations = operations;
     const audit = createAuditTrail({
       ...watched,
-      key: deriveKey(config.secretKey, "audit log"),
+      keys: await openAuditKeys(database, box, keysFor("audit log")),
       dataFolder: config.dataFolder,
       retention: config.retention,
       logger,

@@ -20,7 +20,9 @@ export async function* exportAudit(
   key: Buffer,
   organizationId: string,
   range: ExportRange = {},
+  earlierKeys: readonly Buffer[] = [],
 ): AsyncGenerator<string> {
+  const keys = [...earlierKeys, key];
   const start = await beginningOf(sql, organizationId, range.since);
   const seals = sealsAfterNumber(sql, organizationId, start.number);
   let seal = (await seals.next()).value;
@@ -33,7 +35,7 @@ export async function* exportAudit(
         seal = (await seals.next()).value;
       if (!isWithin(record, range)) continue;
       records += 1;
-      yield lineOf(key, record, seal?.number ?? null);
+      yield lineOf(record, seal?.number ?? null, digestWith(keys, record, seal));
     }
     const last = page.at(-1);
     if (last === undefined || page.length < RECORDS_PER_PAGE) break;
@@ -87,8 +89,15 @@ function isWithin(record: AuditRecord, { since, until }: ExportRange): boolean {
   return (since === undefined || at >= since.getTime()) && (until === undefined || at < until.getTime());
 }
 
+/** The digest that its seal covers, where some key makes that of what the record is now; else that of the key of now. */
+function digestWith(keys: readonly Buffer[], record: AuditRecord, seal: AuditSeal | undefined): string {
+  const digests = keys.map((key) => digestOfRecord(key, record)).toReversed();
+  const covered = new Set(seal?.digests);
+  return digests.find((digest) => covered.has(`${record.id}:${digest}`)) ?? digests[0] ?? "";
+}
+
 /** The entries are given as they are stored, byte for byte; text that is not JSON any more is given as a string. */
-function lineOf(key: Buffer, record: AuditRecord, seal: number | null): string {
+function lineOf(record: AuditRecord, seal: number | null, digest: string): string {
   const { entries, ...facts } = record;
   const head = JSON.stringify({
     id: facts.id,
@@ -96,7 +105,7 @@ function lineOf(key: Buffer, record: AuditRecord, seal: number | null): string {
     at: facts.at,
     organizationId: facts.organizationId,
     seal,
-    digest: digestOfRecord(key, record),
+    digest,
   });
   const isJson = isSingleLine(entries) && parses(entries);
   return `${head.slice(0, -1)},"${isJson ? "entries" : "entriesText"}":${isJson ? entries : JSON.stringify(entries)}}`;

@@ -16,6 +16,8 @@ const PRUNE_EVERY_MS = 6 * 3_600_000;
 export interface AuditSealerOptions {
   readonly database: Database;
   readonly key: Buffer;
+  /** False once another process seals with a newer key. Default: the key is the newest. */
+  readonly isNewestKey?: () => Promise<boolean>;
   readonly headFile: AuditHeadFile;
   readonly logger: Logger;
   /** What was appended so far, where all of it goes through this process; while it stands still nothing is asked of the ledger. */
@@ -58,15 +60,16 @@ export function createAuditSealer(options: AuditSealerOptions): AuditSealer {
     if (appended !== undefined && appended === seen) return;
     const follow = Date.now() - followedAt >= FOLLOW_EVERY_MS;
     const heads = await auditHeads(database);
+    const mine = (await options.isNewestKey?.()) ?? true;
     for (const head of heads) {
       if (head.ahead) tellAhead(head.organizationId);
-      const made = head.waiting ? await sealAudit(database, key, head.organizationId) : undefined;
+      const made = head.waiting && mine ? await sealAudit(database, key, head.organizationId) : undefined;
       if (made !== undefined) await keep(made);
       else if (follow) await keep(head);
     }
     if (follow) followedAt = Date.now();
     logNewest();
-    await prune(heads);
+    if (mine) await prune(heads);
     if (appended !== undefined) seen = appended;
   }
 

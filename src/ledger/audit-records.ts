@@ -107,3 +107,12 @@ export async function sealNumbered(
   );
   return row?.seal;
 }
+
+/** The number of the oldest seal that is there. */
+export async function firstSealNumber(sql: SqlRunner, organizationId: string): Promise<number | undefined> {
+  const [row] = await sql.query<{ number: number | null }>(
+    { name: "audit_first_seal", text: "select min(number) as number from audit_seals where organization_id = $1" },
+    [organizationId],
+  );
+  return row?.number ?? undefined;
+}

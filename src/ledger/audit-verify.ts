@@ -21,7 +21,10 @@ const UNSEALED_GRACE_SECONDS = 60;
 const CLOCK_TOLERANCE_MS = 600_000;
 
 export interface VerifyOptions {
+  /** Seals now, and is the only one whose proof of a pruning counts. */
   readonly key: Buffer;
+  /** Those that sealed before it, oldest first. A seal by one of them counts until the first by a later one. Default: none. */
+  readonly earlierKeys?: readonly Buffer[];
   readonly organizationId: string;
   /** Seals that were seen before and where; what the log had reached then it must still have. */
   readonly anchors: readonly (AuditAnchor & { readonly source: string })[];
@@ -33,6 +36,9 @@ export interface VerifyOptions {
  */
 export async function verifyAudit(sql: SqlRunner, options: VerifyOptions): Promise<AuditVerification> {
   const { key, organizationId } = options;
+  const keys = [...(options.earlierKeys ?? []), key];
+  /** Which of the keys sealed last; none before it seals again. */
+  let epoch = 0;
   const report = createAuditReport(organizationId);
   const numbers = new Map(options.anchors.map((anchor) => [anchor.number, undefined as string | undefined]));
   let newest: AuditSeal | undefined;
@@ -41,25 +47,24 @@ export async function verifyAudit(sql: SqlRunner, options: VerifyOptions): Promi
   /** Up to here the records were compared. */
   let done: AuditPlace = BEFORE_ALL;
   /** Sound seals since then. */
-  let open: AuditSeal[] = [];
+  let open: SealedBy[] = [];
   /** A seal since then is missing or not sound, so that records may be its own. */
   let doubtful = false;
   /** What the seals that are not sound say of records: a digest that fits still proves its record. */
   let vouched = new Map<string, string>();
 
   async function compare(last: AuditPlace): Promise<void> {
-    const expected = new Map<string, { digest: string; seal: number }>();
-    for (const seal of open)
-      for (const [id, digest] of digestsOf(seal)) expected.set(id, { digest, seal: seal.number });
+    const expected = new Map<string, { digest: string; seal: number; by: Buffer }>();
+    for (const { seal, by } of open)
+      for (const [id, digest] of digestsOf(seal)) expected.set(id, { digest, seal: seal.number, by });
     const strange: AuditRecord[] = [];
     await eachRecord(done, last, (record) => {
       report.countRecord();
       const wanted = expected.get(String(record.id));
-      const digest = digestOfRecord(key, record);
-      if (wanted !== undefined && sameDigest(wanted.digest, digest)) {
+      if (wanted !== undefined && sameDigest(wanted.digest, digestOfRecord(wanted.by, record))) {
         expected.delete(String(record.id));
         lastValidAt = Math.max(lastValidAt, Date.parse(record.at));
-      } else if (!isVouchedFor(record, digest)) strange.push(record);
+      } else if (!isVouchedFor(record)) strange.push(record);
     });
     for (const record of strange) {
       const wanted = expected.get(String(record.id));
@@ -78,13 +83,20 @@ export async function verifyAudit(sql: SqlRunner, options: VerifyOptions): Promi
 
   /** What comes next is in doubt; what came before it is not. */
   async function compareOpen(): Promise<void> {
-    const end = open.at(-1);
+    const end = open.at(-1)?.seal;
     if (end !== undefined) await compare({ xact: end.lastXact, id: end.lastId });
   }
 
-  function isVouchedFor(record: AuditRecord, digest: string): boolean {
+  function isVouchedFor(record: AuditRecord): boolean {
     const known = vouched.get(String(record.id));
-    return known !== undefined && sameDigest(known, digest);
+    return known !== undefined && keys.some((one) => sameDigest(known, digestOfRecord(one, record)));
+  }
+
+  /** The key that made a seal; undefined when none did that may have. */
+  function madeBy(seal: AuditSeal): Buffer | undefined {
+    const at = keys.findIndex((one, index) => index >= epoch && isSound(one, organizationId, seal));
+    if (at >= 0) epoch = at;
+    return keys[at];
   }
 
   async function eachRecord(after: AuditPlace, last: AuditPlace, take: (record: AuditRecord) => void): Promise<void> {
@@ -123,8 +135,8 @@ export async function verifyAudit(sql: SqlRunner, options: VerifyOptions): Promi
         report.missingSeals(before.seal.number + 1, seal.number - 1);
         doubtful = true;
       }
-      const sound = isSound(key, organizationId, seal);
-      if (!sound) {
+      const by = madeBy(seal);
+      if (by === undefined) {
         await compareOpen();
         report.seal("changed", seal.number, "its fields and its digest do not belong together");
         doubtful = true;
@@ -138,12 +150,12 @@ export async function verifyAudit(sql: SqlRunner, options: VerifyOptions): Promi
           );
         if (before === undefined && seal.number === 1 && seal.previous !== "")
           report.seal("moved", 1, "names a seal before it");
-        open.push(seal);
+        open.push({ seal, by });
         const place = { xact: seal.lastXact, id: seal.lastId };
         if (open.length >= SEALS_PER_PAGE || doubtful) await compare(place);
         newest = seal;
       }
-      before = { seal, sound };
+      before = { seal, sound: by !== undefined };
     }
     const last = page.at(-1);
     if (last === undefined || page.length < SEALS_PER_PAGE) break;
@@ -161,7 +173,7 @@ export async function verifyAudit(sql: SqlRunner, options: VerifyOptions): Promi
       for (const record of page) {
         report.countUnsealed();
         if (doubtful) {
-          if (!isVouchedFor(record, digestOfRecord(key, record))) report.doubt(record.id);
+          if (!isVouchedFor(record)) report.doubt(record.id);
         } else if (record.ahead)
           report.record("added", record.id, "names a transaction that this ledger has not come to");
         else if (Date.parse(record.at) < lastValidAt - CLOCK_TOLERANCE_MS)
@@ -191,6 +203,12 @@ export async function verifyAudit(sql: SqlRunner, options: VerifyOptions): Promi
   }
 }
 
+/** A sound seal and the key that made it. */
+interface SealedBy {
+  readonly seal: AuditSeal;
+  readonly by: Buffer;
+}
+
 function isSound(key: Buffer, organizationId: string, seal: AuditSeal): boolean {
   if (!Array.isArray(seal.digests) || !seal.digests.every((line) => typeof line === "string")) return false;
   return sameDigest(seal.seal, digestOfSeal(key, { ...seal, organizationId }));
@@ -205,7 +223,7 @@ function digestsOf(seal: AuditSeal): [id: string, digest: string][] {
 }
 
 /** The pruning that ended with this seal, if one with a proof is in the log. */
-async function findPruning(
+export async function findPruning(
   sql: SqlRunner,
   key: Buffer,
   organizationId: string,

@@ -75,6 +75,12 @@ const KINDS: readonly Kind[] = [
       from command_results r where (r.agent_id, ${COMMANDS}) > ($1, $2) and ${begins("decode(r.value, 'base64')")} order by r.agent_id, ${COMMANDS} limit $3`,
     replace: `update command_results r set value = ${base64("$3")} where r.agent_id = $1 and ${COMMANDS} = $2 and decode(r.value, 'base64') = $4::bytea`,
   },
+  {
+    name: "audit_keys",
+    select: `select id::text as id, 'key' as field, '*' as "organizationId", 'audit' as platform, decode(sealed, 'base64') as sealed
+      from audit_keys where (id::text, '') > ($1, $2) and ${begins("decode(sealed, 'base64')")} order by id::text limit $3`,
+    replace: `update audit_keys set sealed = ${base64("$3")} where id::text = $1 and $2::text is not null and decode(sealed, 'base64') = $4::bytea`,
+  },
   toolCalls("input", "call"),
   toolCalls("result", "result"),
 ];

@@ -491,6 +491,11 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
       "integration/ledger/audit-tampering.test.ts": [
         "${TRIALS} changes by a superuser with the triggers off: each is found, and what it touched is named",
       ],
+      "integration/ledger/audit-key-change.test.ts": [
+        "is sound from its first record to its last, also once no old key is named any more",
+        "tells of each change in each epoch what was changed, as under one key",
+        "gives nobody with a key of before a way to write on, to write anew or to prune",
+      ],
       "integration/ledger/row-level-security.test.ts": ["the audit log can be added to and not changed"],
       "integration/pipeline/explain.test.ts": [
         "explains a message of Slack by its permalink, with its records of the audit log and their seals",

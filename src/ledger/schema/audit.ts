@@ -1,5 +1,16 @@
 import { sql } from "drizzle-orm";
-import { bigint, bigserial, customType, index, integer, jsonb, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  bigserial,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  serial,
+  text,
+} from "drizzle-orm/pg-core";
 import { instant, organizationId } from "./columns.ts";
 
 const transactionId = customType<{ data: string }>({ dataType: () => "xid8" });
@@ -42,3 +53,16 @@ export const auditSeals = pgTable(
     index("audit_seals_at").on(table.organizationId, table.at),
   ],
 );
+
+/**
+ * The keys that the log was sealed with, oldest first: a seal of before a change of the deployment's key is verified with the key that made it.
+ *
+ * Each is itself sealed with the deployment's key of now. Of the deployment, like that, and of no organization.
+ */
+export const auditKeys = pgTable("audit_keys", {
+  id: serial("id").primaryKey(),
+  sealed: text("sealed").notNull(),
+  /** Says which key it is to whoever has it, and nothing to anybody else. */
+  fingerprint: text("fingerprint").notNull(),
+  createdAt: instant("created_at").notNull().defaultNow(),
+});

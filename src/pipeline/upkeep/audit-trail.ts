@@ -1,14 +1,15 @@
 import type { AuditOperations } from "../../contracts/audit.ts";
 import type { Logger } from "../../contracts/logger.ts";
 import { openAuditHeadFile } from "../../ledger/audit-head-file.ts";
+import type { AuditKeys } from "../../ledger/audit-keys.ts";
 import { createAuditSealer } from "../../ledger/audit-loop.ts";
 import type { Database } from "../../ledger/connection/database.ts";
 import { createAuditOperations } from "../operations/audit-operations.ts";
 
 export interface AuditTrailOptions {
   readonly database: Database;
-  /** Keys the digests; without it nobody can make a record or a seal that verifies. */
-  readonly key: Buffer;
+  /** Key the digests; without them nobody can make a record or a seal that verifies. */
+  readonly keys: AuditKeys;
   /** Where `audit-head.json` is kept. */
   readonly dataFolder: string;
   readonly retention: { readonly auditDays: number; readonly auditDaysOf: Readonly<Record<string, number>> };
@@ -25,20 +26,21 @@ export interface AuditTrail {
 }
 
 export function createAuditTrail(options: AuditTrailOptions): AuditTrail {
-  const { database, key, dataFolder, retention, logger } = options;
+  const { database, keys, dataFolder, retention, logger } = options;
   const headFile = openAuditHeadFile(dataFolder);
   if (headFile.problem !== undefined)
     logger.error({ problem: headFile.problem }, "the head of the audit log is not known");
   const sealer = createAuditSealer({
     database,
-    key,
+    key: keys.current,
+    isNewestKey: () => keys.isNewest(),
     headFile,
     logger,
     keepDays: (organizationId) => retention.auditDaysOf[organizationId] ?? retention.auditDays,
     ...(options.appended === undefined ? {} : { appended: options.appended }),
   });
   return {
-    operations: createAuditOperations({ database, key, headFile: () => openAuditHeadFile(dataFolder) }),
+    operations: createAuditOperations({ database, keys, headFile: () => openAuditHeadFile(dataFolder) }),
     start: () => sealer.start(),
     stop: () => sealer.stop(),
   };

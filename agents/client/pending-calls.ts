@@ -1,5 +1,6 @@
+import { Buffer } from "node:buffer";
 import { randomUUID } from "node:crypto";
-import type { AgentFrameInput } from "../../src/contracts/dial-in-protocol.ts";
+import { type AgentFrameInput, MAX_FRAME_BYTES } from "../../src/contracts/dial-in-protocol.ts";
 import type { JsonValue } from "../../src/contracts/json.ts";
 import type { RequestOutcome } from "../../src/contracts/turn-requests.ts";
 import { AgentClientError } from "./client-error.ts";
@@ -52,6 +53,11 @@ export class PendingCalls {
   }
 
   #call<Answer>(frame: RequestFrame | ToolFrame): Promise<Answer> {
+    const bytes = Buffer.byteLength(JSON.stringify(frame));
+    if (bytes > MAX_FRAME_BYTES) {
+      const problem = `a call of ${bytes} bytes is over the limit of a frame, 1 MiB; reply.file takes larger files`;
+      return Promise.reject(new AgentClientError("reply_too_large", problem));
+    }
     return new Promise<Answer>((resolve, reject) => {
       this.#waiting.set(frame.callId, { frame, resolve, reject });
       this.#send(frame);

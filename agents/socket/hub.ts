@@ -148,6 +148,9 @@ export class DialInHub implements DialInPort {
           refuse(1013, REFUSALS.unauthenticated, "Parley cannot take the agent now; dial in again in a moment.");
         });
       },
+      tooLarge: () => {
+        if (connection !== undefined) this.#overflow(connection);
+      },
       closed: () => {
         isGone = true;
         settle();
@@ -218,8 +221,7 @@ export class DialInHub implements DialInPort {
   #hear(connection: DialInConnection, bytes: Uint8Array): void {
     if (connection.isOver) return;
     connection.heard();
-    if (bytes.byteLength > MAX_FRAME_BYTES)
-      return connection.close(CLOSE_CODES.frameTooLarge, `a frame has at most ${MAX_FRAME_BYTES} bytes`);
+    if (bytes.byteLength > MAX_FRAME_BYTES) return this.#overflow(connection);
     const read = readFrame(bytes);
     if (!("frame" in read)) {
       const { problem, ...ids } = read;
@@ -229,6 +231,11 @@ export class DialInHub implements DialInPort {
     if (frame.type === "pong") return;
     if (frame.type === "hello") return connection.refuse(REFUSALS.frameInvalid, "Hello was said already.");
     this.#seats.get(connection.principal.agentId)?.take(connection, frame, bytes.byteLength);
+  }
+
+  #overflow(connection: DialInConnection): void {
+    this.#seats.get(connection.principal.agentId)?.overflow(connection);
+    connection.close(CLOSE_CODES.frameTooLarge, `a frame has at most ${MAX_FRAME_BYTES} bytes`);
   }
 
   #left(connection: DialInConnection): void {

@@ -52,8 +52,8 @@ export class Seat {
     });
     for (const turn of this.#turns.values()) {
       if (goesOn(turn)) turn.resume(connection);
-      else if (turn.received === 0) turn.give(connection);
-      // Half of an answer is here and the agent has forgotten it: the next attempt begins anew.
+      else if (turn.mayBeUnknown) turn.give(connection);
+      // The agent has had it and has forgotten it, perhaps because it died of it: the next attempt begins anew, and attempts are counted.
       else turn.fail(forgotten());
     }
   }
@@ -92,6 +92,12 @@ export class Seat {
     else turn.take(frame, bytes);
   }
 
+  /** A frame of this connection was too large to be read: it is known whose it was where the agent has but one turn. */
+  overflow(connection: DialInConnection): void {
+    const open = [...this.#turns.values()].filter((turn) => turn.isOn(connection));
+    for (const turn of open) turn.overflow(open.length === 1);
+  }
+
   /** Gives up the turns that wait here although their agent is elsewhere. */
   releaseWaiting(): void {
     for (const turn of this.#turns.values()) if (turn.isAway) turn.fail(awayError(0));
@@ -113,6 +119,6 @@ export class Seat {
 function forgotten(): ParleyError {
   return new ParleyError("AGENT_UNAVAILABLE", {
     detail: "the agent came back without the turn that it was in the middle of",
-    facts: { away: true },
+    facts: { away: true, forgotten: true },
   });
 }

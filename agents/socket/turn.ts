@@ -1,5 +1,5 @@
 import type { TranscriptMessage, TurnIo, TurnRequest } from "../../src/contracts/connector.ts";
-import { MAX_UNACKNOWLEDGED_EVENTS, REFUSALS } from "../../src/contracts/dial-in-protocol.ts";
+import { MAX_FRAME_BYTES, MAX_UNACKNOWLEDGED_EVENTS, REFUSALS } from "../../src/contracts/dial-in-protocol.ts";
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import { UnfinishedArtifacts } from "./artifacts.ts";
 import type { DialInConnection } from "./connection.ts";
@@ -14,6 +14,10 @@ const ACK_EVERY_EVENTS = 64;
 const ACK_WITHIN_MS = 40;
 /** How often it is said that a turn whose connection is down is not silent, in ms; the shortest silence that can be set is twice that. */
 const EXCUSE_EVERY_MS = 250;
+/** Connections of an agent with several turns that may end by too large a frame before all of those turns have failed. */
+const MAX_OVERFLOWS = 3;
+/** Times that an attempt is sent to an agent that accepts it not once: connections are lost, but an agent may also die of reading it. */
+const MAX_GIVINGS = 2;
 /** Messages that came during the turn and are sent again after a drop. */
 const MAX_STEERED = 100;
 
@@ -49,6 +53,8 @@ export class DialInTurn {
   #received = 0;
   #taken = 0;
   #acknowledged = 0;
+  #overflows = 0;
+  #givings = 0;
   #isAccepted = false;
   #isSteered = false;
 
@@ -79,10 +85,27 @@ export class DialInTurn {
     return this.#connection === undefined;
   }
 
+  /** The agent may never have heard of this attempt at it: what was sent to it may be lost with a connection. */
+  get mayBeUnknown(): boolean {
+    return !this.#isAccepted && this.#givings < MAX_GIVINGS;
+  }
+
+  isOn(connection: DialInConnection): boolean {
+    return this.#connection === connection;
+  }
+
+  /** A frame that was too large ended its connection, and is this turn's for certain or perhaps. */
+  overflow(isCertain: boolean): void {
+    this.#overflows += 1;
+    if (isCertain || this.#overflows >= MAX_OVERFLOWS)
+      this.fail(new ParleyError("AGENT_REPLY_TOO_LARGE", { detail: `a frame has at most ${MAX_FRAME_BYTES} bytes` }));
+  }
+
   /** Gives the turn to an agent that does not have it. */
   give(connection: DialInConnection): void {
     this.#artifacts.clear();
     this.#hold(connection);
+    this.#givings += 1;
     try {
       connection.sendText(this.#parts.starts.of(this.request, this.#io));
       this.#repeatSteered();

@@ -14,6 +14,8 @@ export interface DialInSocket {
 /** What happens on a socket; `closed` is called once, whoever closed it. */
 export interface DialInReceiver {
   message(bytes: Uint8Array): void;
+  /** A frame was larger than the server reads; the socket is being closed for it. */
+  tooLarge(): void;
   closed(): void;
 }
 

@@ -108,7 +108,10 @@ export async function connectRoute(server: FastifyInstance, context: ConnectRout
   function take(webSocket: WebSocket, request: FastifyRequest): void {
     const { dialIn } = context;
     if (dialIn === undefined) return webSocket.close(1013);
-    const receiver = dialIn.accept(toSocket(webSocket), request.dialInAgent);
+    const receiver = dialIn.accept(
+      toSocket(webSocket, () => receiver.tooLarge()),
+      request.dialInAgent,
+    );
     webSocket.on("message", (data, isBinary) => {
       if (isBinary) webSocket.close(CLOSE_CODES.protocolError, "frames are text");
       else receiver.message(bytesOf(data));
@@ -141,11 +144,14 @@ function refuseForeignPages(request: FastifyRequest, publicUrl: string | undefin
     throw new ParleyError("PERMISSION_DENIED", { detail: "the request comes from another page" });
 }
 
-function toSocket(webSocket: WebSocket): DialInSocket {
+function toSocket(webSocket: WebSocket, onTooLarge: () => void): DialInSocket {
   const close = webSocket.close.bind(webSocket);
   // The protocol has a code of its own for a frame that is larger than the server reads.
-  webSocket.close = (code, reason) =>
-    code === MESSAGE_TOO_BIG ? close(CLOSE_CODES.frameTooLarge, "the frame is too large") : close(code, reason);
+  webSocket.close = (code, reason) => {
+    if (code !== MESSAGE_TOO_BIG) return close(code, reason);
+    onTooLarge();
+    close(CLOSE_CODES.frameTooLarge, "the frame is too large");
+  };
   return {
     get bufferedBytes() {
       return webSocket.bufferedAmount;

@@ -7,6 +7,14 @@ const PAUSES_MS = [1_000, 4_000] as const;
 /** Times that an agent which dials in may lose one turn before it is given up: one that dies of it would do so for ever. */
 const MAX_AWAY_ATTEMPTS = 10;
 
+/** Times that an agent may come back without a turn that it was given: it may have died of it. */
+const MAX_FORGOTTEN_ATTEMPTS = 5;
+/**
+ * From the second time on the turns of one agent are given apart from each other, so that what else it was at when it died is answered
+ * meanwhile: longest pause before the third attempt, in ms; it doubles with each more.
+ */
+const SPREAD_MS = 2_000;
+
 /** What decides whether a failed turn is tried again. */
 export interface FailedAttempt {
   readonly error: ParleyError;
@@ -17,6 +25,8 @@ export interface FailedAttempt {
   readonly schedule: RetrySchedule | undefined;
   /** For how long no call has reached the agent, in ms. */
   readonly failingMs: number;
+  /** Where between none and all of a pause that keeps turns apart this one begins, from 0 to 1. */
+  readonly spread: number;
 }
 
 /** Whether an error says that a call to the agent came to nothing, as the schedule of its connector sees it. Pure. */
@@ -25,9 +35,14 @@ export function isFailedCall(error: ParleyError, schedule: RetrySchedule | undef
 }
 
 /** How long to wait before a failed turn is tried again, in ms, or undefined when it has failed for good. Pure. */
-export function retryDelayMs({ error, retries, remainingMs, schedule, failingMs }: FailedAttempt): number | undefined {
+export function retryDelayMs(attempt: FailedAttempt): number | undefined {
+  const { error, retries, remainingMs, schedule, failingMs } = attempt;
   if (error.facts["disable"] === true) return undefined;
   if (error.row.retry === "never" && !isFailedCall(error, schedule)) return undefined;
+  if (error.facts["forgotten"] === true) {
+    if (retries + 1 >= MAX_FORGOTTEN_ATTEMPTS) return undefined;
+    return retries === 0 ? 0 : Math.round(attempt.spread * SPREAD_MS * 2 ** (retries - 1));
+  }
   // Nothing is gained by a pause: the turn waits in its queue until the agent has dialled in again.
   if (error.facts["away"] === true) return retries < MAX_AWAY_ATTEMPTS ? 0 : undefined;
   const pauseMs = (schedule?.pausesMs ?? PAUSES_MS)[retries];

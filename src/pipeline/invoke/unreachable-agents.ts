@@ -182,7 +182,14 @@ export function createUnreachableAgents(options: UnreachableAgentsOptions): Unre
       if (wasShown && error.facts["away"] !== true) return false;
       const schedule = options.schedule(turn.agent.agentId);
       const failing = schedule === undefined ? 0 : await failingMs(turn, error);
-      const attempt = { error, retries: turn.retries, remainingMs, schedule, failingMs: failing };
+      const attempt = {
+        error,
+        retries: turn.retries,
+        remainingMs,
+        schedule,
+        failingMs: failing,
+        spread: Math.random(),
+      };
       const waitMs = retryDelayMs(attempt);
       if (waitMs === undefined) return false;
       const isLong = schedule !== undefined && waitMs >= schedule.tellFromMs;

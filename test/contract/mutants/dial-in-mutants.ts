@@ -20,6 +20,7 @@ function hearing(change: () => (frame: Frame) => Frame | undefined): (hub: DialI
       const heard = change();
       return {
         closed: () => receiver.closed(),
+        tooLarge: () => receiver.tooLarge(),
         message(bytes) {
           const frame = heard(JSON.parse(Buffer.from(bytes).toString()) as Frame); // agents of the checks send objects alone
           if (frame !== undefined) receiver.message(Buffer.from(JSON.stringify(frame)));
@@ -55,12 +56,13 @@ export const DIAL_IN_MUTANTS: readonly DialInMutant[] = [
         accept(socket, principal) {
           if (open > 0) {
             socket.close(4001, "there is one already");
-            return { message: () => undefined, closed: () => undefined };
+            return { message: () => undefined, tooLarge: () => undefined, closed: () => undefined };
           }
           open += 1;
           const receiver = hub.accept(socket, principal);
           return {
             message: (bytes) => receiver.message(bytes),
+            tooLarge: () => receiver.tooLarge(),
             closed() {
               open -= 1;
               receiver.closed();

@@ -46,6 +46,7 @@ function passOn(first: DialInPort, current: () => DialInPort): DialInPort {
       const receiver = current().accept(socket, principal);
       return {
         message: (bytes) => receiver.message(bytes),
+        tooLarge: () => receiver.tooLarge(),
         closed() {
           sockets.delete(socket);
           receiver.closed();
@@ -158,5 +159,15 @@ describe("the client over a network that breaks", { timeout: 60_000 }, () => {
     );
     expect(files).toMatchObject([{ name: "large.bin" }]);
     expect(Buffer.compare(Buffer.from(files[0]?.base64 ?? "", "base64"), bytes)).toBe(0);
+  });
+
+  it("refuses a call that no frame holds, and goes on with the turn", async () => {
+    await dialIn(async (_turn, reply) => {
+      const huge = reply.tools.call("post", { text: "x".repeat(1_200_000) });
+      await expect(huge).rejects.toMatchObject({ code: "reply_too_large" });
+      reply.text("still here");
+    });
+    const { events } = await collect(connector.invoke(turnRequest(), turnIo()));
+    expect(textOf(events)).toBe("still here");
   });
 });

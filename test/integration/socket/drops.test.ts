@@ -3,7 +3,9 @@ import { startDialInApp } from "../../support/agents/dial-in-app.ts";
 import { runDrops } from "../../support/agents/drop-run.ts";
 import { SeededRandom } from "../../support/slack/model/seeded-random.ts";
 
-it("loses nothing and answers nothing twice when every turn's connection is cut in the middle", async () => {
+it("loses nothing and answers nothing twice when every turn's connection is cut in the middle", {
+  timeout: 90_000,
+}, async () => {
   const app = await startDialInApp(["dropper"]);
   try {
     const run = await runDrops(app, "dropper", { count: 50, random: new SeededRandom(20_261_121) });

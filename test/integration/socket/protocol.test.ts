@@ -47,13 +47,14 @@ const text = (markdown: string) => ({ type: "text_delta", markdown });
 const refusals = (agent: DialInAgent): string[] => agent.of("error").map((frame) => frame.code);
 
 describe("a drop in the middle of a turn", () => {
-  it("gives the turn again to an agent that has said nothing of it and does not name it", async () => {
+  it("counts an attempt that the agent was given and comes back without, whether it has said something or not", async () => {
     const first = await dial();
     const { turnId, outcome } = await begin(first);
     first.send({ type: "turn_accept", turnId, attempt: 1 });
     first.drop();
-    const second = await dial({ onTurn: (start, on) => on.answer(start, "after all") });
-    expect(textOf((await outcome).events)).toBe("after all");
+    const second = await dial();
+    const ended = await outcome;
+    expect(ended.error).toMatchObject({ code: "AGENT_UNAVAILABLE", facts: { away: true, forgotten: true } });
     expect(second.welcome?.turns).toEqual([]);
   });
 
@@ -224,6 +225,29 @@ describe("bad input", () => {
     const agent = await dial();
     agent.raw(JSON.stringify({ type: "pong", at: 1, padding: "x".repeat(MAX_FRAME_BYTES) }));
     expect(await agent.closed).toMatchObject({ code: CLOSE_CODES.frameTooLarge });
+  });
+
+  it("ends the turn whose frame was too large to be read, and does not give it again", async () => {
+    const agent = await dial();
+    const { turnId, outcome } = await begin(agent);
+    agent.event(turnId, text("x".repeat(MAX_FRAME_BYTES)));
+    expect(await agent.closed).toMatchObject({ code: CLOSE_CODES.frameTooLarge });
+    expect(codeOf(await outcome)).toBe("AGENT_REPLY_TOO_LARGE");
+    const again = await dial();
+    await again.until(() => again.of("welcome").length === 1);
+    expect(again.of("turn_start")).toEqual([]);
+  });
+
+  it("ends all turns of an agent that comes back with too large a frame again and again", async () => {
+    let agent = await dial();
+    const turns = [await begin(agent), await begin(agent)];
+    const held = (attempt: number) => turns.map(({ turnId }) => ({ turnId, attempt, sent: 0 }));
+    for (let count = 0; count < 3; count += 1) {
+      if (count > 0) agent = await dial({ hello: { turns: held(1) } });
+      agent.raw(JSON.stringify({ type: "event", padding: "x".repeat(MAX_FRAME_BYTES) }));
+      await agent.closed;
+    }
+    for (const { outcome } of turns) expect(codeOf(await outcome)).toBe("AGENT_REPLY_TOO_LARGE");
   });
 
   it("disconnects who does nothing but be refused", async () => {

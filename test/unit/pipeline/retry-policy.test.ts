@@ -32,6 +32,7 @@ function attemptsOf(
       remainingMs: 120_000 - clockMs,
       schedule,
       failingMs: clockMs,
+      spread: 0.5,
     });
     if (waitMs === undefined) return moments;
     clockMs += waitMs;
@@ -69,6 +70,11 @@ describe("how turns wait for an agent that cannot be reached", () => {
     expect(attemptsOf(undefined, () => failed)).toEqual([0]);
   });
 
+  it("gives an agent that came back without its turn the turn five times, further and further apart from its others", () => {
+    const forgotten = new ParleyError("AGENT_UNAVAILABLE", { facts: { away: true, forgotten: true } });
+    expect(attemptsOf(undefined, () => forgotten)).toEqual([0, 0, 1_000, 3_000, 7_000]);
+  });
+
   it("takes a schedule of the agent's own, also none", () => {
     expect(attemptsOf(scheduleOf({ pausesMs: [100, 200] }))).toEqual([0, 100, 300]);
     expect(attemptsOf(scheduleOf({ pausesMs: [] }))).toEqual([0]);
@@ -76,7 +82,7 @@ describe("how turns wait for an agent that cannot be reached", () => {
 
   it("tries agents without a schedule twice more, within the turn's own time", () => {
     expect(attemptsOf(undefined)).toEqual([0, 1_000, 5_000]);
-    const late = { error: unavailable, retries: 1, remainingMs: 3_000, schedule: undefined, failingMs: 0 };
+    const late = { error: unavailable, retries: 1, remainingMs: 3_000, schedule: undefined, failingMs: 0, spread: 0 };
     expect(retryDelayMs(late)).toBeUndefined();
   });
 });

@@ -10,6 +10,7 @@ import type { JsonValue } from "../../src/contracts/json.ts";
 import { ParleyError } from "../../src/errors/parley-error.ts";
 import { cancelled } from "../shared/abortable-sleep.ts";
 import { parseRetryAfterMs } from "../shared/retry-after.ts";
+import { ANSWER_GRACE_MS } from "../shared/single-call.ts";
 import type { MatrixConnections } from "./client-fetch.ts";
 import { refusalError, transportError } from "./errors.ts";
 import { asRecord, type Raw } from "./raw.ts";
@@ -111,13 +112,18 @@ export class HomeserverClient {
   }
 
   async #guarded<Answer>(
-    call: Omit<MatrixCall, "body" | "method">,
+    call: Omit<MatrixCall, "body" | "method"> & { readonly method?: MatrixCall["method"] },
     run: (signal: AbortSignal) => Promise<Answer>,
   ): Promise<Answer> {
     if (call.signal?.aborted) throw cancelled();
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), call.timeoutMs ?? this.#options.timeoutMs);
-    const onAbort = (): void => deadline.abort();
+    const isWrite = call.method !== undefined && call.method !== "GET";
+    let grace: NodeJS.Timeout | undefined;
+    const onAbort = (): void => {
+      if (isWrite) grace = setTimeout(() => deadline.abort(), ANSWER_GRACE_MS);
+      else deadline.abort();
+    };
     call.signal?.addEventListener("abort", onAbort, { once: true });
     try {
       return await run(deadline.signal);
@@ -125,6 +131,7 @@ export class HomeserverClient {
       throw translated(call.label, error);
     } finally {
       clearTimeout(timer);
+      clearTimeout(grace);
       call.signal?.removeEventListener("abort", onAbort);
     }
   }

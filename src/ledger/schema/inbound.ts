@@ -26,6 +26,8 @@ export const conversations = pgTable(
     /** Since when a person has it to themselves: no agent takes part until it is resumed. */
     takenOverAt: instant("taken_over_at"),
     takenOverBy: text("taken_over_by"),
+    /** Of which pauses of agents who was told here, newest last: one entry per pause and, where people are told alone, person. */
+    toldPauses: text("told_pauses").array(),
     createdAt: createdAt(),
   },
   (table) => [

@@ -1,12 +1,7 @@
+import { withoutReferences } from "../shared/markdown-references.ts";
 import { splitMarkdown } from "../shared/markdown-split.ts";
 import { tableAsCode } from "../shared/markdown-table.ts";
-import {
-  childrenOf,
-  type MarkdownNode,
-  type MarkdownRoot,
-  parseMarkdown,
-  walkMarkdown,
-} from "../shared/markdown-tree.ts";
+import { childrenOf, type MarkdownNode, parseMarkdown, walkMarkdown } from "../shared/markdown-tree.ts";
 import { codeBlock, codeSpan, escapeText, linkText, type MarkupOptions } from "./markup-text.ts";
 
 export type { MarkupOptions } from "./markup-text.ts";
@@ -22,13 +17,15 @@ const RULE = "─────────────";
  * `options` does not let through. https://support.discord.com/hc/en-us/articles/210298617
  */
 export function toDiscordMarkdown(markdown: string, options: MarkupOptions): string {
-  const root = parseMarkdown(markdown);
-  return new Writer(root, options).blocks(root, 0).trim();
+  const root = parseMarkdown(withoutReferences(markdown));
+  return new Writer(options).blocks(root, 0).trim();
 }
 
 /** Discord Markdown in pieces of at most `maxChars` UTF-16 code units; nothing but blanks between the pieces is lost. */
 export function toDiscordPieces(markdown: string, options: MarkupOptions, maxChars: number): string[] {
-  return piecesOf(markdown, options, maxChars, Math.floor(maxChars * 0.95)).filter((piece) => piece !== "");
+  return piecesOf(withoutReferences(markdown), options, maxChars, Math.floor(maxChars * 0.95)).filter(
+    (piece) => piece !== "",
+  );
 }
 
 function piecesOf(markdown: string, options: MarkupOptions, maxChars: number, cutChars: number): string[] {
@@ -57,15 +54,9 @@ export function plainLine(text: string, maxChars: number): string {
 
 class Writer {
   readonly #options: MarkupOptions;
-  readonly #definitions = new Map<string, string>();
 
-  constructor(root: MarkdownRoot, options: MarkupOptions) {
+  constructor(options: MarkupOptions) {
     this.#options = options;
-    walkMarkdown(root, (node) => {
-      if (node.type === "definition" && !this.#definitions.has(node.identifier))
-        this.#definitions.set(node.identifier, node.url);
-      return true;
-    });
   }
 
   blocks(parent: MarkdownNode, depth: number, glue = "\n\n"): string {
@@ -95,8 +86,6 @@ class Writer {
         return codeBlock(tableAsCode(node).split("\n").slice(1, -1).join("\n"));
       case "thematicBreak":
         return RULE;
-      case "definition":
-        return "";
       case "footnoteDefinition":
         return `[${escapeText(node.identifier, this.#options)}]: ${this.blocks(node, depth)}`;
       case "html":
@@ -142,14 +131,8 @@ class Writer {
         return "\n";
       case "link":
         return linkText(this.#inline(node, depth), this.#words(node), node.url, this.#options);
-      case "linkReference": {
-        const url = this.#definitions.get(node.identifier) ?? "";
-        return linkText(this.#inline(node, depth), this.#words(node), url, this.#options);
-      }
       case "image":
         return described(node.alt ?? "", node.url, this.#options);
-      case "imageReference":
-        return described(node.alt ?? "", this.#definitions.get(node.identifier) ?? "", this.#options);
       case "footnoteReference":
         return `[${escapeText(node.identifier, this.#options)}]`;
       default:

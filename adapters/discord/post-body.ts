@@ -52,8 +52,8 @@ export function saidToAll(body: PostBody): PostBody {
 function fileOf(item: unknown): FileBody[] {
   const raw = asRecord(item);
   const name = asString(raw?.["name"]);
-  const base64 = asString(raw?.["base64"]);
-  return name === undefined || base64 === undefined
+  const base64 = raw?.["base64"];
+  return name === undefined || typeof base64 !== "string"
     ? []
     : [{ name, base64, mediaType: asString(raw?.["mediaType"]) ?? "application/octet-stream" }];
 }

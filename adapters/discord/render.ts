@@ -2,6 +2,7 @@ import type { RenderContext, RenderedPost } from "../../src/contracts/adapter.ts
 import type { JsonValue } from "../../src/contracts/json.ts";
 import { partToText, type ReplyPart } from "../../src/envelope/reply.ts";
 import { boundMarkdown } from "../shared/markdown-bound.ts";
+import { fenced } from "../shared/markdown-fence.ts";
 import { taskLines, toolLine } from "../shared/part-lines.ts";
 import { prepareReply, type ReplyLimits } from "../shared/prepared-reply.ts";
 import { type ReplySection, sectionsOf } from "../shared/reply-sections.ts";
@@ -33,7 +34,7 @@ export const MAX_LINE_CHARS = 1_500;
 const MAX_FILE_NAME_CHARS = 100;
 
 /** Longer texts would be a wall of messages: they go as a file with their beginning. */
-export const REPLY_LIMITS: ReplyLimits = { maxPostedChars: 8 * MAX_TEXT_CHARS };
+export const REPLY_LIMITS: ReplyLimits = { maxPostedChars: 8 * MAX_TEXT_CHARS, refusesEmptyFiles: true };
 
 /**
  * Turns a reply into Discord messages; pure.
@@ -121,9 +122,10 @@ function lines(all: readonly string[], fallback: string): Shown[] {
 
 function approval(part: Extract<ReplyPart, { type: "approval_request" }>, options: MarkupOptions): Shown[] {
   const words = `Options: ${part.options.map((option) => option.label).join(", ")}`;
-  const subject = part.subject === undefined ? "" : `\n\n${part.subject.replace(/^/gmu, "> ")}`;
+  // As code, and by itself: what is approved is read sign by sign, whatever the prompt leaves open.
+  const subject = part.subject ? prose(fenced(part.subject, ""), "", options) : [];
   const rows = approvalRows(part) ?? [textDisplay(plainLine(words, MAX_LINE_CHARS))];
-  return together(prose(`${part.prompt}${subject}`, part.prompt, options), rows, words);
+  return together([...prose(part.prompt, part.prompt, options), ...subject], rows, words);
 }
 
 function inputRequest(part: Extract<ReplyPart, { type: "input_request" }>, options: MarkupOptions): Shown[] {
@@ -148,7 +150,13 @@ function together(
   const chars = [...words.map((one) => one.component), ...rows].reduce((sum, one) => sum + charsOf(one), 0);
   if (chars <= MAX_CONTAINER_CHARS) {
     const inside = container([...words.map((one) => one.component), ...rows]);
-    return [{ component: inside, fallback: [...words.map((one) => one.fallback), fallback].join("\n"), forms }];
+    return [
+      {
+        component: inside,
+        fallback: [...words.map((one) => one.fallback), fallback].filter(Boolean).join("\n"),
+        forms,
+      },
+    ];
   }
   return [...words, { component: container(rows), fallback, forms }];
 }

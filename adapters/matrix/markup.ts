@@ -3,6 +3,7 @@ import rehypeSanitize from "rehype-sanitize";
 import rehypeStringify from "rehype-stringify";
 import remarkRehype from "remark-rehype";
 import { unified } from "unified";
+import { withoutReferences } from "../shared/markdown-references.ts";
 import { neutraliseMarkdown, WORD_JOINER } from "../shared/markdown-safety.ts";
 import { splitMarkdown } from "../shared/markdown-split.ts";
 import { parseMarkdown } from "../shared/markdown-tree.ts";
@@ -64,7 +65,7 @@ export function toMatrixText(markdown: string, options: MarkupOptions): MatrixTe
 
 /** Texts in pieces whose contents each fit into one event; nothing but blanks between the pieces is lost. */
 export function toMatrixPieces(markdown: string, options: MarkupOptions, maxBytes = MAX_CONTENT_BYTES): MatrixText[] {
-  return fitted(markdown, SPLIT_CHARS, options, maxBytes);
+  return fitted(withoutReferences(markdown), SPLIT_CHARS, options, maxBytes);
 }
 
 function fitted(markdown: string, chars: number, options: MarkupOptions, maxBytes: number): MatrixText[] {

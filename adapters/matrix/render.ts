@@ -1,6 +1,7 @@
 import type { RenderContext, RenderedPost } from "../../src/contracts/adapter.ts";
 import { partToText, type ReplyPart } from "../../src/envelope/reply.ts";
 import { boundMarkdown } from "../shared/markdown-bound.ts";
+import { fenced } from "../shared/markdown-fence.ts";
 import { foldTools, taskLines } from "../shared/part-lines.ts";
 import { prepareReply, type ReplyLimits } from "../shared/prepared-reply.ts";
 import { type ReplySection, sectionsOf } from "../shared/reply-sections.ts";
@@ -21,7 +22,7 @@ import { answering, type PostBody, postBodyToJson } from "./post-body.ts";
 import { foldedTools } from "./tool-details.ts";
 
 /** Beyond about eight posts a conversation is flooded: such a text goes as a file. */
-export const REPLY_LIMITS: ReplyLimits = { maxPostedChars: 8 * SPLIT_CHARS };
+export const REPLY_LIMITS: ReplyLimits = { maxPostedChars: 8 * SPLIT_CHARS, refusesEmptyFiles: true };
 
 /** Longest piece of a line of plain words. */
 const MAX_LINE_CHARS = 4_000;
@@ -90,7 +91,7 @@ function shownOf(section: ReplySection, markup: MarkupOptions): Shown[] {
     case "error":
       return prose(`⚠️ ${boundMarkdown(part.message || part.code).markdown}`, fallback, "m.notice", markup);
     case "approval_request":
-      return request(withSubject(part.prompt, part.subject), fallback, approvalAsk(part), markup);
+      return request([part.prompt, ...subjectOf(part)], fallback, approvalAsk(part), markup);
     case "input_request":
       return form(part, fallback, markup);
   }
@@ -140,24 +141,28 @@ function listText(words: readonly string[]): MatrixText {
   return { body: words.join("\n"), html, mentions: [] };
 }
 
-function withSubject(prompt: string, subject: string | undefined): string {
-  return subject === undefined ? prompt : `${prompt}\n\n${subject.replace(/^/gmu, "> ")}`;
+/** As code, and by itself: what is approved is read sign by sign, whatever the prompt leaves open. */
+function subjectOf({ subject }: Extract<ReplyPart, { type: "approval_request" }>): string[] {
+  return subject ? [fenced(subject, "")] : [];
 }
 
 /** A form that does not fit into the message that asks for it is put in words alone. */
 function form(part: Extract<ReplyPart, { type: "input_request" }>, fallback: string, markup: MarkupOptions): Shown[] {
   const ask = inputAsk(part);
-  if (Buffer.byteLength(JSON.stringify(ask)) <= MAX_ASK_BYTES) return request(part.prompt, fallback, ask, markup);
+  if (Buffer.byteLength(JSON.stringify(ask)) <= MAX_ASK_BYTES) return request([part.prompt], fallback, ask, markup);
   return [...prose(part.prompt, fallback, "m.notice", markup), ...lines(inputLines(ask.fields), "", "m.notice")];
 }
 
 /** A question with how to answer it. What does not fit goes ahead in messages of its own; the last one is what people react to. */
-function request(prompt: string, fallback: string, ask: Ask, markup: MarkupOptions): Shown[] {
+function request(prompts: readonly string[], fallback: string, ask: Ask, markup: MarkupOptions): Shown[] {
   const how = ask.kind === "approval" ? approvalLines(ask.options, ask.id) : inputLines(ask.fields);
   const body = how.map(inertText).join("\n");
   const html = `<p>${how.map((line) => escapeHtml(inertText(line))).join("<br>")}</p>`;
   const room = Math.max(8_000, MAX_CONTENT_BYTES - 2 * Buffer.byteLength(JSON.stringify({ body, html, ask })));
-  const pieces = toMatrixPieces(prompt, markup, room);
+  const pieces = joined(
+    prompts.flatMap((prompt) => toMatrixPieces(prompt, markup, room)),
+    room,
+  );
   const last = pieces.at(-1);
   const ahead = pieces.slice(0, -1).map((text): Shown => ({ msgtype: "m.notice", text, fallback: text.body }));
   const text = {
@@ -166,6 +171,26 @@ function request(prompt: string, fallback: string, ask: Ask, markup: MarkupOptio
     mentions: last?.mentions ?? [],
   };
   return [...ahead, { msgtype: "m.notice", text, fallback, ask }];
+}
+
+/** Neighbouring texts as one, as long as they fit. */
+function joined(texts: readonly MatrixText[], maxBytes: number): MatrixText[] {
+  const pieces: MatrixText[] = [];
+  for (const text of texts) {
+    const open = pieces.at(-1);
+    if (open === undefined) {
+      pieces.push(text);
+      continue;
+    }
+    const together: MatrixText = {
+      body: `${open.body}\n\n${text.body}`,
+      html: open.html + text.html,
+      mentions: [...new Set([...open.mentions, ...text.mentions])],
+    };
+    const fits = contentBytes(together) <= maxBytes && together.body.length <= MAX_TEXT_CHARS;
+    pieces.splice(fits ? -1 : pieces.length, fits ? 1 : 0, fits ? together : text);
+  }
+  return pieces;
 }
 
 function approvalLines(options: Extract<Ask, { kind: "approval" }>["options"], id: string): string[] {

@@ -44,7 +44,9 @@ export function findLosses(parts: readonly ReplyPart[], gaps: PlatformGaps): rea
     const index = prepared.originals[place] ?? 0;
     const found = prepared.asFiles.has(index)
       ? fileLosses(part, parts[index])
-      : lossesOf(part, { gaps, shownStatus, simplified: prepared.simplified.has(index) });
+      : part.type !== parts[index]?.type
+        ? [{ what: "file that is empty", shownAs: "its name" }]
+        : lossesOf(part, { gaps, shownStatus, simplified: prepared.simplified.has(index) });
     for (const loss of found)
       if (!losses.some((known) => known.part === index && known.what === loss.what))
         losses.push({ part: index, ...loss });
@@ -87,11 +89,7 @@ function ownLosses(part: ReplyPart, gaps: PlatformGaps): readonly (Loss | undefi
     case "text":
       return markdownLosses(part.markdown, gaps.markdown);
     case "approval_request":
-      return [
-        gaps.approval?.(part),
-        ...markdownLosses(part.prompt, gaps.markdown),
-        ...(gaps.limits?.plainSubjects ? [] : markdownLosses(part.subject ?? "", gaps.markdown)),
-      ];
+      return [gaps.approval?.(part), ...markdownLosses(part.prompt, gaps.markdown)];
     case "input_request":
       return [gaps.inputRequest?.(part), ...markdownLosses(part.prompt, gaps.markdown)];
     case "artifact":

@@ -22,20 +22,18 @@ interface MarkdownLoss {
   readonly shownAs: string;
 }
 
-/** Names what of a Markdown text is shown in another form, in reading order, each kind of thing once; pure. */
+/** Names what of a Markdown text that `prepareReply` prepared is shown in another form, in reading order, each kind of thing once; pure. */
 export function markdownLosses(markdown: string, gaps: MarkdownGaps): readonly MarkdownLoss[] {
   const losses = new Map<string, string>();
-  const definitions = new Map<string, string>();
   const note = (what: string, shownAs: string | undefined): void => {
     if (shownAs !== undefined && !losses.has(what)) losses.set(what, shownAs);
   };
   const visit = (node: MarkdownNode, listDepth: number): void => {
-    noteNode(node, listDepth, gaps, definitions, note);
+    noteNode(node, listDepth, gaps, note);
     const depth = node.type === "list" ? listDepth + 1 : listDepth;
     for (const child of childrenOf(node)) visit(child, depth);
   };
   const root = parseMarkdown(maskStretches(markdown, stretchesOf(markdown), ({ isFence }) => !isFence));
-  for (const block of root.children) if (block.type === "definition") definitions.set(block.identifier, block.url);
   visit(root, 0);
   return [...losses].map(([what, shownAs]) => ({ what, shownAs }));
 }
@@ -44,7 +42,6 @@ function noteNode(
   node: MarkdownNode,
   listDepth: number,
   gaps: MarkdownGaps,
-  definitions: ReadonlyMap<string, string>,
   note: (what: string, shownAs: string | undefined) => void,
 ): void {
   switch (node.type) {
@@ -61,7 +58,6 @@ function noteNode(
       if (typeof node.checked === "boolean") note("task list", gaps.taskList);
       return undefined;
     case "image":
-    case "imageReference":
       return note("image by its address", gaps.image);
     case "html":
       return note("HTML", gaps.html);
@@ -72,8 +68,6 @@ function noteNode(
       return note("horizontal rule", gaps.rule);
     case "link":
       return note("link", gaps.link?.(node.url));
-    case "linkReference":
-      return note("link", gaps.link?.(definitions.get(node.identifier) ?? ""));
     default:
       return undefined;
   }

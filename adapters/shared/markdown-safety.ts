@@ -11,6 +11,7 @@ import {
   shownUrl,
   WORD_JOINER,
 } from "./markdown-inert.ts";
+import { withoutReferences } from "./markdown-references.ts";
 import { type MarkdownStretch, maskStretches, stretchesOf } from "./markdown-stretches.ts";
 import {
   childrenOf,
@@ -40,9 +41,6 @@ const ANGLE_SEQUENCE = /<[@!#][^<>\s]{1,200}>/uy;
 const HIDDEN_SIGN =
   /&(?=#\d{1,7};|#[xX][0-9a-fA-F]{1,6};|(?:LT|colon|sol|period|commat|excl|num|lbrack|lsqb|lpar|bsol|grave|NewLine|Tab);)/gu;
 
-/** A link reference definition makes links of plain brackets elsewhere. */
-const DEFINITION = /^ {0,3}\[[^\]\n]+\]:/mu;
-
 interface Edit {
   readonly start: number;
   readonly end: number;
@@ -58,8 +56,10 @@ interface Edit {
  */
 export function neutraliseMarkdown(source: string, options: NeutraliseOptions): string {
   if (!SUSPICIOUS.test(source)) return source;
-  const withoutHtml = source.includes("<") || source.includes("&") ? escapeAngles(source, options) : source;
-  return neutraliseTree(withoutHtml, options);
+  const resolved = withoutReferences(source);
+  if (!resolved.includes("<") && !resolved.includes("&")) return neutraliseTree(resolved, options);
+  // An escaped sign may make a definition of what was none: `[a]: <b`.
+  return neutraliseTree(withoutReferences(escapeAngles(resolved, options)), options);
 }
 
 /** What was asked for, with what was found out about the text as a whole. */
@@ -75,11 +75,10 @@ interface Looked {
 
 function lookAt(source: string): Looked {
   const stretches = stretchesOf(source);
-  const isSuspicious = DEFINITION.test(source) ? (text: string) => /[[\]]/u.test(text) : () => false;
   let strayBacktick = false;
   const prose = maskStretches(source, stretches, ({ isFence }, text) => {
     if (isFence) return false;
-    const isKept = SUSPICIOUS.test(text) || isSuspicious(text);
+    const isKept = SUSPICIOUS.test(text);
     if (!isKept && text.includes("`")) strayBacktick ||= text.split("`").length % 2 === 0;
     return isKept;
   });
@@ -122,7 +121,7 @@ function escapeAngles(source: string, options: NeutraliseOptions): string {
 }
 
 function addressRange(node: MarkdownNode): { start: number; end: number } | undefined {
-  if (node.type === "image" || node.type === "definition") return rangeOf(node);
+  if (node.type === "image") return rangeOf(node);
   if (node.type !== "link") return undefined;
   const { start, end } = rangeOf(node);
   const lastChild = childrenOf(node).at(-1);
@@ -158,8 +157,6 @@ class TreePass {
   readonly #source: string;
   readonly #options: TreeOptions;
   readonly #root: MarkdownRoot;
-  readonly #definitions: ReadonlyMap<string, string>;
-  readonly #referenced: ReadonlySet<string>;
   readonly #fences: readonly MarkdownStretch[];
   readonly #doubtful: boolean;
   readonly #edits: Edit[] = [];
@@ -169,8 +166,6 @@ class TreePass {
     const { prose, fences, strayBacktick } = lookAt(source);
     this.#root = parseMarkdown(prose);
     this.#fences = fences;
-    this.#definitions = definitionsOf(this.#root);
-    this.#referenced = referencedDefinitions(this.#root);
     this.#doubtful = strayBacktick || hasStrayBacktick(this.#root, source);
     this.#options = { ...options, doubtful: this.#doubtful };
   }
@@ -239,16 +234,8 @@ class TreePass {
         return inertProse(escapeText(original, this.#options), this.#options);
       case "link":
         return linkText(node, node.url, this.#source, this.#options);
-      case "linkReference":
-        return linkText(node, this.#definitions.get(node.identifier) ?? "", this.#source, this.#options);
       case "image":
         return described(node.alt ?? "", node.url, this.#options);
-      case "imageReference":
-        return described(node.alt ?? "", this.#definitions.get(node.identifier) ?? "", this.#options);
-      case "definition":
-        return this.#referenced.has(node.identifier)
-          ? ""
-          : described(node.label ?? node.identifier, node.url, this.#options);
       default:
         return undefined;
     }
@@ -267,7 +254,7 @@ function linkText(node: MarkdownNode, url: string, source: string, options: Tree
   const first = childrenOf(node)[0];
   const last = childrenOf(node).at(-1);
   const label = first === undefined || last === undefined ? "" : source.slice(rangeOf(first).start, rangeOf(last).end);
-  const inner = SUSPICIOUS.test(label) ? neutraliseTree(label, { linkHosts: [] }) : label;
+  const inner = SUSPICIOUS.test(label) ? neutraliseTree(withoutReferences(label), { linkHosts: [] }) : label;
   if (isListedLink(url, options.linkHosts)) return `[${inner}](${encodeSigns(url)})`;
   const shown = shownUrl(url);
   return label === url || label === shown || shown === ""
@@ -300,15 +287,6 @@ function plainCodeSpan(value: string, original: string): string {
   return original.startsWith("``") || original.includes("\n") ? `\`${value.replace(/\n/gu, " ")}\`` : original;
 }
 
-function definitionsOf(root: MarkdownRoot): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
-  walkMarkdown(root, (node) => {
-    if (node.type === "definition" && !found.has(node.identifier)) found.set(node.identifier, node.url);
-    return true;
-  });
-  return found;
-}
-
 function hasStrayBacktick(root: MarkdownRoot, source: string): boolean {
   if (!source.includes("`")) return false;
   let found = false;
@@ -318,15 +296,6 @@ function hasStrayBacktick(root: MarkdownRoot, source: string): boolean {
         ? source.slice(rangeOf(node).start, rangeOf(node).end).includes("`")
         : node.value.includes("`");
     return !found;
-  });
-  return found;
-}
-
-function referencedDefinitions(root: MarkdownRoot): ReadonlySet<string> {
-  const found = new Set<string>();
-  walkMarkdown(root, (node) => {
-    if (node.type === "linkReference" || node.type === "imageReference") found.add(node.identifier);
-    return true;
   });
   return found;
 }

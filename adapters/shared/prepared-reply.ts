@@ -1,13 +1,14 @@
 import type { ReplyPart } from "../../src/envelope/reply.ts";
 import { boundMarkdown, REPLY_BUDGET_US } from "./markdown-bound.ts";
+import { withoutReferences } from "./markdown-references.ts";
 
 export interface ReplyLimits {
   /** Most text of a reply that goes out as posts, in UTF-16 code units; beyond it the longest texts become files. Default: any. */
   readonly maxPostedChars?: number;
   /** Length of what is said about a file beside it, at most, in UTF-16 code units. Default 600. */
   readonly headChars?: number;
-  /** Set where the subject of an approval is shown as it is, not as Markdown. */
-  readonly plainSubjects?: boolean;
+  /** Set where an empty file cannot be sent: then its name stands for it. */
+  readonly refusesEmptyFiles?: boolean;
 }
 
 export interface PreparedReply {
@@ -28,7 +29,8 @@ const FILE_TYPE = "text/markdown; charset=utf-8";
  * Makes a reply fit for rendering, on every platform the first step; pure.
  *
  * Texts that would flood a conversation become their beginning and a Markdown file with the whole of them; the rest is bounded
- * by `boundMarkdown` within one budget for the whole reply. Ordinary replies come back as they are.
+ * by `boundMarkdown` within one budget for the whole reply, and its links carry their addresses. The subject of an approval is
+ * literal on every platform, and no Markdown. Ordinary replies come back as they are.
  */
 export function prepareReply(parts: readonly ReplyPart[], limits: ReplyLimits = {}): PreparedReply {
   const asFiles = longTextsOf(parts, limits.maxPostedChars ?? Number.POSITIVE_INFINITY);
@@ -38,7 +40,7 @@ export function prepareReply(parts: readonly ReplyPart[], limits: ReplyLimits = 
     const bounded = boundMarkdown(markdown, budgetUs);
     budgetUs = Math.max(0, budgetUs - bounded.costUs);
     if (bounded.simplified) simplified.add(index);
-    return bounded.markdown;
+    return withoutReferences(bounded.markdown);
   };
   const prepare = (part: ReplyPart, index: number): ReplyPart[] => {
     switch (part.type) {
@@ -47,15 +49,11 @@ export function prepareReply(parts: readonly ReplyPart[], limits: ReplyLimits = 
           return headAndFile(part.markdown, fileName(asFiles, index), limits.headChars ?? DEFAULT_HEAD_CHARS);
         return [{ ...part, markdown: bound(part.markdown, index) }];
       case "approval_request":
-        return [
-          {
-            ...part,
-            prompt: bound(part.prompt, index),
-            ...(part.subject === undefined || limits.plainSubjects ? {} : { subject: bound(part.subject, index) }),
-          },
-        ];
+        return [{ ...part, prompt: bound(part.prompt, index) }];
       case "input_request":
         return [{ ...part, prompt: bound(part.prompt, index) }];
+      case "artifact":
+        return [limits.refusesEmptyFiles && isEmptyFile(part) ? emptyFile(part) : part];
       default:
         return [part];
     }
@@ -67,6 +65,16 @@ export function prepareReply(parts: readonly ReplyPart[], limits: ReplyLimits = 
     simplified,
     asFiles,
   };
+}
+
+/** A file without a byte is nothing that Slack, Discord or Matrix take. */
+function isEmptyFile({ base64 }: Extract<ReplyPart, { type: "artifact" }>): boolean {
+  return base64.length < 8 && Buffer.byteLength(base64, "base64") === 0;
+}
+
+function emptyFile({ name, fallbackText }: Extract<ReplyPart, { type: "artifact" }>): ReplyPart {
+  const markdown = `\`${name.replaceAll("`", "'").replace(/\s+/gu, " ")}\` (an empty file)`;
+  return { type: "text", markdown, ...(fallbackText === undefined ? {} : { fallbackText }) };
 }
 
 /** The longest texts first, until what is left may be posted. */
@@ -89,7 +97,10 @@ function fileName(asFiles: ReadonlySet<number>, index: number): string {
 
 function headAndFile(markdown: string, name: string, headChars: number): ReplyPart[] {
   return [
-    { type: "text", markdown: `${headOf(markdown, headChars)}\n\n(The whole text is in ${name}.)` },
+    {
+      type: "text",
+      markdown: `${withAddresses(headOf(markdown, headChars), markdown)}\n\n(The whole text is in ${name}.)`,
+    },
     {
       type: "artifact",
       artifactId: `text:${name}`,
@@ -98,6 +109,15 @@ function headAndFile(markdown: string, name: string, headChars: number): ReplyPa
       base64: Buffer.from(markdown, "utf8").toString("base64"),
     },
   ];
+}
+
+/** The links of the beginning, whose definitions may stand at the end of the whole. */
+function withAddresses(head: string, markdown: string): string {
+  if (!head.includes("[")) return head;
+  const needed = new Map<string, string>();
+  for (const [line, label = ""] of markdown.matchAll(/^ {0,3}\[([^[\]\n]{1,200})\]:[^\n]*$/gmu))
+    if (!needed.has(label) && head.includes(`[${label}]`)) needed.set(label, line);
+  return withoutReferences([head, "", ...needed.values()].join("\n")).trimEnd();
 }
 
 /** The first paragraph without what would need its end (fences, tables), cut at a word. */

@@ -1,3 +1,4 @@
+import { withoutReferences } from "../shared/markdown-references.ts";
 import { neutraliseMarkdown, WORD_JOINER } from "../shared/markdown-safety.ts";
 import { splitMarkdown } from "../shared/markdown-split.ts";
 
@@ -25,7 +26,9 @@ export function toSlackMarkdown(markdown: string, options: MarkupOptions): strin
 /** Safe Markdown in pieces that each fit into one message; nothing but blanks between the pieces is lost. */
 export function toSlackPieces(markdown: string, options: MarkupOptions): string[] {
   // Cut first: a piece is made safe as what it is, also where a cut went through a very long link or code span.
-  return splitMarkdown(markdown, SPLIT_CHARS).flatMap((piece) => fitted(toSlackMarkdown(piece, options), options));
+  return splitMarkdown(withoutReferences(markdown), SPLIT_CHARS).flatMap((piece) =>
+    fitted(toSlackMarkdown(piece, options), options),
+  );
 }
 
 /** Escaping may make a text several times as long; its pieces are made safe again, which changes little. */

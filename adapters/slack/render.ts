@@ -1,6 +1,7 @@
 import type { RenderContext, RenderedPost } from "../../src/contracts/adapter.ts";
 import { partToText, type ReplyPart } from "../../src/envelope/reply.ts";
 import { boundMarkdown } from "../shared/markdown-bound.ts";
+import { fenced } from "../shared/markdown-fence.ts";
 import { TOOL_GLUE, taskLines, toolPieces } from "../shared/part-lines.ts";
 import { prepareReply, type ReplyLimits } from "../shared/prepared-reply.ts";
 import { type ReplySection, sectionsOf } from "../shared/reply-sections.ts";
@@ -13,7 +14,7 @@ const MAX_BLOCKS = 50;
 /** All text of a message: Slack refuses about 13,200 characters (slackapi/bolt-js#2509). */
 const MAX_TOTAL_CHARS = 12_800;
 /** Beyond about eight posts a conversation is flooded: such a text goes as a file. */
-export const REPLY_LIMITS: ReplyLimits = { maxPostedChars: 8 * 11_000 };
+export const REPLY_LIMITS: ReplyLimits = { maxPostedChars: 8 * 11_000, refusesEmptyFiles: true };
 const MAX_ERROR_LINE_CHARS = 1_400;
 
 /**
@@ -69,7 +70,9 @@ function shownOf(section: ReplySection, markup: MarkupOptions): Shown[] {
       const options = `Options: ${part.options.map((option) => option.label).join(", ")}`;
       const buttons = approvalBlock(part) ?? contextBlock(options);
       return [
-        ...prose(withSubject(part.prompt, part.subject), part.prompt, markup),
+        ...prose(part.prompt, part.prompt, markup),
+        // As code, and by itself: what is approved is read sign by sign, whatever the prompt leaves open.
+        ...(part.subject ? prose(fenced(part.subject, ""), "", markup) : []),
         { block: buttons, fallback: options },
       ];
     }
@@ -102,10 +105,6 @@ function lines(all: readonly string[], glue: string, fallback: string): Shown[] 
 function prose(markdown: string, fallback: string, markup: MarkupOptions): Shown[] {
   const pieces = toSlackPieces(markdown, markup).filter((piece) => piece.trim() !== "");
   return pieces.map((piece) => ({ block: markdownBlock(piece), fallback: pieces.length === 1 ? fallback : piece }));
-}
-
-function withSubject(prompt: string, subject: string | undefined): string {
-  return subject === undefined ? prompt : `${prompt}\n\n${subject.replace(/^/gmu, "> ")}`;
 }
 
 /** Packs blocks into as few messages as Slack's limits allow, in order. */

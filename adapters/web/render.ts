@@ -3,7 +3,6 @@ import type { JsonValue } from "../../src/contracts/json.ts";
 import { partToText, type ReplyPart } from "../../src/envelope/reply.ts";
 import { splitMarkdown } from "../shared/markdown-split.ts";
 import { prepareReply } from "../shared/prepared-reply.ts";
-import { REPLY_LIMITS } from "./gaps.ts";
 
 /** Longest text of one post of an agent, in UTF-16 code units: beyond it a page becomes slow to read and to draw. */
 export const MAX_AGENT_POST_CHARS = 40_000;
@@ -18,7 +17,7 @@ export function renderParts(parts: readonly ReplyPart[], context: RenderContext)
     open = [];
     openChars = 0;
   };
-  for (const part of shownParts(prepareReply(parts, REPLY_LIMITS).parts).flatMap(splitText)) {
+  for (const part of shownParts(prepareReply(parts).parts).flatMap(splitText)) {
     const chars = partToText(part).length;
     if (openChars + chars > MAX_AGENT_POST_CHARS) close();
     open.push(part);

@@ -21,6 +21,8 @@ export const LOSS_SAMPLES = {
   picture: (words) => text(`![${words()}](https://example.org/${words()}.png)`),
   html: (words) => text(`<details><summary>${words()}</summary>${words()}</details>`),
   footnote: (words) => text(`${words()}[^1]\n\n[^1]: ${words()}`),
+  "line like a definition": (words) => text(`[${words()}]: ${words()}`),
+  "link by reference": (words) => text(`[${words()}][1]\n\n[1]: https://example.org/${words()}`),
   "link to anywhere": (words) => text(`[${words()}](https://example.org/${words()})`),
   "tool call": (words) => ({
     type: "tool_call",

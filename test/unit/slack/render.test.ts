@@ -85,7 +85,8 @@ describe("a reply", () => {
         { type: "markdown", text: "First" },
         { type: "context", elements: [{ type: "plain_text", text: "🔧 search ✓ · Fetch page ⊘" }] },
         { type: "context", elements: [{ text: "● Write" }] },
-        { type: "markdown", text: "Delete it?\n\n> report.pdf" },
+        { type: "markdown", text: "Delete it?" },
+        { type: "markdown", text: "```\nreport.pdf\n```" },
         {
           type: "actions",
           elements: [

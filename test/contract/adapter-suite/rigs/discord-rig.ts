@@ -106,6 +106,7 @@ export function discordHarness(options: DiscordHarnessOptions): AdapterHarness {
       "form of 8 fields",
       "heading of level 4",
       "html",
+      "link by reference",
       "link to anywhere",
       "picture",
       "rule",

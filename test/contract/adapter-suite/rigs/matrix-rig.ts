@@ -101,7 +101,17 @@ export function matrixHarness(options: MatrixHarnessOptions): AdapterHarness {
       "silent_after",
     ],
     keys: KEYS,
-    lossy: ["approval", "footnote", "form", "form of 8 fields", "html", "link to anywhere", "picture", "task list"],
+    lossy: [
+      "approval",
+      "footnote",
+      "form",
+      "form of 8 fields",
+      "html",
+      "link by reference",
+      "link to anywhere",
+      "picture",
+      "task list",
+    ],
     impossible: {
       other_bot: "accounts of Matrix do not say whether a person or a program uses them",
       ...(isService ? { position: "the homeserver keeps how far it has pushed" } : {}),

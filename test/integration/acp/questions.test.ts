@@ -217,6 +217,18 @@ describe("elicitation", () => {
   });
 });
 
+it("a scripted agent does in each turn what it was told just before", async () => {
+  const { control, create, ask } = await acpScene();
+  const connector = create();
+  const requests = people(() => ({ state: "decided", fields: { done: "yes" }, by }));
+  for (let turn = 0; turn < 20; turn += 1) {
+    const url = turn % 2 === 0 ? "https://login.example/start" : "file:///etc/passwd";
+    control.behave(`elicit:${JSON.stringify({ mode: "url", message: "Sign in", url, elicitationId: "e1" })}`);
+    const { events } = await ask(connector, "x", { io: { requests } });
+    expect(JSON.parse(textOf(events))).toEqual({ action: turn % 2 === 0 ? "accept" : "decline" });
+  }
+});
+
 describe("what an ACP agent asks of its client beside", () => {
   it.each(["fs/read_text_file", "fs/write_text_file", "terminal/create"])("%s is declined", async (method) => {
     const { control, create, ask } = await acpScene();

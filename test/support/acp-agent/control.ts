@@ -16,7 +16,9 @@ export type AgentReport =
   | { readonly type: "prompt_end"; readonly sessionId: string }
   | { readonly type: "sent"; readonly bytes: number }
   | { readonly type: "forked"; readonly pids: readonly number[] }
-  | { readonly type: "answer"; readonly to: string; readonly answer: unknown };
+  | { readonly type: "answer"; readonly to: string; readonly answer: unknown }
+  /** Asks what it is to do now; answered at once, and kept in no report. */
+  | { readonly type: "asks" };
 
 interface AgentProcess {
   readonly socket: Socket;
@@ -51,9 +53,14 @@ export class AcpAgentControl {
     return (this.#server.address() as AddressInfo).port; // it listens on a port
   }
 
+  /** Holds for every prompt and session that begins from now on, and reaches those that wait for it. */
   behave(behaviour: string): void {
     this.#behaviour = behaviour;
-    for (const { socket } of this.#processes) socket.write(`${JSON.stringify({ behave: behaviour })}\n`);
+    for (const { socket } of this.#processes) this.#tell(socket);
+  }
+
+  #tell(socket: Socket, isAnswer = false): void {
+    socket.write(`${JSON.stringify({ behave: this.#behaviour, isAnswer })}\n`);
   }
 
   of<Type extends AgentReport["type"]>(type: Type): readonly Extract<AgentReport, { type: Type }>[] {
@@ -76,13 +83,15 @@ export class AcpAgentControl {
 
   #attend(socket: Socket): void {
     let process: AgentProcess | undefined;
-    socket.write(`${JSON.stringify({ behave: this.#behaviour })}\n`);
+    this.#tell(socket);
     socket.on("error", () => undefined);
     socket.on("close", () => process && this.#processes.delete(process));
     const lines = createInterface({ input: socket });
     lines.on("error", () => undefined);
     lines.on("line", (line) => {
       const report = JSON.parse(line) as AgentReport; // the agent of this folder writes nothing else
+      // What was told just before may still be on its way: by another line than the prompt's.
+      if (report.type === "asks") return this.#tell(socket, true);
       this.reports.push(report);
       if (report.type === "started") {
         process = { socket, pid: report.pid, prompts: new Set() };

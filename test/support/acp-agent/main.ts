@@ -28,13 +28,22 @@ const orders = new EventEmitter();
 const control = connect(Number(port), "127.0.0.1");
 control.on("error", () => process.exit(9));
 const report = (line: AgentReport): void => void control.write(`${JSON.stringify(line)}\n`);
+const asking: (() => void)[] = [];
 const ready = new Promise<void>((resolve) => {
   createInterface({ input: control }).on("line", (line) => {
-    behaviour = JSON.parse(line).behave;
+    const { behave, isAnswer } = JSON.parse(line);
+    behaviour = behave;
     orders.emit("behave");
+    if (isAnswer === true) asking.shift()?.();
     resolve();
   });
 });
+/** Resolves once `behaviour` is what the test wants now. */
+const upToDate = (): Promise<void> =>
+  new Promise((resolve) => {
+    asking.push(resolve);
+    report({ type: "asks" });
+  });
 await ready;
 report({ type: "started", pid: process.pid, env: { ...process.env } as Record<string, string>, cwd: process.cwd() });
 
@@ -76,8 +85,9 @@ agent({ name: "scripted" })
     if (params.methodId !== "a-key") throw RequestError.invalidParams();
     return {};
   })
-  .onRequest(methods.agent.session.new, ({ params }) => {
+  .onRequest(methods.agent.session.new, async ({ params }) => {
     note("session/new", params);
+    await upToDate();
     if (behaviour === "auth_required") throw RequestError.authRequired();
     const sessionId = `session-${randomUUID()}`;
     keep(sessionId, "");
@@ -112,6 +122,7 @@ agent({ name: "scripted" })
     const text = params.prompt.map((block) => (block.type === "text" ? block.text : "")).join("\n");
     keep(sessionId, text);
     try {
+      await upToDate();
       return await perform(sceneOf(client, sessionId, text, cancelled.signal));
     } finally {
       report({ type: "prompt_end", sessionId });

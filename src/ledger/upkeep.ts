@@ -73,6 +73,19 @@ const DEATHS_AFTER = (
   else greatest(${turn}.deaths, least(${turn}.deaths + 1, ${SUSPECT_AFTER_DEATHS})) end`;
 
 /**
+ * The messages that an attempt of a turn can have been given, when nobody is left to say which it was: the window that it would have read, with what
+ * was deleted since, and what was handed to it while it ran. As SQL text that gives a list of ids.
+ */
+const GIVEN_AT_MOST = (turn: string): string => `(select coalesce(jsonb_agg(g.message_id), '[]'::jsonb) from (
+      (select m.message_id from messages m where m.conversation_id = ${turn}.conversation_id and (m.deleted_at is null or m.deleted_at >= ${turn}.started_at)
+        and m.platform_order <= (select e.platform_order from events e where e.id = ${turn}.event_id)
+        order by m.platform_order desc limit 1 + coalesce((select (a.definition->>'historyMessages')::int from agents a where a.id = ${turn}.agent_id), 200)
+          + (select count(*) from messages d where d.conversation_id = ${turn}.conversation_id and d.deleted_at >= ${turn}.started_at))
+      union select c.thread_id from conversations c where c.id = ${turn}.conversation_id and c.thread_id is not null
+      union select s.envelope->'body'->>'messageId' from events s where s.steered_turn_id = ${turn}.id
+    ) g where g.message_id is distinct from ${turn}.trigger_message_id)`;
+
+/**
  * Takes turns of these platforms that nobody will end otherwise, under a new epoch.
  *
  * Those whose owner is dead (or that `lost` names) go back to their queue, and so do waiting ones whose deferred reply came unnoticed. Those that
@@ -102,7 +115,13 @@ export function takeOrphans(
           -- Of one agent in one conversation only one turn is at work, so those that are to be ended are so one after the other.
           and (o.state <> 'queued' or not exists (select 1 from turns x where x.reply_conversation_id = t.reply_conversation_id and x.agent_id = t.agent_id
             and (x.is_active or (x.order_no < t.order_no and exists (select 1 from orphan e where e.id = x.id and e.state = 'queued')))))
-        returning t.id, t.organization_id, t.event_id, t.reply_conversation_id, t.state, t.attempt, t.deaths, o.state = 'running' and t.state = 'running' as died
+        returning t.id, t.organization_id, t.event_id, t.agent_id, t.conversation_id, t.reply_conversation_id, t.trigger_message_id, t.started_at, t.state, t.attempt, t.deaths,
+          o.state = 'running' as was_running, o.state = 'running' and t.state = 'running' as died
+      ), told as (
+        insert into audit_log (organization_id, entries)
+        select k.organization_id, jsonb_agg(jsonb_build_object('what', 'context_read', 'turn', k.id, 'by', k.agent_id, 'conversation', k.reply_conversation_id,
+          'attempt', k.attempt - 1, 'rule', 'attempt_ended_with_its_process', 'context', ${GIVEN_AT_MOST("k")}))::text
+        from taken k where k.was_running group by k.organization_id
       ), noted as (
         insert into journal (organization_id, event_id, turn_id, verb, outcome, rule, detail)
         select organization_id, event_id, id, 'invoke', 'taken_over', 'owner_gone', jsonb_build_object('attempt', attempt, 'deaths', deaths, 'by', $1::text) from taken

@@ -22,6 +22,7 @@ interface AddOptions extends CommonOptions {
   readonly connector?: string;
   readonly name?: string;
   readonly description?: string;
+  readonly owner?: string;
   readonly channels?: string;
   readonly turnMode?: string;
   readonly shadow?: string;
@@ -36,12 +37,13 @@ export function addAgentCommands(program: Command): void {
       const output = outputOf(options);
       output.result(answer, () => {
         output.table(
-          ["AGENT", "NAME", "CONNECTOR", "FROM", "STATUS", "CONNECTED", "CHANNELS"],
+          ["AGENT", "NAME", "CONNECTOR", "FROM", "OWNER", "STATUS", "CONNECTED", "CHANNELS"],
           answer.agents.map((agent) => [
             `@${plain(agent.handle)}`,
             plain(agent.name),
             agent.connectorKind,
             agent.source,
+            plain(agent.owner ?? "nobody"),
             paint(agent.status === "active" ? "green" : "yellow", agent.status) +
               (agent.shadow === undefined ? "" : ` in shadow (${plain(agent.shadow)})`),
             connectionOf(agent),
@@ -93,6 +95,7 @@ function addAddCommand(agents: Command): void {
   common(agents.command("add [handle]").description("add an agent; its secret is shown once"))
     .option("--name <name>", "name that people see; default the handle")
     .option("--description <text>", "what it is good for")
+    .option("--owner <person>", "who answers for it, as people see it: told when it has to rest")
     .option("--webhook <url>", "address of a webhook agent")
     .option("--secret <whsec>", "signing secret of a webhook agent; default a new one, which is shown")
     .option(
@@ -132,6 +135,7 @@ function definitionOf(handle: string | undefined, options: AddOptions): Record<s
     name: options.name ?? bare(handle),
     connector,
     ...(options.description === undefined ? {} : { description: options.description }),
+    ...(options.owner === undefined ? {} : { owner: options.owner }),
     ...(options.shadow === undefined ? {} : { shadow: { reviewRoom: options.shadow } }),
     ...(options.turnMode === undefined ? {} : { turnMode: options.turnMode }),
     ...(options.channels === undefined ? {} : { channels: options.channels.split(",").map((name) => name.trim()) }),

@@ -6,6 +6,7 @@ export const Agent = z.looseObject({
   name: z.string(),
   connectorKind: z.string(),
   source: z.string(),
+  owner: z.string().optional(),
   status: z.string(),
   statusReason: z.string().optional(),
   statusSince: z.string().optional(),

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { isLegacyJsonRpcMethod } from "@a2a-js/sdk/compat/v0_3";
 import { LegacyJsonRpcTransportHandler } from "@a2a-js/sdk/compat/v0_3/server";
+import { A2A_ERROR_CODE } from "@a2a-js/sdk/errors";
 import { JsonRpcTransportHandler, ServerCallContext } from "@a2a-js/sdk/server";
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
@@ -29,6 +30,8 @@ const MAX_NAME_CHARS = 128;
 /** Calls of one token that wait or stream at once. */
 const MAX_OPEN_CALLS = 32;
 const KEEP_ALIVE_MS = 15_000;
+/** What `A2A-Version` may say: nothing means 0.3 (A2A 1.0, section 3.6.2); a method of 0.3 tells itself. */
+const VERSIONS = /^(?:|0\.3(?:\.\d+)?|1(?:\.0(?:\.\d+)?)?)$/;
 
 const AgentParams = z.object({ handle: wireKey(MAX_NAME_CHARS) });
 /** What the SDK answers with -32602 where JSON-RPC says -32600 is looked at before it. */
@@ -116,6 +119,8 @@ export const a2aRoutes: FastifyPluginAsync<A2aRouteContext> = async (server, con
       else open.set(caller.tokenId, left);
     };
     reply.raw.once("close", settle);
+    const asked = request.headers["a2a-version"]?.toString().trim() ?? "";
+    if (!VERSIONS.test(asked)) return await reply.code(400).send(unknownVersion(given.id, asked));
     const { checkPushUrl, newId } = context;
     const card = cardOf(target, context.baseUrl());
     const of = { tasks, caller, address, target, card };
@@ -137,6 +142,11 @@ export const a2aRoutes: FastifyPluginAsync<A2aRouteContext> = async (server, con
       .send(stream);
   }
 };
+
+function unknownVersion(id: unknown, asked: string): object {
+  const message = `version ${asked.slice(0, 16)} of A2A is not spoken here; 1.0 and 0.3 are`;
+  return { jsonrpc: "2.0", id: id ?? null, error: { code: A2A_ERROR_CODE.VERSION_NOT_SUPPORTED, message } };
+}
 
 /** Events as the wire has them; a failure is the last one, and silence is broken by comments, so that proxies keep the connection. */
 async function* eventStream(

@@ -114,6 +114,19 @@ describe("what is refused outside", { timeout: 60_000 }, () => {
       id,
       error: expect.objectContaining({ code, message: expect.any(String) as string }) as unknown,
     });
+    const asked = { jsonrpc: "2.0", id: 7, method: "ListTasks", params: {} };
+    const inVersion = async (version: string) => {
+      const headers = { authorization: `Bearer ${token}`, "content-type": "application/json", "a2a-version": version };
+      const response = await fetch(`${app.url}/a2a/agents/one`, {
+        method: "POST",
+        headers,
+        body: JSON.stringify(asked),
+      });
+      return { status: response.status, body: (await response.json()) as unknown };
+    };
+    for (const version of ["2.7", "1.1", "0.2", "x"])
+      expect([version, await inVersion(version)]).toEqual([version, { status: 400, body: failure(-32_009, 7) }]);
+    expect(await inVersion("1.0")).toMatchObject({ status: 200, body: { id: 7, result: { tasks: [] } } });
     for (const text of ["{", "", "nonsense", `{"jsonrpc": "2.0",}`])
       expect([text, await post("/a2a/agents/one", text)]).toEqual([text, { status: 400, body: failure(-32_700) }]);
     for (const text of ["[]", "1", "null", `"x"`, "{}", `[{"jsonrpc":"2.0","id":1,"method":"GetTask"}]`])

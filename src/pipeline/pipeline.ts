@@ -34,6 +34,7 @@ import { createDrain } from "./route/drain.ts";
 import { createExpress } from "./route/express.ts";
 import { createInvitationCommands } from "./route/invitation-commands.ts";
 import { keepUnroutable } from "./route/keep-unroutable.ts";
+import { createPausedNotices } from "./route/paused-notices.ts";
 import { createReviewRooms } from "./route/review-rooms.ts";
 import { createScheduleCommands } from "./route/schedule-commands.ts";
 import { createSenderClasses } from "./route/sender-classes.ts";
@@ -199,6 +200,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     used: (agentId: string) => runner.activeOf(agentId),
     most: Math.max(1, Math.ceil(options.maxConcurrentTurns / 4)),
   };
+  const pausedNotices = createPausedNotices({ ...options, wakeOutbox: () => outbox.wakeSoon() });
   const scheduleCommands = createScheduleCommands(options);
   const invitationCommands = createInvitationCommands({ invitations: options.invitations, directory, logger });
   const drain = createDrain({
@@ -331,6 +333,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     for (const click of plan.withheldClicks) void audience.withheld.decide(click);
     requests.takeClicks(plan.requestClicks);
     if (plan.cancel.length > 0) requests.turnsEnded();
+    pausedNotices.tell(plan.paused);
     showAnswers(plan.commands, {
       adapter: (platform) => adapters.get(platform),
       answer: (envelope, stopped) =>

@@ -1,7 +1,8 @@
 import type { OrganizationPolicies } from "../../access/policy-book.ts";
 import type { EnvelopeOf } from "../../envelope/envelope.ts";
-import { agentMay, classOf, senderMay } from "../agent-grant.ts";
+import { classOf } from "../agent-grant.ts";
 import type { DirectoryAgent } from "../directory.ts";
+import { agentsToAsk } from "./agents-here.ts";
 
 /** What Parley itself answers to a command, seen by the caller alone: of agents, only those that the caller could ask there. Pure. */
 export function answerCommand(
@@ -18,7 +19,7 @@ export function answerCommand(
     case "resume":
       return "The agents take part here again.";
     case "agents": {
-      const found = agentsFor(envelope, agents, policies);
+      const found = agentsToAsk(envelope, agents, policies);
       if (found.length === 0) return "There are no agents here that you can ask.";
       const isOwnerShown = OWN_PEOPLE.has(classOf(envelope.sender));
       return found
@@ -46,16 +47,6 @@ export function answerCommand(
 
 /** Who is told whose the agents are. */
 const OWN_PEOPLE: ReadonlySet<string> = new Set(["member", "admin"]);
-
-function agentsFor(
-  { sender, installationId, conversation: path }: EnvelopeOf<"command_invoked">,
-  agents: readonly DirectoryAgent[],
-  policies: OrganizationPolicies,
-): readonly DirectoryAgent[] {
-  const where = { installationId, path };
-  if (!senderMay(sender, "start_agent", where, policies).allowed) return [];
-  return agents.filter((agent) => agent.status === "active" && agentMay(agent, "post", where, policies).allowed);
-}
 
 /** The first word of what was typed, short and without what would end the code span it stands in. */
 function plainWord(text: string): string {

@@ -10,6 +10,7 @@ import type { RequestClick } from "../requests/click-decider.ts";
 import type { RoutableEnvelope } from "./decide.ts";
 import type { LoopLimits } from "./loop-guard.ts";
 import type { LoopCounts } from "./loop-ledger.ts";
+import type { PausedAsk } from "./paused-notices.ts";
 import type { ReviewRooms } from "./review-rooms.ts";
 
 /** A turn that routing opened, with the event that it answers. */
@@ -41,6 +42,8 @@ export interface ConversationPlan {
   readonly withheldClicks: Envelope[];
   /** Choices on questions that agents asked: to be decided, or too late. */
   readonly requestClicks: { readonly click: RequestClick; readonly late: boolean }[];
+  /** Agents that people asked although they are paused. */
+  readonly paused: PausedAsk[];
   readonly suppressed: string[];
   /** Some event could not be decided yet and must be looked at again soon. */
   held: boolean;

@@ -75,6 +75,7 @@ export interface Decision {
   readonly verdict: "turn" | "no";
   /** The rule that decided, such as `mention` or `not_addressed`. */
   readonly rule: string;
+  /** Why it is asked: of a turn, and of an agent that would have one if it were not paused. */
   readonly reason?: TurnReason;
 }
 
@@ -82,18 +83,19 @@ export interface Decision {
 export function decide(envelope: RoutableEnvelope, agent: DirectoryAgent, facts: RouteFacts): Decision {
   const no = (rule: string): Decision => ({ agentId: agent.agentId, verdict: "no", rule });
   if (envelope.sender.agent === agent.handle || envelope.sender.id === agent.agentId) return no("own_message");
-  if (agent.status === "paused") return no("agent_paused");
   if (facts.takenOver) return no("taken_over");
   const where = { installationId: envelope.installationId, path: envelope.conversation };
   const post = agentMay(agent, "post", where, facts.policies, facts);
   if (!post.allowed) return no(post.rule);
   const reason = addressedBy(envelope, agent, facts);
   if (reason === undefined) return no("not_addressed");
-  if (isHappening(envelope)) return hearing(envelope, agent, facts, reason, where);
+  if (isHappening(envelope))
+    return agent.status === "paused" ? no("agent_paused") : hearing(envelope, agent, facts, reason, where);
   const start = weighSender(envelope, where, facts.policies);
   if (start === undefined) return no("asks_for_nothing");
   if (!facts.decided && !start.allowed) return no(`sender_${start.rule}`);
   if (fromMachine(envelope) && !MACHINE_REASONS.has(reason)) return no("machines_only_by_mention");
+  if (agent.status === "paused") return { ...no("agent_paused"), reason };
   const broken = checkLoop(facts.loop(agent.agentId), facts.limits);
   if (broken !== undefined) return no(broken);
   return { agentId: agent.agentId, verdict: "turn", rule: reason, reason };

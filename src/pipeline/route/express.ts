@@ -61,7 +61,8 @@ export function createExpress(options: ExpressOptions): Express {
         (verdict === "turn" || rule === "shadow_room_unknown") &&
         options.plan.directory.get(agent)?.definition.shadow !== undefined,
     );
-    if (apart) return undefined;
+    // Who asked a paused agent too is told by routing.
+    if (apart || plan.paused.length > 0) return undefined;
     const startsAll = plan.turns.length > 0 && plan.turns.every((turn) => turn.row.start);
     const oneReply = new Set(plan.turns.map((turn) => turn.row.reply_conv)).size === 1;
     return startsAll && oneReply && plan.events.length === 1 && plan.failed.length === 0 ? plan : undefined;

@@ -17,6 +17,7 @@ import { endOpenTurns, openTurnsThat } from "./end-open-turns.ts";
 import { INVITATION_COMMANDS } from "./invitation-commands.ts";
 import { actorOf, rootOf } from "./loop-ledger.ts";
 import { mayStart } from "./may-start.ts";
+import { wantsToKnow } from "./paused-notices.ts";
 import { planChoice } from "./plan-choice.ts";
 import { decisionRow, eventRow, textOf } from "./plan-rows.ts";
 import { leaseQuestion } from "./question-lease.ts";
@@ -59,6 +60,7 @@ export function planConversation(
     commands: [],
     withheldClicks: [],
     requestClicks: [],
+    paused: [],
     suppressed: [],
     held: false,
     failed: [],
@@ -236,6 +238,13 @@ function planTurns(
         : undefined;
     if (turn?.steered !== undefined) steered.push(turn.steered);
     if (turn?.planned !== undefined) opened.push(turn.planned);
+    if (decision.rule === "agent_paused" && wantsToKnow(envelope, decision, facts.decided))
+      plan.paused.push({
+        agent,
+        envelope,
+        conversationId: claimed.id,
+        replyPath: replyPathOf(envelope, agent, context),
+      });
     plan.decisions.push(decisionRow(event, decision, turn, late));
   }
   plan.turns.push(...opened);
@@ -244,7 +253,11 @@ function planTurns(
     plan.events.push(eventRow(event, plan, { state: "routed", reason: null, openTurns: opened.length }));
   else if (steeredInto !== undefined)
     plan.events.push(eventRow(event, plan, { state: "steering", reason: "steered", steered: steeredInto }));
-  else plan.events.push(eventRow(event, plan, { state: "dropped", reason: "no_agent_addressed" }));
+  else {
+    const paused = decided.some(({ decision }) => decision.rule === "agent_paused" && decision.reason !== undefined);
+    const reason = paused ? "agent_paused" : "no_agent_addressed";
+    plan.events.push(eventRow(event, plan, { state: "dropped", reason }));
+  }
 }
 
 function openTurn(

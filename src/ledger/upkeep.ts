@@ -21,11 +21,15 @@ export async function beat(sql: SqlRunner, worker: { id: string; roles: string }
   );
 }
 
-/** Takes a worker off the list, so that what it left is taken over at once; also forgets workers dead for an hour. */
+/** Takes a worker off the list that ends in good order, so that what it left is taken over at once and blamed for nothing; also forgets workers dead for an hour. */
 export async function leave(sql: SqlRunner, workerId: string): Promise<void> {
-  await sql.query({ text: "delete from workers where id = $1 or heartbeat_at < now() - interval '1 hour'" }, [
-    workerId,
-  ]);
+  await sql.query(
+    {
+      text: `with left_behind as (update turns set trial_epoch = -epoch where is_active and owner = $1 and state = 'running')
+        delete from workers where id = $1 or heartbeat_at < now() - interval '1 hour'`,
+    },
+    [workerId],
+  );
 }
 
 /** Forgets all workers; for a ledger that only one process can open, where whoever was before is gone for certain. */
@@ -64,12 +68,11 @@ export interface Orphan {
 }
 
 /**
- * What the end of its worker makes of a running turn's deaths. A turn that was the one suspect at work there is blamed; so is one of our own that got
+ * What the end of its worker makes of a running turn's deaths: nothing where that ended in good order. A turn that was the one suspect at work there is blamed; so is one of our own that got
  * lost, and one that waits for people, which is in no trial. Any other may have run beside the one to blame: it becomes a suspect and no more. SQL text.
  */
-const DEATHS_AFTER = (
-  turn: string,
-): string => `case when ${turn}.trial_epoch = ${turn}.epoch or ${turn}.owner = $1 or ${HAS_ASKED(turn)} then ${turn}.deaths + 1
+const DEATHS_AFTER = (turn: string): string => `case when ${turn}.trial_epoch = -${turn}.epoch then ${turn}.deaths
+  when ${turn}.trial_epoch = ${turn}.epoch or ${turn}.owner = $1 or ${HAS_ASKED(turn)} then ${turn}.deaths + 1
   else greatest(${turn}.deaths, least(${turn}.deaths + 1, ${SUSPECT_AFTER_DEATHS})) end`;
 
 /**

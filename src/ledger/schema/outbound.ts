@@ -31,7 +31,7 @@ export const turns = pgTable(
     restarts: integer("restarts").notNull().default(0),
     /** How often a process ended while it ran there, as far as it is suspected of that; see `takeOrphans`. */
     deaths: integer("deaths").notNull().default(0),
-    /** The epoch in which it is at work as the only suspect of its process; null while it was never one. */
+    /** The epoch in which it is at work as the only suspect of its process, or, negated, the one in which its process ended in good order. */
     trialEpoch: integer("trial_epoch"),
     /** For whom it spends while it is at work, as `{ person, channel }` of the day's totals; null where its agent has no budget. */
     reserved: jsonb("reserved"),

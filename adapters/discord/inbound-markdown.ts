@@ -6,8 +6,8 @@ const CODE_SPAN = /(``[^`\n](?:[^\n]*?[^`\n])?``|`[^`\n]+`)/u;
 /** Everything that Discord writes in angle brackets, and its words for everybody. https://docs.discord.com/developers/reference#message-formatting */
 const SEQUENCE =
   /<(?:@!?(?<user>\d{1,20})|@&(?<role>\d{1,20})|#(?<channel>\d{1,20})|a?:(?<emoji>\w{1,64}):\d{1,20}|t:(?<time>-?\d{1,13})(?::[a-zA-Z])?|\/(?<command>[^<>:\n]{1,100}):\d{1,20}|id:(?<place>[a-z-]{1,32})(?::\d{1,20})?|(?<url>https?:\/\/[^<>\s]+))>|@(?<all>everyone|here)\b/gu;
-/** Discord underlines what Markdown would make bold. */
-const UNDERLINE = /(?<![\\_\w])__(?=\S)((?:(?!__)[^\n])*\S)__(?![_\w])/gu;
+/** Discord underlines what Markdown would make bold; in an address and in a name such as `__init__.py` the signs are letters. */
+const UNDERLINE = /(https?:\/\/[^\s<>]+|\]\([^()\s]*\))|(?<![\\_\w])__(?=\S)((?:(?!__)[^\n])*\S)__(?![_\w(]|\.\w)/gu;
 const SUBTEXT = /^-# +/gmu;
 
 /** Reads Discord's Markdown into content blocks: its own sequences become mentions, times and names. Any text is readable. */
@@ -64,7 +64,9 @@ function readInline(text: string, into: ContentBuilder, context: InboundContext,
 }
 
 function readWords(text: string, into: ContentBuilder, context: InboundContext, everyone: boolean): void {
-  const marked = text.replace(UNDERLINE, "*$1*").replace(SUBTEXT, "");
+  const marked = text
+    .replace(UNDERLINE, (_all, address?: string, words?: string) => address ?? `*${words}*`)
+    .replace(SUBTEXT, "");
   let from = 0;
   for (const match of marked.matchAll(SEQUENCE)) {
     into.prose(marked.slice(from, match.index));

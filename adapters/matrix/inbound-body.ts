@@ -2,6 +2,7 @@ import { type ContentBlock, MAX_BLOCK_TEXT_CHARS } from "../../src/envelope/cont
 import type { ParsedContent } from "../shared/content-builder.ts";
 import { MessageContent, type MessageContext, type NamedAccounts } from "./inbound-content.ts";
 import { readHtml } from "./inbound-html.ts";
+import { readPlain } from "./inbound-plain.ts";
 import { asUserId } from "./matrix-ids.ts";
 import { mediaIdOf } from "./media-id.ts";
 import { asInteger, asList, asRecord, asString, type Raw } from "./raw.ts";
@@ -27,7 +28,7 @@ function readWords(content: Raw, into: MessageContent, context: MessageContext):
   const body = plainBody(content);
   const nameChars = namedAtStart(body, context);
   if (nameChars > 0) into.account(context.userId, context.botName);
-  into.prose(body.slice(nameChars));
+  readPlain(body.slice(nameChars), into);
 }
 
 /** Length of the bot's own name or id where a plain text begins with it: what a mention leaves in the plain body. */

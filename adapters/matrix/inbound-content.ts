@@ -9,8 +9,8 @@ export interface NamedAccounts {
 
 export type MessageContext = Pick<InboundContext, "userId" | "botName" | "agents" | "agentOf" | "room">;
 
-/** A user id in words: nobody is named by it, and the name in it is no handle of an agent. */
-const USER_ID = /@[^\s:@<>()[\]"']{1,200}:[A-Za-z0-9.:-]{1,200}/gu;
+/** A user id in words: nobody is named by it, and the name in it is no handle of an agent. Signs at its end belong to the sentence. */
+const USER_ID = /@[^\s:@<>()[\]"']{1,200}:[A-Za-z0-9.:-]{0,199}[A-Za-z0-9]/gu;
 
 /**
  * Collects the blocks of one message. Who is named is decided by `m.mentions` where the message has it, whatever links its words
@@ -46,6 +46,11 @@ export class MessageContent {
       from = match.index + match[0].length;
     }
     this.#into.prose(markdown.slice(from));
+  }
+
+  /** Words that name nobody: code within a line. */
+  verbatim(markdown: string): void {
+    this.#into.verbatim(markdown);
   }
 
   /** A person, the bot or a puppet at its place in the text. */

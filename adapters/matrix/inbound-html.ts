@@ -1,9 +1,9 @@
 import type { Element, ElementContent, Root as HastRoot, RootContent } from "hast";
-import type { RootContent as MdastContent, Root as MdastRoot } from "mdast";
+import type { RootContent as MdastContent, Root as MdastRoot, Nodes } from "mdast";
 import rehypeParse from "rehype-parse";
 import rehypeRemark from "rehype-remark";
 import remarkGfm from "remark-gfm";
-import remarkStringify from "remark-stringify";
+import remarkStringify, { type Options } from "remark-stringify";
 import { unified } from "unified";
 import type { MessageContent } from "./inbound-content.ts";
 import { asRoomId, asUserId } from "./matrix-ids.ts";
@@ -11,17 +11,37 @@ import { asRoomId, asUserId } from "./matrix-ids.ts";
 /** Elements inside elements beyond this are no message that a person wrote; Matrix recommends to stop at 100. */
 const MAX_DEPTH = 100;
 const MAX_NODES = 20_000;
-/** Private-use signs around the number of a mention while its text goes through Markdown; taken out of what comes in. */
+/** Private-use signs around the number of a mention, and around what names nobody, while a text goes through Markdown; taken out of what comes in. */
 const OPEN = "\ue000";
 const CLOSE = "\ue001";
+const OPEN_VERBATIM = "\ue002";
+const CLOSE_VERBATIM = "\ue003";
 const SENTINEL = /\ue000(\d{1,5})\ue001/gu;
-const ANY_SENTINEL_SIGN = /[\ue000\ue001]/gu;
+const VERBATIM_SIGN = /([\ue002\ue003])/u;
+const ANY_SENTINEL_SIGN = /[\ue000-\ue003]/gu;
 
 const parser = unified().use(rehypeParse, { fragment: true }).freeze();
 const converter = unified().use(rehypeRemark, { newlines: true }).freeze();
+/**
+ * Writes words as they were said. The stringifier's own handlers escape every sign that could be Markdown, which breaks addresses
+ * and names for whoever reads them as text; on the other platforms nothing is escaped either.
+ */
+const handlers: NonNullable<Options["handlers"]> = {
+  text: (node: Extract<Nodes, { type: "text" }>, _parent, state) =>
+    state.stack.includes("tableCell") ? node.value.replaceAll("|", "\\|") : node.value,
+  break: (_node, _parent, state) => (state.stack.includes("tableCell") ? " " : "\n"),
+  emphasis: (node: Extract<Nodes, { type: "emphasis" }>, _parent, state, info) =>
+    marked("*", state.containerPhrasing(node, info)),
+  strong: (node: Extract<Nodes, { type: "strong" }>, _parent, state, info) =>
+    marked("**", state.containerPhrasing(node, info)),
+  delete: (node: Extract<Nodes, { type: "delete" }>, _parent, state, info) =>
+    marked("~~", state.containerPhrasing(node, info)),
+  link: (node: Extract<Nodes, { type: "link" }>, _parent, state, info) =>
+    linked(state.containerPhrasing(node, info), node.url),
+};
 const writer = unified()
   .use(remarkGfm)
-  .use(remarkStringify, { bullet: "-", emphasis: "_", fences: true, rule: "-", resourceLink: true })
+  .use(remarkStringify, { bullet: "-", fences: true, rule: "-", handlers })
   .freeze();
 
 interface Mention {
@@ -43,6 +63,7 @@ export function readHtml(html: string, into: MessageContent): boolean {
     if (!isReasonable(tree)) return false;
     prepare(tree, mentions);
     markdown = asMarkdown(converter.runSync(tree));
+    setApart(markdown, 0, false);
   } catch {
     // A tree so deep that walking it overflows, or one that the converter does not take: the plain body says the same.
     return false;
@@ -61,9 +82,57 @@ export function readHtml(html: string, into: MessageContent): boolean {
     index += 1;
     if (only?.type === "code") into.code(withNames(only.value, mentions), only.lang ?? undefined);
     else if (only?.type === "blockquote") into.quote(withNames(unquoted(text), mentions));
-    else prose(text, mentions, into);
+    else
+      text.split(VERBATIM_SIGN).forEach((stretch, place, all) => {
+        // split() with a group puts the signs at the odd places.
+        if (place % 2 === 1) return;
+        if (all[place - 1] === OPEN_VERBATIM) into.verbatim(withNames(stretch, mentions));
+        else prose(stretch, mentions, into);
+      });
   }
   return true;
+}
+
+/** Puts signs around what names nobody: code within a line, and code and quotes that do not stand by themselves. */
+function setApart(parent: Nodes, depth: number, quoted: boolean): void {
+  if (!("children" in parent)) return;
+  const children = parent.children.map((child): Nodes => {
+    if (child.type === "inlineCode") return { type: "text", value: verbatim(codeSpan(child.value)) };
+    if (child.type === "text" && quoted) return { ...child, value: verbatim(child.value) };
+    if (child.type === "code" && depth > 0) return { ...child, value: verbatim(child.value) };
+    setApart(child, depth + 1, quoted || (child.type === "blockquote" && depth > 0));
+    return child;
+  });
+  // Each child is what it was, or a text in the place of code within a line.
+  parent.children = children as typeof parent.children;
+}
+
+function verbatim(text: string): string {
+  return OPEN_VERBATIM + text + CLOSE_VERBATIM;
+}
+
+/** Code between more backticks than it holds in a row. */
+function codeSpan(code: string): string {
+  const oneLine = code.replace(/\s*\n\s*/gu, " ");
+  const longest = Array.from(oneLine.matchAll(/`+/gu)).reduce((most, run) => Math.max(most, run[0].length), 0);
+  const blank = oneLine.startsWith("`") || oneLine.endsWith("`") ? " " : "";
+  const marks = "`".repeat(longest + 1);
+  return marks + blank + oneLine + blank + marks;
+}
+
+/** Marks around words; blanks at the ends would undo them, and nothing to mark needs none. */
+function marked(marks: string, inner: string): string {
+  const words = inner.trim();
+  if (words === "") return inner;
+  const at = inner.indexOf(words);
+  return inner.slice(0, at) + marks + words + marks + inner.slice(at + words.length);
+}
+
+/** An address that is its own label stays the address. */
+function linked(label: string, url: string): string {
+  const bare = url.replace(/^(?:mailto|tel):/u, "");
+  if (label === "" || label === url || label === bare) return bare;
+  return `[${label}](${url.replaceAll("(", "%28").replaceAll(")", "%29").replaceAll(" ", "%20")})`;
 }
 
 /** Neighbouring blocks of prose together; code and quotes by themselves. */
@@ -92,7 +161,9 @@ function prose(text: string, mentions: readonly Mention[], into: MessageContent)
 }
 
 function withNames(text: string, mentions: readonly Mention[]): string {
-  return text.replace(SENTINEL, (_all, index: string) => mentions[Number(index)]?.name ?? "");
+  return text
+    .replace(SENTINEL, (_all, index: string) => mentions[Number(index)]?.name ?? "")
+    .replace(ANY_SENTINEL_SIGN, "");
 }
 
 function unquoted(text: string): string {

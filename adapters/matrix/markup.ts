@@ -51,7 +51,8 @@ const writer = unified()
   .use(rehypeStringify, { characterReferences: { useNamedReferences: true } })
   .freeze();
 
-const USER_ID = /@[A-Za-z0-9._=/+-]{1,200}:[A-Za-z0-9.-]{1,200}(?::\d{1,5})?/gu;
+/** The full stop or hyphen behind it belongs to the sentence. */
+const USER_ID = /@[A-Za-z0-9._=/+-]{1,200}:[A-Za-z0-9.-]{0,199}[A-Za-z0-9](?::\d{1,5})?/gu;
 const ROOM_MENTION = /@(?=room\b)/giu;
 
 /** Markdown as a Matrix text that notifies only `mentionable` and links only to `linkHosts`; nothing in it is a pill of anybody else. */

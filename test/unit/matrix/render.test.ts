@@ -68,6 +68,14 @@ describe("Markdown", () => {
     expect(text.html).toContain(`<code>${ALICE}</code>`);
   });
 
+  test.each([".", ",", "!", ":", ")", "-", "…"])("the asker is named in front of a %j", (sign) => {
+    const text = toMatrixText(`Thanks ${ALICE}${sign} (And @bob:parley.test${sign})`, options);
+    expect(text.mentions).toEqual([ALICE]);
+    expect(text.html).toContain(`>${ALICE}</a>${sign}`);
+    expect(text.body).toContain(`Thanks ${ALICE}${sign}`);
+    expect(`${text.body}${text.html}`).not.toContain("@bob");
+  });
+
   test("is split so that each piece fits into an event, whatever its signs weigh", () => {
     for (const sign of ["a", "&", '"', "€", "😀", "\u0001"]) {
       const pieces = toMatrixPieces(`${sign.repeat(97)} `.repeat(600), options);

@@ -54,6 +54,8 @@ export function plainLine(text: string, maxChars: number): string {
 
 class Writer {
   readonly #options: MarkupOptions;
+  /** Quotes around what is written now. */
+  #quotes = 0;
 
   constructor(options: MarkupOptions) {
     this.#options = options;
@@ -78,7 +80,7 @@ class Writer {
       case "code":
         return codeBlock(node.value, node.lang ?? "");
       case "blockquote":
-        return this.blocks(node, depth, "\n").replace(/^/gmu, "> ");
+        return this.#quote(node, depth);
       case "list":
         return this.#list(node, depth);
       case "table":
@@ -93,6 +95,14 @@ class Writer {
       default:
         return this.#inlineNode(node, depth);
     }
+  }
+
+  /** Discord knows one level of quotes: the marks of others would be words. */
+  #quote(quote: MarkdownNode, depth: number): string {
+    this.#quotes += 1;
+    const inner = this.blocks(quote, depth, "\n");
+    this.#quotes -= 1;
+    return this.#quotes > 0 ? inner : inner.replace(/^/gmu, "> ");
   }
 
   #list(list: Extract<MarkdownNode, { type: "list" }>, depth: number): string {

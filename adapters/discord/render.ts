@@ -225,8 +225,14 @@ class PostPacker {
   }
 }
 
-/** Discord rewrites other signs, and then the component would name a file that is not there. */
-function safeFileName(name: string): string {
-  const safe = name.replace(/[^A-Za-z0-9._-]+/gu, "_").replace(/^[._]+/u, "");
-  return safe.slice(-MAX_FILE_NAME_CHARS) || "file";
+/** Discord rewrites other signs, and then the component would name a file that is not there. The ending stays: by it people's machines open the file. */
+export function safeFileName(name: string): string {
+  const ending = /\.[A-Za-z0-9]{1,16}$/u.exec(name)?.[0] ?? "";
+  const stem = name
+    .slice(0, name.length - ending.length)
+    .normalize("NFKD")
+    .replace(/\p{M}+/gu, "")
+    .replace(/[^A-Za-z0-9._-]+/gu, "_")
+    .replace(/^[._]+/u, "");
+  return (stem.slice(-(MAX_FILE_NAME_CHARS - ending.length)) || "file") + ending;
 }

@@ -8,6 +8,8 @@ export interface MarkdownGaps {
   readonly headings?: { readonly levels: number; readonly shownAs: string };
   /** Lists inside more than `levels` lists. */
   readonly nestedLists?: { readonly levels: number; readonly shownAs: string };
+  /** Quotes inside quotes. */
+  readonly nestedQuotes?: string;
   readonly image?: string;
   readonly html?: string;
   readonly footnote?: string;
@@ -28,13 +30,14 @@ export function markdownLosses(markdown: string, gaps: MarkdownGaps): readonly M
   const note = (what: string, shownAs: string | undefined): void => {
     if (shownAs !== undefined && !losses.has(what)) losses.set(what, shownAs);
   };
-  const visit = (node: MarkdownNode, listDepth: number): void => {
+  const visit = (node: MarkdownNode, listDepth: number, quoted: boolean): void => {
     noteNode(node, listDepth, gaps, note);
     const depth = node.type === "list" ? listDepth + 1 : listDepth;
-    for (const child of childrenOf(node)) visit(child, depth);
+    if (node.type === "blockquote" && quoted) note("quote inside a quote", gaps.nestedQuotes);
+    for (const child of childrenOf(node)) visit(child, depth, quoted || node.type === "blockquote");
   };
   const root = parseMarkdown(maskStretches(markdown, stretchesOf(markdown), ({ isFence }) => !isFence));
-  visit(root, 0);
+  visit(root, 0, false);
   return [...losses].map(([what, shownAs]) => ({ what, shownAs }));
 }
 

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Component, charsOf, countOf } from "../../../adapters/discord/components.ts";
+import { discordGaps } from "../../../adapters/discord/gaps.ts";
 import { deliveryMark, marked } from "../../../adapters/discord/marks.ts";
 import { toDiscordMarkdown, toDiscordPieces } from "../../../adapters/discord/markup.ts";
 import { readPostBody } from "../../../adapters/discord/post-body.ts";
 import { renderReply } from "../../../adapters/discord/render.ts";
+import { findLosses } from "../../../adapters/shared/losses.ts";
 import type { RenderContext } from "../../../src/contracts/adapter.ts";
 import { ReplyPart, type ReplyPartInput } from "../../../src/envelope/reply.ts";
 
@@ -21,6 +23,7 @@ describe("Markdown in Discord's dialect", () => {
     ["- a\n- b\n  1. c\n  2. d", "- a\n- b\n  1. c\n  2. d"],
     ["- [x] done\n- [ ] open", "- ☑ done\n- ☐ open"],
     ["> quoted\n> twice", "> quoted\n> twice"],
+    ["> one\n> > two", "> one\n> two"],
     ["```ts\nlet a;\n```", "```ts\nlet a;\n```"],
     ["    indented", "```\nindented\n```"],
     ["snake_case_name and _x_", "snake_case_name and *x*"],
@@ -136,6 +139,32 @@ describe("a reply", () => {
     ]);
     expect(JSON.stringify(body)).toContain('"custom_id":"parley:a:yes:deploy-1"');
     expect(JSON.stringify(body)).toContain('"custom_id":"parley:a:no:deploy-1"');
+  });
+
+  it.each([
+    ["report.pdf", "report.pdf"],
+    ["отчёт.pdf", "file.pdf"],
+    ["報告.xlsx", "file.xlsx"],
+    ["résumé v2.docx", "resume_v2.docx"],
+    [".env", "file.env"],
+    ["日本", "file"],
+    ["../../etc/passwd", "etc_passwd"],
+    [`${"x".repeat(200)}.log`, `${"x".repeat(96)}.log`],
+  ])("gives the file %s a name that Discord keeps, with its ending, and says so where it is another", (name, sent) => {
+    const part = { type: "artifact" as const, artifactId: "a", name, mediaType: "text/plain", base64: "aGk=" };
+    const body = bodyOf([part]);
+    expect(body).toMatchObject({ kind: "components", files: [{ name: sent }] });
+    expect(JSON.stringify(body)).toContain(`attachment://${sent}`);
+    const losses = findLosses([ReplyPart.parse(part)], discordGaps([]));
+    expect(losses.map(({ what }) => what)).toEqual(sent === name ? [] : ["file name of other signs"]);
+  });
+
+  it("says that quotes in quotes are one quote", () => {
+    const losses = (markdown: string) => findLosses([ReplyPart.parse({ type: "text", markdown })], discordGaps([]));
+    expect(losses("> one\n> > two")).toEqual([
+      { part: 0, what: "quote inside a quote", shownAs: "a quote, all levels as one" },
+    ]);
+    expect(losses("> one\n\n> two")).toEqual([]);
   });
 
   it("says who is to be told, and only that", () => {

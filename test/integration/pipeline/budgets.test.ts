@@ -182,6 +182,7 @@ it("lets a turn that had to wait begin once the others used less than they might
   gates.set("fresh", gate.promise);
   const asked = Array.from({ length: 12 }, (_, index) => post(parley.ask("fresh", `hold ${index}`)));
   // Nothing is known of its turns: each reserves a tenth.
+  await until(() => times("fresh") >= 10);
   await until(async () => (await waitingAtGate("fresh")) === 2);
   expect(times("fresh")).toBe(10);
   gate.resolve();

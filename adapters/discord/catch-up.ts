@@ -2,14 +2,15 @@ import type { Logger } from "../../src/contracts/logger.ts";
 import { type ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import { abortableSleep } from "../shared/abortable-sleep.ts";
 import type { DiscordClient } from "./client.ts";
+import { type ClosedThread, closedThreads } from "./closed-threads.ts";
 import type { DiscordConfig } from "./config.ts";
 import { holdsOnlyPosts, holdsThreads } from "./guild.ts";
 import type { Guilds, Space } from "./guilds.ts";
 import { inOrder, translateMessage } from "./inbound-message.ts";
 import type { Intake } from "./intake.ts";
 import { type Before, lookBack } from "./look-back.ts";
-import { asId, asList, asRecord, asString, type Raw } from "./raw.ts";
-import { ROUTES } from "./routes.ts";
+import { asId, asList, asRecord, type Raw } from "./raw.ts";
+import { ROUTES, type Route } from "./routes.ts";
 import { isNewer, msToSnowflake, snowflakeToMs } from "./snowflakes.ts";
 import { mayRead } from "./visibility.ts";
 
@@ -38,10 +39,16 @@ interface Gap {
   readonly after: string;
   /** What was said while the bot could not see the place is for context alone. */
   readonly contextOnly: boolean;
-  /** Messages that were read of it so far. Default none. */
-  readonly count?: number;
   /** Failures in a row up to now. Default none. */
   readonly failures?: number;
+}
+
+/** What was said in a gap, in pages of JSON from the oldest to the newest. */
+interface Missed {
+  readonly pages: readonly string[];
+  readonly count: number;
+  /** There is more before it. */
+  readonly isCut: boolean;
 }
 
 /**
@@ -232,82 +239,106 @@ export class CatchUp {
 
   /** Reads one gap; gives what is left of it when it failed several times, or the adapter ended: its cursor stays where it is. */
   async #read(space: Space, gap: Gap): Promise<Gap | undefined> {
-    const direct = space.guild === undefined;
-    let { after, count = 0, failures = 0 } = gap;
-    while (count < this.#config.backfillMaxMessages) {
-      const page = await this.#page(gap.channelId, after, failures);
-      if (page === "failing") return { ...gap, after, count, failures: failures + TRIES_IN_A_TURN };
-      if (page === undefined) return this.#ending.aborted ? { ...gap, after, count } : undefined;
-      failures = 0;
-      const taken = await Promise.all(
-        page.map((message) => {
-          const context = this.#guilds.contextFor(space, `history:${String(message["id"])}`);
-          const result = translateMessage(message, context, direct);
-          return result.outcome === "envelope"
-            ? this.#intake.store(result.envelope, ...(gap.contextOnly ? [{ context: true }] : []))
-            : this.#intake.refuse(space, "history", result, () => JSON.stringify(message));
-        }),
+    const { channelId, after, failures = 0 } = gap;
+    const missed = await this.#missed(channelId, after, failures);
+    if (missed === "failing") return { ...gap, failures: failures + TRIES_IN_A_TURN };
+    if (missed === undefined) return this.#ending.aborted ? gap : undefined;
+    if (missed.isCut)
+      this.#logger.warn(
+        { installationId: space.record.installationId, channelId, count: missed.count },
+        "more messages were missed than are read; the oldest of them are left out",
       );
-      if (taken.includes(false)) return { ...gap, after, count };
-      const last = asId(page.at(-1)?.["id"]);
-      if (last === undefined) return undefined;
-      space.cursors.read(
-        gap.channelId,
-        page.map((message) => String(message["id"])),
-      );
-      after = last;
-      count += page.length;
-      if (page.length < PAGE_SIZE) return undefined;
+    let read = after;
+    for (const text of missed.pages) {
+      const page = asList(JSON.parse(text))
+        .map(asRecord)
+        .filter((message) => message !== undefined);
+      if (this.#ending.aborted || !(await this.#take(space, page, gap.contextOnly)))
+        return { ...gap, after: read, failures: 0 };
+      const ids = page.map((message) => String(message["id"]));
+      space.cursors.read(channelId, ids);
+      read = ids.at(-1) ?? read;
     }
-    this.#logger.warn(
-      { installationId: space.record.installationId, channelId: gap.channelId, count },
-      "more messages were missed than are read; the newest of them are left out",
-    );
     return undefined;
   }
 
-  /** Oldest first; undefined when the place cannot be read or the adapter ends, `failing` when others should have their turn. */
-  async #page(channelId: string, after: string, failures: number): Promise<Raw[] | "failing" | undefined> {
-    const route = ROUTES.messages(channelId);
-    const read = (): Promise<unknown> =>
-      this.#client.call({ route, query: { after, limit: PAGE_SIZE }, signal: this.#ending });
-    const until = failures + TRIES_IN_A_TURN;
-    const answer = await this.#patiently(read, { failures, until });
-    if (answer === FAILING) return "failing";
-    if (answer === undefined) return undefined;
-    return inOrder(
-      asList(answer)
-        .map(asRecord)
-        .filter((message) => message !== undefined),
-    ).filter((message) => isNewer(String(message["id"]), after));
+  /** False when one of them could not be kept. */
+  async #take(space: Space, messages: readonly Raw[], contextOnly: boolean): Promise<boolean> {
+    const taken = await Promise.all(
+      messages.map((message) => {
+        const context = this.#guilds.contextFor(space, `history:${String(message["id"])}`);
+        const result = translateMessage(message, context, space.guild === undefined);
+        return result.outcome === "envelope"
+          ? this.#intake.store(result.envelope, ...(contextOnly ? [{ context: true }] : []))
+          : this.#intake.refuse(space, "history", result, () => JSON.stringify(message));
+      }),
+    );
+    return !taken.includes(false);
   }
 
-  /** Threads that were closed during the gap are told by nobody; newest first, as far back as the gap goes. */
+  /**
+   * What was said after `after`, oldest first: where it is more than is read of one place, the newest of it, since only those may be answered
+   * still. Undefined when the place cannot be read or the adapter ends, `failing` when others should have their turn.
+   */
+  async #missed(channelId: string, after: string, failures: number): Promise<Missed | "failing" | undefined> {
+    // As text: a parsed message takes several times the memory, and there may be thousands.
+    const pages: string[] = [];
+    let count = 0;
+    let before: string | undefined;
+    for (let left = this.#config.backfillMaxMessages; left > 0; left = this.#config.backfillMaxMessages - count) {
+      const page = await this.#page(channelId, { after, before, failures });
+      if (page === "failing" || page === undefined) return page;
+      const kept = page.slice(-left);
+      if (kept.length > 0) pages.unshift(JSON.stringify(kept));
+      count += kept.length;
+      if (page.length < PAGE_SIZE) return { pages, count, isCut: kept.length < page.length };
+      before = asId(page[0]?.["id"]);
+    }
+    return { pages, count, isCut: true };
+  }
+
+  /** The newest page before `before` of what is newer than `after`, oldest first; else as `#missed`. */
+  async #page(
+    channelId: string,
+    { after, before, failures }: { after: string; before: string | undefined; failures: number },
+  ): Promise<Raw[] | "failing" | undefined> {
+    const route = ROUTES.messages(channelId);
+    const query = { limit: PAGE_SIZE, ...(before === undefined ? {} : { before }) };
+    const read = (): Promise<unknown> => this.#client.call({ route, query, signal: this.#ending });
+    const answer = await this.#patiently(read, { failures, until: failures + TRIES_IN_A_TURN });
+    if (answer === FAILING) return "failing";
+    if (answer === undefined) return undefined;
+    const messages = asList(answer)
+      .map(asRecord)
+      .filter((message) => message !== undefined);
+    return inOrder(messages).filter((message) => isNewer(String(message["id"]), after));
+  }
+
+  /** Threads that were closed during the gap are told by nobody; page by page, newest first, as far back as the gap goes. */
   async #archivedThreads(
     space: Space,
     parentId: string,
     known: ReadonlySet<string>,
     contextOnly: boolean,
   ): Promise<void> {
-    const { guild } = space;
-    const nowMs = Date.now();
-    for (const route of [ROUTES.archivedThreads(parentId), ROUTES.joinedArchivedThreads(parentId)]) {
-      if (guild === undefined || this.#ending.aborted) return;
-      const answer = await this.#patiently(() =>
-        this.#client.call({ route, query: { limit: PAGE_SIZE }, signal: this.#ending }),
-      );
-      const gaps = asList(asRecord(answer)?.["threads"]).flatMap((item): Gap[] => {
-        const raw = asRecord(item);
-        const archivedAt = Date.parse(asString(asRecord(raw?.["thread_metadata"])?.["archive_timestamp"]) ?? "");
-        const thread = guild.putThread(raw);
-        if (thread?.lastMessageId === undefined || known.has(thread.id) || Number.isNaN(archivedAt)) return [];
-        const after = this.#startOf(space, thread.id, nowMs);
-        if (archivedAt < snowflakeToMs(after) || !isNewer(thread.lastMessageId, after)) return [];
-        return [{ channelId: thread.id, after, contextOnly }];
-      });
+    const read = (route: Route, query: Readonly<Record<string, string | number>>) =>
+      this.#patiently(() => this.#client.call({ route, query, signal: this.#ending }));
+    const oldestMs = Date.now() - this.#config.backfillMaxAgeMs;
+    for await (const page of closedThreads(read, parentId, oldestMs)) {
+      const gaps = page.flatMap((thread) => this.#gapOf(space, thread, known, contextOnly));
       for (const gap of gaps) space.cursors.hold(gap.channelId);
       await this.#close(space, gaps);
+      if (this.#ending.aborted) return;
     }
+  }
+
+  /** What was missed of a closed thread. */
+  #gapOf(space: Space, { raw, closedAtMs }: ClosedThread, known: ReadonlySet<string>, contextOnly: boolean): Gap[] {
+    const thread = space.guild?.putThread(raw);
+    if (thread?.lastMessageId === undefined || known.has(thread.id)) return [];
+    const after = this.#startOf(space, thread.id, Date.now());
+    if (closedAtMs < snowflakeToMs(after) || !isNewer(thread.lastMessageId, after)) return [];
+    return [{ channelId: thread.id, after, contextOnly }];
   }
 
   /**

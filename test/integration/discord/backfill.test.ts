@@ -42,6 +42,41 @@ describe("what was missed", () => {
     });
   });
 
+  it("is, over the limit of a place, the newest, and the log says that older is left out", async () => {
+    const { discord, server, channel, user, sink, start, nextSink } = await stage();
+    const first = await start();
+    discord.people.postAs(user, channel, "heard");
+    await until(() => created(sink).length === 1);
+    await first.stop();
+    const missed = Array.from({ length: 260 }, (_, index) => `missed ${index}`);
+    for (const text of missed) discord.people.postAs(user, channel, text);
+    discord.gateway.forgetSessions(server.app.applicationId);
+    const next = await nextSink();
+    await start(next, { backfillMaxMessages: 150 });
+    await until(() => created(next).length === 150);
+    expect(created(next).map(textOf).toSorted()).toEqual(missed.slice(-150).toSorted());
+    await until(() => JSON.stringify(next.logged).includes("the oldest of them are left out"));
+  });
+
+  it("is read of every thread that was closed meanwhile, also where they are many and were closed at once", async () => {
+    const { discord, server, channel, user, sink, start, nextSink } = await stage();
+    const first = await start();
+    discord.people.postAs(user, channel, "heard");
+    await until(() => created(sink).length === 1);
+    await first.stop();
+    const threads = Array.from({ length: 130 }, (_, index) => {
+      const messageId = discord.people.postAs(user, channel, `topic ${index}`).message;
+      const thread = discord.people.threadAs(user, channel, `thread ${index}`, { messageId });
+      discord.people.postAs(user, thread, `in thread ${index}`);
+      return thread;
+    });
+    for (const thread of threads) discord.people.changeThreadAs(user, thread, { archived: true });
+    discord.gateway.forgetSessions(server.app.applicationId);
+    const next = await nextSink();
+    await start(next);
+    await until(() => new Set(created(next).map(textOf)).size === 260);
+  });
+
   it("of a crash in the middle of reading is read again from where it was safe", async () => {
     const { discord, server, channel, user, sink, start, nextSink } = await stage();
     const first = await start();

@@ -92,7 +92,7 @@ export class Intake {
       account.memory.note(known);
     }
     if (known?.threadId !== undefined && !known.isEdit) account.noteLatest(roomId, known.threadId, known.eventId);
-    if (event["type"] === "m.room.tombstone" && !context) this.#tombstones.note(roomId);
+    if (event["type"] === "m.room.tombstone" && !context) await this.#tombstones.note(roomId);
     if (!context && translation.outcome === "envelope") this.#marks.note(roomId, event, translation.envelope);
     await this.#store(roomId, event, translation, context);
   }

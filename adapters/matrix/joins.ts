@@ -3,8 +3,9 @@ import { abortableSleep } from "../shared/abortable-sleep.ts";
 import type { Account } from "./account.ts";
 import { clientPath } from "./client.ts";
 import { listDirectRoom } from "./direct-list.ts";
-import { asUserId, serverOf } from "./matrix-ids.ts";
+import { asRoomId, asUserId, serverOf } from "./matrix-ids.ts";
 import { asRecord, asString, type Raw } from "./raw.ts";
+import { leaveImpostor } from "./tombstones.ts";
 
 const ROW_PREFIX = "invite/";
 /** Joining a room of a far server can take long. */
@@ -17,6 +18,8 @@ export interface Entry {
   readonly userId: string;
   readonly via: readonly string[];
   readonly direct: boolean;
+  /** The room whose place this one took; undefined for an invitation. */
+  readonly replaces?: string;
 }
 
 /** Joins rooms: by invitations from people who may give them, and by upgrades. What was begun is known to later processes. */
@@ -56,6 +59,11 @@ export class Joins {
     }
     const direct = asRecord(invite["content"])?.["is_direct"] === true;
     const entry: Entry = { roomId, userId, via: [serverOf(inviter)], direct };
+    await this.takeUp(entry);
+  }
+
+  /** Takes up a room that is to be entered. Resolves when that is durable; the joining goes on by itself, until it is done or refused for good. */
+  async takeUp(entry: Entry): Promise<void> {
     await this.#write(entry, Buffer.from(JSON.stringify(entry), "utf8"));
     this.#begin(entry);
   }
@@ -110,7 +118,7 @@ export class Joins {
   async #follow(entry: Entry): Promise<void> {
     for (let attempt = 0; !this.#stopping.signal.aborted; attempt++) {
       try {
-        await this.enter(entry);
+        if (await this.enter(entry)) await leaveImpostor(this.#account, entry);
         await this.#write(entry, null);
         return;
       } catch (error) {
@@ -157,5 +165,6 @@ function readEntry(row: Uint8Array): Entry | undefined {
   const userId = asUserId(raw?.["userId"]);
   if (roomId === undefined || userId === undefined) return undefined;
   const via = Array.isArray(raw?.["via"]) ? raw["via"].filter((server) => typeof server === "string") : [];
-  return { roomId, userId, via, direct: raw?.["direct"] === true };
+  const replaces = asRoomId(raw?.["replaces"]);
+  return { roomId, userId, via, direct: raw?.["direct"] === true, ...(replaces === undefined ? {} : { replaces }) };
 }

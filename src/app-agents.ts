@@ -3,7 +3,7 @@ import { createAssistantDefinition, isAssistantConfigured } from "../agents/assi
 import { createGuideAgent } from "../agents/guide/index.ts";
 import { createModelWriter, ModelConfig } from "../agents/model/index.ts";
 import { createConnector, findConnectorFaults, secretFieldsOf } from "../agents/registry.ts";
-import { generateWebhookSecret } from "../agents/webhook/index.ts";
+import { addSecret, endOldSecrets, generateWebhookSecret, signingSecrets } from "../agents/webhook/index.ts";
 import type { DialIn } from "./app-dial-in.ts";
 import type { Config, organizationsOf } from "./config/config.ts";
 import { AgentDefinition, type ConnectorConfig } from "./contracts/agent-definition.ts";
@@ -15,6 +15,7 @@ import { type Connectors, createConnectors, localKey } from "./pipeline/connecto
 import type { Directory } from "./pipeline/directory.ts";
 import { type AgentRegistry, createAgentRegistry } from "./pipeline/operations/agent-operations.ts";
 import { createAgentTokens } from "./pipeline/operations/agent-tokens.ts";
+import type { ConnectorKinds } from "./pipeline/operations/connector-kinds.ts";
 
 interface AgentParts {
   readonly config: Config;
@@ -58,7 +59,7 @@ export async function createAgents(parts: AgentParts): Promise<{
       connectors,
       box,
       newId,
-      kinds: { faults: findConnectorFaults, secretFields: secretFieldsOf, issueSecrets },
+      kinds: CONNECTOR_KINDS,
       tokens: createAgentTokens({ newId, keys: parts.agentTokenKeys }),
       presenceOf: parts.dialIn.presenceOf,
       cancelRunning: parts.cancelRunning,
@@ -88,6 +89,15 @@ export async function createAgents(parts: AgentParts): Promise<{
   }
   return { connectors, agentsOn, isAssistantReady: isAssistantConfigured(assistant) };
 }
+
+const CONNECTOR_KINDS: ConnectorKinds = {
+  faults: findConnectorFaults,
+  secretFields: secretFieldsOf,
+  issueSecrets,
+  signingSecrets: (config) => signingSecrets(config).length,
+  addSecret,
+  endOldSecrets,
+};
 
 function issueSecrets(config: ConnectorConfig): { config: ConnectorConfig; shown?: string } {
   // Workflow tools check no signature; whoever wants one gives the secret.

@@ -55,14 +55,15 @@ export interface AgentOperations {
   usage(organizationId: string, handle?: string): Promise<readonly AgentUsage[]>;
   /**
    * A new token for an agent that dials in, shown here once; the one before is refused from now on, and whoever is connected with it is
-   * disconnected. Throws NOT_FOUND, CONFLICT for an agent of another kind.
+   * disconnected. For an agent behind a webhook a new signing secret, beside which those before sign until they are revoked. Throws NOT_FOUND,
+   * CONFLICT for an agent that has neither, that the configuration declares, or that has five secrets.
    */
   rotateToken(
     organizationId: string,
     handle: string,
     by: { readonly by: string },
   ): Promise<{ readonly agent: AgentView; readonly secret: string }>;
-  /** Lets an agent's token be good for nothing any more. Throws NOT_FOUND, also when it has none. */
+  /** Lets an agent's token be good for nothing any more, or all of its signing secrets but the newest. Throws NOT_FOUND, also when it has none. */
   revokeToken(organizationId: string, handle: string, by: { readonly by: string }): Promise<void>;
 }
 

@@ -73,6 +73,21 @@ export async function saveAgent(sql: SqlRunner, row: NewAgentRow): Promise<void>
   await notifyAgents(sql);
 }
 
+/** Gives an agent other secrets, if it is still as it was read, and tells every process; false when it is not. */
+export async function replaceAgentSecrets(
+  sql: SqlRunner,
+  agent: { readonly id: string; readonly revision: number; readonly secrets: string },
+): Promise<boolean> {
+  const rows = await sql.query(
+    {
+      text: "update agents set secrets = $3, revision = revision + 1 where id = $1 and revision = $2 and removed_at is null returning id",
+    },
+    [agent.id, agent.revision, agent.secrets],
+  );
+  await notifyAgents(sql);
+  return rows.length > 0;
+}
+
 /** Lets an agent take no new turns; one that the kill switch holds stays stopped. */
 export async function pauseAgent(sql: SqlRunner, organizationId: string, handle: string): Promise<void> {
   await sql.query(

@@ -36,15 +36,7 @@ export function createConnectors(options: ConnectorsOptions): Connectors {
 
   function configOf(agent: DirectoryAgent): ConnectorConfig {
     const local = options.local.get(localKey(agent.organizationId, agent.handle));
-    if (local !== undefined) return local;
-    const secrets =
-      agent.row.secrets === null
-        ? {}
-        : options.box.open(agentSecrets(agent.organizationId, agent.agentId), agent.row.secrets);
-    const opened = Object.fromEntries(
-      Object.entries(secrets).map(([name, value]): [string, unknown] => [name, JSON.parse(value)]),
-    );
-    return { ...agent.definition.connector, ...opened };
+    return local ?? storedConfig(agent, options.box);
   }
 
   return {
@@ -69,4 +61,16 @@ export function createConnectors(options: ConnectorsOptions): Connectors {
       made.clear();
     },
   };
+}
+
+/** The connector's configuration of an agent as the ledger has it, with its secrets opened. Errors: CREDENTIAL_MISSING. */
+export function storedConfig(
+  { organizationId, agentId, definition, row }: DirectoryAgent,
+  box: SecretBox,
+): ConnectorConfig {
+  const secrets = row.secrets === null ? {} : box.open(agentSecrets(organizationId, agentId), row.secrets);
+  const opened = Object.fromEntries(
+    Object.entries(secrets).map(([name, value]): [string, unknown] => [name, JSON.parse(value)]),
+  );
+  return { ...definition.connector, ...opened };
 }

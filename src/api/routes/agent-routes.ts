@@ -115,7 +115,8 @@ export const agentRoutes: FastifyPluginAsyncZod<AgentRouteContext> = async (
       ...needs("agents"),
       schema: {
         ...base,
-        summary: "A new token for an agent that dials in; the one before is refused from now on",
+        summary:
+          "A new token for an agent that dials in, the one before is refused from now on; or a new signing secret for a webhook, beside the one before",
         params: Params,
         response: {
           201: z.object({ agent: AgentViewSchema, secret: z.string() }),
@@ -138,9 +139,10 @@ export const agentRoutes: FastifyPluginAsyncZod<AgentRouteContext> = async (
       ...needs("agents"),
       schema: {
         ...base,
-        summary: "Let an agent's token be good for nothing any more; it is disconnected",
+        summary:
+          "Let an agent's token be good for nothing any more, and disconnect it; or let a webhook's newest secret alone sign",
         params: Params,
-        response: { 204: z.null(), 404: ErrorSchema },
+        response: { 204: z.null(), 404: ErrorSchema, 409: ErrorSchema },
       },
     },
     async (request, reply) => {

@@ -10,6 +10,7 @@ export interface AddedAgent {
   readonly handle: string;
   readonly kind: string;
   readonly secret: string | undefined;
+  readonly isRotated?: boolean;
 }
 
 /** Adds an agent that is reached from outside; its owner is who adds it. */

@@ -1,13 +1,11 @@
 import type { RegisteredAgent } from "../api/agents-api.ts";
 import { MenuButton, type MenuItem } from "../ui/menu-button.tsx";
 
-/** Kinds whose secret Parley issues, so that it can be given anew. */
-const ROTATED: ReadonlySet<string> = new Set(["socket"]);
-
 export interface AgentActions {
   readonly onPause: () => void;
   readonly onResume: () => void;
   readonly onRotate: () => void;
+  readonly onEndOldSecrets: () => void;
   readonly onRemove: () => void;
 }
 
@@ -18,8 +16,13 @@ export function AgentRow({ agent, actions }: { agent: RegisteredAgent; actions: 
       ? { label: "Pause", icon: "stop", onSelect: actions.onPause }
       : { label: "Resume", icon: "check", onSelect: actions.onResume },
   ];
-  if (ROTATED.has(agent.connectorKind))
+  if (agent.connectorKind === "socket")
     items.push({ label: "Give it a new token", icon: "link", onSelect: actions.onRotate });
+  if (agent.connectorKind === "webhook" && agent.source === "api")
+    items.push(
+      { label: "Give it a new secret", icon: "link", onSelect: actions.onRotate },
+      { label: "End its older secrets", icon: "trash", onSelect: actions.onEndOldSecrets },
+    );
   if (agent.source === "api") items.push({ label: "Remove", icon: "trash", onSelect: actions.onRemove });
   const facts = [
     agent.connectorKind,

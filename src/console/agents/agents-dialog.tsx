@@ -9,7 +9,7 @@ import { AgentRow } from "./agent-row.tsx";
 
 type View = { readonly show: "list" } | { readonly show: "add" } | { readonly show: "secret"; readonly of: AddedAgent };
 
-/** All agents of the organization for its owner: adds, pauses and removes them, and gives new tokens, each shown once. */
+/** All agents of the organization for its owner: adds, pauses and removes them, and gives new tokens and secrets, each shown once. */
 export function AgentsDialog({ onClose }: { onClose: () => void }) {
   const [agents, setAgents] = useState<readonly RegisteredAgent[]>();
   const [view, setView] = useState<View>({ show: "list" });
@@ -50,7 +50,10 @@ export function AgentsDialog({ onClose }: { onClose: () => void }) {
     );
   const rotate = ({ handle, connectorKind }: RegisteredAgent) =>
     attempt(async () =>
-      setView({ show: "secret", of: { handle, kind: connectorKind, secret: await agentsApi.rotate(handle) } }),
+      setView({
+        show: "secret",
+        of: { handle, kind: connectorKind, secret: await agentsApi.rotate(handle), isRotated: true },
+      }),
     );
   return (
     <Dialog title="Agents" onClose={onClose}>
@@ -64,6 +67,7 @@ export function AgentsDialog({ onClose }: { onClose: () => void }) {
               onPause: () => void attempt(() => agentsApi.pause(agent.handle)),
               onResume: () => void attempt(() => agentsApi.resume(agent.handle)),
               onRotate: () => void rotate(agent),
+              onEndOldSecrets: () => void attempt(() => agentsApi.revoke(agent.handle)),
               onRemove: () => void attempt(() => agentsApi.remove(agent.handle)),
             }}
           />
@@ -88,6 +92,9 @@ function SecretOnce({ of, onDone }: { of: AddedAgent; onDone: () => void }) {
       <p>
         Copy it now: it is shown this once.{" "}
         {isToken ? "The token before it, if there was one, is refused from now on." : ""}
+        {!isToken && of.isRotated === true
+          ? "Turns are signed with the secrets before it too, until you end them."
+          : ""}
       </p>
       <CopyField label={isToken ? "Token" : "Signing secret"} value={of.secret ?? ""} />
       {isToken && (

@@ -35,6 +35,10 @@ export const agentsApi = {
     const answer = await request(`${pathOf(handle)}/token`, { operator: true, method: "POST" });
     return expectKeys<{ secret: string }>(answer, ["secret"]).secret;
   },
+  /** Of an agent that dials in its token; of a webhook all secrets but the newest. */
+  async revoke(handle: string): Promise<void> {
+    await request(`${pathOf(handle)}/token`, { operator: true, method: "DELETE" });
+  },
   async pause(handle: string): Promise<void> {
     await request(`${pathOf(handle)}/pause`, { operator: true, method: "POST" });
   },

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { AgentDefinition, type ConnectorConfig } from "../../contracts/agent-definition.ts";
+import { AgentDefinition } from "../../contracts/agent-definition.ts";
 import type { AgentPresence } from "../../contracts/dial-in.ts";
 import type { AgentOperations, AgentView } from "../../contracts/operations.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
@@ -15,18 +15,9 @@ import type { Connectors } from "../connectors.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
 import type { AgentTokens } from "./agent-tokens.ts";
 import { readAgentUsage } from "./agent-usage.ts";
+import { type ConnectorKinds, splitSecrets } from "./connector-kinds.ts";
 import { findPatternFaults } from "./pattern-faults.ts";
-
-/** What the composition root knows of connector kinds. */
-export interface ConnectorKinds {
-  faults(
-    config: ConnectorConfig,
-    source: AgentView["source"],
-  ): readonly { readonly path: string; readonly problem: string }[];
-  secretFields(kind: string): readonly string[];
-  /** Fills in secrets that Parley issues itself, such as a webhook's signing secret; returns the one to show, once. */
-  issueSecrets(config: ConnectorConfig): { readonly config: ConnectorConfig; readonly shown?: string };
-}
+import { createSigningSecrets } from "./signing-secrets.ts";
 
 export interface AgentOperationsOptions {
   readonly database: Database;
@@ -52,6 +43,7 @@ export interface AgentRegistry extends AgentOperations {
 
 export function createAgentRegistry(options: AgentOperationsOptions): AgentRegistry {
   const { database, directory, box, kinds } = options;
+  const signing = createSigningSecrets({ database, box, kinds });
 
   function existing(organizationId: string, handle: string): DirectoryAgent {
     const agent = directory.byHandle(organizationId, handle);
@@ -66,7 +58,7 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
   ): Promise<void> {
     const id =
       directory.byHandle(organizationId, definition.handle)?.agentId ?? agentIdOf(organizationId, definition.handle);
-    const { connector, secrets } = split(definition.connector, kinds.secretFields(definition.connector.kind));
+    const { connector, secrets } = splitSecrets(definition.connector, kinds.secretFields(definition.connector.kind));
     const sealed = Object.keys(secrets).length === 0 ? null : box.seal(agentSecrets(organizationId, id), secrets);
     await saveAgent(database, {
       id,
@@ -163,14 +155,19 @@ export function createAgentRegistry(options: AgentOperationsOptions): AgentRegis
     },
     async rotateToken(organizationId, handle, { by }) {
       const agent = existing(organizationId, handle);
-      if (agent.definition.connector.kind !== DIALS_IN)
-        throw new ParleyError("CONFLICT", { detail: `@${handle} does not dial in, so it has no token` });
-      return { agent: viewOf(agent), secret: await issue(agent, by) };
+      if (agent.definition.connector.kind === DIALS_IN) return { agent: viewOf(agent), secret: await issue(agent, by) };
+      const secret = await signing.rotate(agent, by);
+      await directory.refresh();
+      return { agent: viewOf(existing(organizationId, handle)), secret };
     },
     async revokeToken(organizationId, handle, { by }) {
       const agent = existing(organizationId, handle);
-      if (!(await database.transaction((tx) => options.tokens.revoke(tx, agent, by))))
-        throw new ParleyError("NOT_FOUND", { detail: `@${handle} has no token` });
+      const isEnded =
+        agent.definition.connector.kind === DIALS_IN
+          ? await database.transaction((tx) => options.tokens.revoke(tx, agent, by))
+          : await signing.endOld(agent, by);
+      if (!isEnded) throw new ParleyError("NOT_FOUND", { detail: `@${handle} has no token, and no secret of before` });
+      await directory.refresh();
     },
     usage: (organizationId, handle) => readAgentUsage(database, directory, organizationId, handle),
     async sync(organizationId, source, definitions) {
@@ -214,20 +211,6 @@ export function toView(agent: DirectoryAgent, connection?: AgentPresence): Agent
     ...(definition.shadow === undefined ? {} : { shadow: definition.shadow.reviewRoom }),
     ...(connection === undefined ? {} : { connection }),
   };
-}
-
-/** Secret fields leave the definition and are kept as ciphertext, each as JSON. */
-function split(
-  config: ConnectorConfig,
-  secretFields: readonly string[],
-): { connector: ConnectorConfig; secrets: Record<string, string> } {
-  const secrets: Record<string, string> = {};
-  const open: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(config)) {
-    if (secretFields.includes(name) && value !== undefined) secrets[name] = JSON.stringify(value);
-    else if (typeof value !== "function") open[name] = value;
-  }
-  return { connector: { ...open, kind: config.kind }, secrets };
 }
 
 function agentIdOf(organizationId: string, handle: string): string {

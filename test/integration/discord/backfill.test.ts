@@ -75,6 +75,8 @@ describe("what was missed", () => {
     const next = await nextSink();
     await start(next);
     await until(() => new Set(created(next).map(textOf)).size === 260);
+    const inThreads = created(next).filter((one) => threads.includes(one.conversation.thread?.id ?? ""));
+    expect(new Set(inThreads.map(textOf)).size).toBe(130);
   });
 
   it("of a crash in the middle of reading is read again from where it was safe", async () => {

@@ -64,7 +64,10 @@ function filled(text: string): string {
     .replaceAll("__PORT__", DEFAULT_PORT);
 }
 
-/** Only what imports `parley/agent` needs Parley itself, which is linked to where it is. */
+/**
+ * Only what imports `parley/agent` needs Parley itself, which is linked to where it is. The Node that runs this runs the agent too, since the one of the
+ * machine may know no TypeScript; on another machine `npm install` brings it.
+ */
 function writePackage(): void {
   const needsParley = readFileSync(join(folder, "agent.ts"), "utf8").includes('from "parley/agent"');
   const content = {
@@ -74,11 +77,20 @@ function writePackage(): void {
     engines: { node: ">=22.18" },
     scripts: { start: "node agent.ts" },
     ...(needsParley && { dependencies: { parley: `file:${relative(folder, root)}` } }),
+    devDependencies: { node: process.versions.node },
   };
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(content, null, 2)}\n`);
+  linkNode();
   if (!needsParley) return;
-  mkdirSync(join(folder, "node_modules"));
   symlinkSync(root, join(folder, "node_modules/parley"), "junction");
+}
+
+/** First on the path of `npm start`. */
+function linkNode(): void {
+  const commands = join(folder, "node_modules/.bin");
+  mkdirSync(commands, { recursive: true });
+  if (process.platform === "win32") writeFileSync(join(commands, "node.cmd"), `@"${process.execPath}" %*\r\n`);
+  else symlinkSync(process.execPath, join(commands, "node"));
 }
 
 function fail(message: string): never {

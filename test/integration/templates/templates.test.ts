@@ -1,9 +1,9 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { generateWebhookSecret } from "../../../agents/webhook/index.ts";
@@ -38,7 +38,8 @@ beforeAll(async () => {
 }, 90_000);
 afterAll(async () => {
   for (const child of running) {
-    child.kill("SIGKILL");
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      process.kill(-child.pid, "SIGKILL");
     if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
   }
   await parley?.close();
@@ -51,17 +52,35 @@ async function generate(kind: string): Promise<void> {
   await run(process.execPath, [script, "--kind", kind, "--name", `my-${kind}`, "--folder", join(folder, kind)]);
 }
 
-/** Starts the agent of a folder as its `npm start` does. */
+/** A machine whose own Node is older than those that know TypeScript, which README calls enough. */
+async function oldMachine(): Promise<Record<string, string>> {
+  const commands = join(folder, "old-machine");
+  const others = (process.env["PATH"] ?? "").split(delimiter).filter((entry) => !entry.includes("node_modules"));
+  await mkdir(commands, { recursive: true });
+  const script = [
+    "#!/bin/sh",
+    `case "$*" in *.ts*) echo 'TypeError [ERR_UNKNOWN_FILE_EXTENSION]: Unknown file extension ".ts"' >&2; exit 1;; esac`,
+    `exec ${process.execPath} "$@"`,
+  ];
+  await writeFile(join(commands, "node"), script.join("\n"), { mode: 0o755 });
+  return { PATH: [commands, ...others].join(delimiter), HOME: folder, NPM_CONFIG_UPDATE_NOTIFIER: "false" };
+}
+
+/** Starts the agent of a folder as its README says, on such a machine. */
 async function start(kind: string, env: Record<string, string>): Promise<void> {
-  const { scripts } = JSON.parse(await readFile(join(folder, kind, "package.json"), "utf8"));
-  expect(scripts).toEqual({ start: "node agent.ts" });
-  const child = spawn(process.execPath, ["agent.ts"], {
+  const child = spawn("npm", ["start"], {
     cwd: join(folder, kind),
-    env: { PATH: process.env["PATH"] ?? "", ...env },
+    env: { ...(await oldMachine()), ...env },
     stdio: ["ignore", "pipe", "inherit"],
+    detached: true, // npm, its shell and the agent end together
   });
   running.push(child);
-  await once(child.stdout, "data");
+  let said = "";
+  for await (const piece of child.stdout) {
+    said += String(piece);
+    if (/is there|Listening/.test(said)) return;
+  }
+  throw new Error(`the agent ended: ${said}`);
 }
 
 async function api<T>(path: string, body: unknown): Promise<T> {

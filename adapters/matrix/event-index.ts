@@ -16,6 +16,8 @@ export interface KnownEvent {
   readonly threadId: string | undefined;
   /** It is itself an edit of another event. */
   readonly isEdit: boolean;
+  /** The message whose text it replaces. */
+  readonly edits?: string | undefined;
   /** What a reaction says about which event. */
   readonly reaction: { readonly eventId: string; readonly key: string } | undefined;
   /** The approval or form that it asks for. */
@@ -54,6 +56,7 @@ export function knownEvent(roomId: string, event: Raw): KnownEvent | undefined {
     type,
     threadId: threadRootOf(content),
     isEdit: relation?.["rel_type"] === "m.replace",
+    edits: relation?.["rel_type"] === "m.replace" ? target : undefined,
     reaction: type === "m.reaction" && target !== undefined && key !== undefined ? { eventId: target, key } : undefined,
     ask: readAsk(content),
   };

@@ -15,8 +15,8 @@ interface Memory {
 }
 
 /**
- * Remembers over restarts what no homeserver tells once an event was redacted: in which thread a message was, and what a reaction
- * said. Everything else about an event can be asked for.
+ * Remembers over restarts what no homeserver tells once an event was redacted: in which thread a message was, what a reaction
+ * said, and which message an edit changed. Everything else about an event can be asked for.
  */
 export class EventMemory {
   readonly #account: Account;
@@ -39,7 +39,7 @@ export class EventMemory {
   }
 
   note(event: KnownEvent): void {
-    if (event.isEdit || (event.threadId === undefined && event.reaction === undefined)) return;
+    if (event.threadId === undefined && event.reaction === undefined && event.edits === undefined) return;
     const memory = this.#rooms.get(event.roomId);
     if (memory === undefined || memory.events.some((known) => known.eventId === event.eventId)) return;
     memory.events.push(event);
@@ -72,8 +72,8 @@ export class EventMemory {
   }
 }
 
-function packed({ eventId, sender, type, threadId, reaction }: KnownEvent): readonly (string | null)[] {
-  return [eventId, sender, type, threadId ?? null, reaction?.eventId ?? null, reaction?.key ?? null];
+function packed({ eventId, sender, type, threadId, reaction, edits }: KnownEvent): readonly (string | null)[] {
+  return [eventId, sender, type, threadId ?? null, reaction?.eventId ?? null, reaction?.key ?? null, edits ?? null];
 }
 
 function unpacked(roomId: string, text: string): readonly KnownEvent[] {
@@ -84,7 +84,7 @@ function unpacked(roomId: string, text: string): readonly KnownEvent[] {
     return [];
   }
   return asList(rows).flatMap((row): KnownEvent[] => {
-    const [id, from, kind, thread, target, sign] = asList(row);
+    const [id, from, kind, thread, target, sign, edited] = asList(row);
     const [eventId, sender, type] = [asEventId(id), asUserId(from), asString(kind)];
     const [reactedTo, key] = [asEventId(target), asString(sign)];
     if (eventId === undefined || sender === undefined || type === undefined) return [];
@@ -96,7 +96,8 @@ function unpacked(roomId: string, text: string): readonly KnownEvent[] {
         sender,
         type,
         threadId: asEventId(thread),
-        isEdit: false,
+        isEdit: asEventId(edited) !== undefined,
+        edits: asEventId(edited),
         reaction,
         ask: undefined,
         recalled: true,

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { EnvelopeInput } from "../../src/envelope/envelope.ts";
 import type { AgentIndex } from "../shared/agent-index.ts";
 import type { KnownEvent } from "./event-index.ts";
+import type { Raw } from "./raw.ts";
 import type { RoomState } from "./room-state.ts";
 
 /** A room as translations need it. */
@@ -12,6 +13,9 @@ export interface RoomFacts {
   /** The spaces above it, outermost first, as far as they are known and agree. */
   readonly spaces: readonly { readonly id: string; readonly name: string | undefined }[];
 }
+
+/** An event that another one names; for the redaction of an edit, with the message as it is without that edit. */
+export type RelatedEvent = KnownEvent & { readonly restored?: Raw | undefined };
 
 /** Everything a translation may look at besides the event; with equal contexts, equal events give equal envelopes. */
 export interface InboundContext {
@@ -29,7 +33,7 @@ export interface InboundContext {
   /** The handle of the agent whose puppet this is; undefined for everybody else. */
   agentOf(userId: string): string | undefined;
   /** The event that this one changes, answers or reacts to, as far as it is known. */
-  readonly related: KnownEvent | undefined;
+  readonly related: RelatedEvent | undefined;
   /** What the room's member was before this event, for events that change it. */
   readonly before: { readonly membership: string | undefined; readonly roomName: string | undefined };
   /** Sorts the event; to be asked once per event that becomes an envelope. */

@@ -3,7 +3,7 @@ import { optionOfReaction } from "./ask.ts";
 import { requestNamed } from "./inbound-command.ts";
 import { type InboundContext, ignored, isOwn, malformed, type Translation } from "./inbound-context.ts";
 import { envelopeBase, senderOf } from "./inbound-envelope.ts";
-import { translateMessage } from "./inbound-message.ts";
+import { translateMessage, translateTakenBack } from "./inbound-message.ts";
 import { asEventId, asUserId } from "./matrix-ids.ts";
 import { asRecord, asString, type Raw } from "./raw.ts";
 import { redacted, replaces } from "./relations.ts";
@@ -119,7 +119,7 @@ function redaction(event: Raw, context: InboundContext): Translation {
   }
   if (related !== undefined && !["m.room.message", "m.sticker", "m.room.encrypted"].includes(related.type))
     return ignored("redaction of something that is no message");
-  if (related?.isEdit === true) return ignored("redaction of an edit");
+  if (related?.isEdit === true) return translateTakenBack(event, related, context);
   const author = related === undefined ? sender : (senderOf(context, { ...event, sender: related.sender }) ?? sender);
   return {
     outcome: "envelope",

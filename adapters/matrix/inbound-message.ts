@@ -1,7 +1,14 @@
 import { fieldsOfWords } from "./ask.ts";
 import { plainBody, readContent } from "./inbound-body.ts";
 import { translateCommand } from "./inbound-command.ts";
-import { type InboundContext, ignored, isOwn, malformed, type Translation } from "./inbound-context.ts";
+import {
+  type InboundContext,
+  ignored,
+  isOwn,
+  malformed,
+  type RelatedEvent,
+  type Translation,
+} from "./inbound-context.ts";
 import { envelopeBase, senderOf, timeOf } from "./inbound-envelope.ts";
 import { asEventId } from "./matrix-ids.ts";
 import { asRecord, asString, type Raw } from "./raw.ts";
@@ -64,6 +71,35 @@ function edited(event: Raw, content: Raw, eventId: string, context: InboundConte
       kind: "message_edited",
       revision: Math.max(1, timeOf(event, context.nowMs())),
       body: { messageId: related.eventId, content: blocks, mentions },
+    },
+  };
+}
+
+/** The redaction of an edit brings back what the message said before it. */
+export function translateTakenBack(event: Raw, edit: RelatedEvent, context: InboundContext): Translation {
+  const { restored } = edit;
+  const messageId = asEventId(restored?.["event_id"]);
+  const content = asRecord(restored?.["content"]);
+  const redactionId = asEventId(event["event_id"]);
+  const author = senderOf(context, { ...event, sender: edit.sender });
+  if (
+    messageId === undefined ||
+    redactionId === undefined ||
+    author === undefined ||
+    restored?.["sender"] !== edit.sender
+  )
+    return ignored("redaction of an edit that changed nothing");
+  if (content === undefined || typeof content["body"] !== "string")
+    return ignored("redaction of an edit of a message that was redacted");
+  const msgtype = restored["type"] === "m.sticker" ? "m.sticker" : (asString(content["msgtype"]) ?? "m.text");
+  const { content: blocks, mentions } = readContent(content, msgtype, context);
+  return {
+    outcome: "envelope",
+    envelope: {
+      ...envelopeBase(context, event, author, edit.threadId, ["edit", messageId, redactionId]),
+      kind: "message_edited",
+      revision: Math.max(1, timeOf(event, context.nowMs())),
+      body: { messageId, content: blocks, mentions },
     },
   };
 }

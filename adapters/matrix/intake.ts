@@ -7,7 +7,7 @@ import { knownEvent } from "./event-index.ts";
 import { type InboundContext, malformed, type Translation } from "./inbound-context.ts";
 import { relatedTo, translateEvent } from "./inbound-event.ts";
 import { inboundContext } from "./intake-context.ts";
-import { findAsk, lookUp } from "./lookup.ts";
+import { findAsk, lookUp, messageWithout } from "./lookup.ts";
 import { asEventId, asUserId } from "./matrix-ids.ts";
 import { asRecord, asString, type Raw } from "./raw.ts";
 import type { ReadMarks } from "./read-marks.ts";
@@ -133,6 +133,11 @@ export class Intake {
     try {
       const eventId = "eventId" in named ? named.eventId : await findAsk(account, roomId, named.code);
       const related = eventId === undefined ? undefined : await lookUp(account, roomId, eventId);
+      if (related?.edits !== undefined && event["type"] === "m.room.redaction") {
+        const restored = await messageWithout(account, roomId, { eventId: related.edits, editId: related.eventId });
+        const threadId = (await lookUp(account, roomId, related.edits))?.threadId;
+        return { ...related, threadId, restored };
+      }
       if (related?.reaction === undefined) return related;
       // A reaction is in the thread of what it is about, and does not say so itself.
       return { ...related, threadId: (await lookUp(account, roomId, related.reaction.eventId))?.threadId };

@@ -4,7 +4,7 @@ import { clientPath } from "./client.ts";
 import { type KnownEvent, knownEvent } from "./event-index.ts";
 import { asEventId } from "./matrix-ids.ts";
 import { isRefusal } from "./patience.ts";
-import type { Raw } from "./raw.ts";
+import { asRecord, type Raw } from "./raw.ts";
 
 const ASK_PREFIX = "ask/";
 
@@ -45,6 +45,38 @@ export async function lookUp(account: Account, roomId: string, eventId: string):
   const found = { ...read, threadId: read.threadId ?? known?.threadId };
   account.events.note(found);
   return found;
+}
+
+/**
+ * A message as it is once one of its edits was taken back: with the content of the newest edit that is left, else with its own.
+ *
+ * Undefined when it may not be seen. Rejects when it could not be asked for.
+ */
+export async function messageWithout(
+  account: Account,
+  roomId: string,
+  { eventId, editId }: { readonly eventId: string; readonly editId: string },
+): Promise<Raw | undefined> {
+  const inPlain = async (event: Raw | undefined): Promise<Raw | undefined> =>
+    event?.["type"] === "m.room.encrypted" ? account.crypto?.read(roomId, event) : event;
+  let event: Raw;
+  try {
+    event = await account.call({
+      method: "GET",
+      label: "event",
+      path: clientPath("rooms", roomId, "event", eventId),
+      asUser: account.rooms.readerOf(roomId),
+    });
+  } catch (error) {
+    if (isRefusal(error)) return undefined;
+    throw error;
+  }
+  if (event["room_id"] !== undefined && event["room_id"] !== roomId) return undefined;
+  // https://spec.matrix.org/v1.19/client-server-api/#server-side-aggregation-of-mreplace-relationships
+  const newest = asRecord(asRecord(asRecord(event["unsigned"])?.["m.relations"])?.["m.replace"]);
+  const [original, edit] = await Promise.all([inPlain(event), inPlain(newest)]);
+  const left = newest?.["event_id"] === editId ? undefined : asRecord(asRecord(edit?.["content"])?.["m.new_content"]);
+  return original === undefined || left === undefined ? original : { ...original, content: left };
 }
 
 /** Notes by which code people may name a request in this room; see `askCode`. */

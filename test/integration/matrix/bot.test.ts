@@ -149,6 +149,44 @@ describe("a bot account", { timeout: 60_000 }, () => {
     await run.stop();
   });
 
+  test("hears what a message says again once an edit of it is taken back, also over a restart", async () => {
+    const { bot, run, room } = await botInRoom();
+    const root = await alice.say(room, "root");
+    const messageId = await alice.say(room, "first", { thread: root });
+    const edits: string[] = [];
+    for (const words of ["second", "third"]) {
+      edits.push(await alice.edit(room, messageId, words));
+      await run.event("message_edited", ({ body }) => contentToText(body.content) === words);
+    }
+    const said = ({ taken }: Running): string[] =>
+      taken.flatMap(({ envelope }) =>
+        envelope.kind === "message_edited" ? [contentToText(envelope.body.content)] : [],
+      );
+    await alice.redact(room, edits[1] ?? "");
+    await until(
+      () => (said(run).length === 3 ? true : undefined),
+      () => JSON.stringify(said(run)),
+    );
+    expect(said(run)).toEqual(["second", "third", "second"]);
+    await run.stop();
+    await alice.redact(room, edits[0] ?? "");
+    const second = await startAdapter(
+      { homeserverUrl: synapse.url, accessToken: bot.account.accessToken },
+      run.sink.lasting,
+    );
+    running.push(second);
+    const back = await second.event("message_edited");
+    expect(back).toMatchObject({
+      sender: { id: alice.userId },
+      conversation: { thread: { id: root } },
+      body: { messageId },
+    });
+    expect(contentToText(back.body.content)).toBe("first");
+    const [before] = run.taken.flatMap(({ envelope }) => (envelope.kind === "message_edited" ? [envelope] : []));
+    expect(back.revision).toBeGreaterThan(before?.revision ?? 0);
+    expect(second.taken.some(({ envelope }) => envelope.kind === "message_deleted")).toBe(false);
+  });
+
   test("is synced by one process at a time; the next goes on where that one ended", async () => {
     const { bot, run, room } = await botInRoom();
     const config = { homeserverUrl: synapse.url, accessToken: bot.account.accessToken };

@@ -24,7 +24,7 @@ describe("a redaction", () => {
       });
   });
 
-  test("of a reaction removes it; of an edit, or of something else, is nothing", () => {
+  test("of a reaction removes it; of an edit that changed nothing, or of something else, is nothing", () => {
     const reaction = known({ type: "m.reaction", reaction: { eventId: "$m", key: "👍" } });
     expect(envelopeOf("reaction_removed", redaction({ redacts: "$r" }), contextOf({ related: reaction })).body).toEqual(
       {
@@ -32,6 +32,13 @@ describe("a redaction", () => {
         reaction: "👍",
       },
     );
+    const foreign = eventOf("m.room.message", { msgtype: "m.text", body: "x" }, { sender: "@bob:parley.test" });
+    const emptied = eventOf("m.room.message", {});
+    for (const restored of [foreign, emptied])
+      expect(
+        translateEvent(redaction({ redacts: "$r" }), contextOf({ related: { ...known({ isEdit: true }), restored } }))
+          .outcome,
+      ).toBe("ignored");
     for (const related of [known({ type: "m.reaction" }), known({ isEdit: true }), known({ type: "m.room.topic" })])
       expect(translateEvent(redaction({ redacts: "$r" }), contextOf({ related })).outcome).toBe("ignored");
     expect(translateEvent(redaction({}), contextOf()).outcome).toBe("malformed");

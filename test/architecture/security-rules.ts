@@ -223,6 +223,10 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
         "gets nothing of what the asker may not read, whatever it asks its tools",
         "leaves nothing of it in what other agents hear, in logs or in what operators see of other conversations",
       ],
+      "integration/access/canaries.test.ts": [
+        "no canary comes out where it may not be read, over random operations",
+        "the canaries find it: %s",
+      ],
       "integration/access/organizations.test.ts": [
         "have people, rooms and agents of their own, and each asks its own agent",
       ],
@@ -347,7 +351,6 @@ export const SECURITY_RULES: readonly SecurityRule[] = [
         "edits, previews and answers to commands notify nobody either",
       ],
     },
-    leavesOut: "10 000 outputs at each run: the suite makes 800, and HOSTILE_RUNS=2500 all of them",
   },
   {
     rule: "R23",

@@ -16,8 +16,8 @@ import { isWire, linksIn, namesIn, proseOfComponents } from "../../support/disco
 import { notifiedBy, unfurledBy } from "../../support/slack/model/markup.ts";
 import { HOSTILE_TEXTS, hostileMix, IDS, LINK_TEXTS } from "./hostile-texts.ts";
 
-/** With 2500, the four platforms make the 10 000 outputs of security rule R22. */
-const RUNS = Number(process.env["HOSTILE_RUNS"] ?? 200);
+/** By default the four platforms make the 10 000 outputs of security rule R22. */
+const RUNS = Number(process.env["HOSTILE_RUNS"] ?? 2_500);
 const PATIENT_MS = 60_000 + RUNS * 200;
 
 type Json = Readonly<Record<string, unknown>>;

@@ -5,7 +5,7 @@ import { type MemberFacts, type Overwrite, PERMISSION } from "./permissions.ts";
 import { asId, asIds, asList, asNumber, asRecord, asString, type Raw } from "./raw.ts";
 
 /** Kinds of channels. https://docs.discord.com/developers/resources/channel#channel-object-channel-types */
-const CHANNEL_TYPE = { category: 4, forum: 15, media: 16, privateThread: 12 } as const;
+const CHANNEL_TYPE = { voice: 2, category: 4, privateThread: 12, stage: 13, forum: 15, media: 16 } as const;
 /** Text, voice, announcement, stage, forum and media: where words can be said, in the channel or in its posts. */
 const TALK_TYPES = new Set([0, 2, 5, 13, 15, 16]);
 const THREAD_TYPES = new Set([10, 11, 12]);
@@ -176,7 +176,7 @@ export class Guild {
 
   /** Everybody in the guild may see the channel and read back in it, and nothing keeps anybody out. */
   isOpenToAll(channel: ChannelFacts): boolean {
-    const needed = PERMISSION.viewChannel | PERMISSION.readHistory;
+    const needed = neededIn(channel) | PERMISSION.readHistory;
     return (
       this.#isOpen(channel, needed) &&
       channel.overwrites.every((one) => one.id === this.id || (one.deny & needed) === 0n)
@@ -191,7 +191,7 @@ export class Guild {
   }
 
   /** Everybody in the guild may see the channel. */
-  #isOpen(channel: ChannelFacts, wanted: bigint = PERMISSION.viewChannel): boolean {
+  #isOpen(channel: ChannelFacts, wanted: bigint = neededIn(channel)): boolean {
     const base = this.roles.get(this.id)?.permissions ?? 0n;
     const own = channel.overwrites.find((one) => one.kind === "role" && one.id === this.id);
     const permissions = (base & ~(own?.deny ?? 0n)) | (own?.allow ?? 0n);
@@ -255,6 +255,16 @@ export function isThreadType(type: unknown): boolean {
 
 export function isTalkType(type: unknown): boolean {
   return typeof type === "number" && TALK_TYPES.has(type);
+}
+
+/** Voice and stage channels. */
+export function isVoice(type: number): boolean {
+  return type === CHANNEL_TYPE.voice || type === CHANNEL_TYPE.stage;
+}
+
+/** Without these a member has nothing of the channel. https://docs.discord.com/developers/topics/permissions#implicit-permissions */
+function neededIn({ type }: ChannelFacts): bigint {
+  return isVoice(type) ? PERMISSION.viewChannel | PERMISSION.connect : PERMISSION.viewChannel;
 }
 
 /** Forums and media channels hold posts and no messages of their own. */

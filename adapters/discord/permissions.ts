@@ -9,6 +9,7 @@ export const PERMISSION = {
   manageMessages: 1n << 13n,
   attachFiles: 1n << 15n,
   readHistory: 1n << 16n,
+  connect: 1n << 20n,
   manageWebhooks: 1n << 29n,
   manageThreads: 1n << 34n,
   createPublicThreads: 1n << 35n,
@@ -43,6 +44,8 @@ export interface PermissionFacts {
   readonly member: MemberFacts;
   /** Of the channel; for a thread, of its parent. */
   readonly overwrites: readonly Overwrite[];
+  /** A voice or stage channel, whose words are for those who may enter it. Default false. */
+  readonly voice?: boolean;
   /** Set for threads: `joined` says whether the member was added to it. */
   readonly thread?: { readonly kind: "public" | "private"; readonly joined: boolean } | undefined;
   readonly nowMs: number;
@@ -59,6 +62,7 @@ export interface ComputedPermissions {
     | "timeout"
     | "not_visible"
     | "not_in_thread"
+    | "no_connect"
     | "thread_manager";
 }
 
@@ -66,7 +70,7 @@ export interface ComputedPermissions {
  * What a member may do in a channel or thread, as Discord itself judges.
  *
  * Beyond roles and overwrites: owner and administrators are bound by nothing; a timeout leaves looking and reading; whoever cannot
- * see a channel can do nothing in it; a thread is written in by SEND_MESSAGES_IN_THREADS alone, and a private one is closed to
+ * see a channel, or not enter one of voices, can do nothing in it; a thread is written in by SEND_MESSAGES_IN_THREADS alone, and a private one is closed to
  * whoever was not added, except to MANAGE_THREADS. https://docs.discord.com/developers/topics/permissions#permission-overwrites
  */
 export function computePermissions(facts: PermissionFacts): ComputedPermissions {
@@ -76,6 +80,7 @@ export function computePermissions(facts: PermissionFacts): ComputedPermissions 
   if (has(base, PERMISSION.administrator)) return { permissions: ALL, rule: "administrator" };
   const overwritten = applyOverwrites(base, facts);
   if (!has(overwritten, PERMISSION.viewChannel)) return { permissions: 0n, rule: "not_visible" };
+  if (facts.voice === true && !has(overwritten, PERMISSION.connect)) return { permissions: 0n, rule: "no_connect" };
   const managesThreads = has(overwritten, PERMISSION.manageThreads);
   if (thread?.kind === "private" && !thread.joined && !managesThreads)
     return { permissions: 0n, rule: "not_in_thread" };

@@ -1,4 +1,4 @@
-import type { Guild, GuildMember } from "./guild.ts";
+import { type Guild, type GuildMember, isVoice } from "./guild.ts";
 import { type ComputedPermissions, computePermissions, has, PERMISSION } from "./permissions.ts";
 import type { ReadPlace } from "./read-place.ts";
 
@@ -28,6 +28,7 @@ export function judge(
     roles: new Map([...guild.roles].map(([id, role]) => [id, role.permissions])),
     member,
     overwrites: channel.overwrites,
+    voice: isVoice(channel.type),
     ...(thread === undefined
       ? {}
       : { thread: { kind: thread.private ? "private" : "public", joined: options.joinedThread ?? false } }),

@@ -96,6 +96,24 @@ const CASES: readonly Case[] = [
     rule: "overwrite",
   },
   {
+    name: "a member who may enter a channel of voices",
+    make: (set) => ({ who: set.user, channel: set.discord.setup.addChannel(set.server.guild, { kind: "voice" }) }),
+    read: true,
+    post: true,
+    rule: "member",
+  },
+  {
+    name: "a member who sees a channel of voices and may not enter it",
+    make: (set) => {
+      const bot = { id: set.server.app.botUserId, type: "member" as const, allow: ["CONNECT" as const] };
+      const overwrites = [{ ...everyone(set), deny: ["CONNECT" as const] }, bot];
+      return { who: set.user, channel: set.discord.setup.addChannel(set.server.guild, { kind: "voice", overwrites }) };
+    },
+    read: false,
+    post: false,
+    rule: "no_connect",
+  },
+  {
     name: "a member in a timeout",
     make: (set) => {
       set.discord.people.timeout(set.server.guild, set.user, 60_000);
@@ -224,6 +242,14 @@ it("says to whom a channel is open beside its list", async () => {
   const thread = set.discord.people.threadAs(maker, set.channel, "between us", { private: true });
   set.discord.people.addToThread(thread, set.server.app.botUserId);
   expect(await reach(set.channel, thread)).toEqual({ openToMembers: false, complete: true });
+  const staff = set.discord.setup.addChannel(set.server.guild, {
+    kind: "voice",
+    overwrites: [
+      { ...everyone(set), deny: ["CONNECT"] },
+      { id: set.server.app.botUserId, type: "member", allow: ["CONNECT"] },
+    ],
+  });
+  expect(await reach(staff)).toEqual({ openToMembers: false, complete: true });
   // One whom it keeps out is enough: then not all members can read it.
   set.discord.people.setOverwrite(set.channel, { id: set.user, type: "member", deny: ["VIEW_CHANNEL"] });
   expect(await reach(set.channel)).toEqual({ openToMembers: false, complete: true });

@@ -66,7 +66,9 @@ async function entered(room: string, bot: MatrixPerson, timeoutMs = 30_000): Pro
 describe("an upgraded room", { timeout: 90_000 }, () => {
   test("is followed, with nobody inviting the bot", async () => {
     const { bot, room } = await inRoom();
-    await entered(await alice.upgrade(room, "12"), bot);
+    const next = await alice.upgrade(room, "12");
+    await entered(next, bot);
+    expect(await membershipIn(next, bot)).toBe("join");
   });
 
   test.each([
@@ -75,7 +77,9 @@ describe("an upgraded room", { timeout: 90_000 }, () => {
   ])("is followed although %s at the first join", async (_what, fault) => {
     const { bot, room } = await inRoom();
     proxy.strike({ ...fault, match: { path: /\/join\// }, times: 1 });
-    await entered(await alice.upgrade(room, "12"), bot);
+    const next = await alice.upgrade(room, "12");
+    await entered(next, bot);
+    expect(await membershipIn(next, bot)).toBe("join");
   });
 
   test("is followed although the process ended before it was entered", async () => {

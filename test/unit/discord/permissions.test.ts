@@ -161,6 +161,24 @@ describe("what a member may do", () => {
       not: P.readHistory,
     },
     {
+      name: "a channel of voices that one may enter",
+      facts: { voice: true, roles: new Map([[GUILD, MEMBERS | P.connect]]) },
+      rule: "role",
+      may: MEMBERS,
+    },
+    {
+      name: "nothing of a channel of voices that one may not enter",
+      facts: { voice: true, roles: new Map([[GUILD, MEMBERS | P.connect]]), overwrites: [role(GUILD, 0n, P.connect)] },
+      rule: "no_connect",
+      not: READS,
+    },
+    {
+      name: "a channel of voices that one may enter by one's own overwrite",
+      facts: { voice: true, overwrites: [member(P.connect)] },
+      rule: "overwrite",
+      may: MEMBERS,
+    },
+    {
       name: "an unknown role adds nothing",
       facts: { roles: new Map([[GUILD, 0n]]), own: ["77"] },
       rule: "not_visible",

@@ -7,6 +7,8 @@ const IN_TIMEOUT = permissionBits("VIEW_CHANNEL", "READ_MESSAGE_HISTORY");
 /** What nobody has who may not write. */
 const NEEDS_SENDING = permissionBits("MENTION_EVERYONE", "SEND_TTS_MESSAGES", "ATTACH_FILES", "EMBED_LINKS");
 
+const VOICES: readonly number[] = [CHANNEL_TYPES.GUILD_VOICE, CHANNEL_TYPES.GUILD_STAGE_VOICE];
+
 /** What a member may do in the whole guild, before any channel has its say. */
 export function guildPermissions(guild: Guild, member: Member): bigint {
   if (guild.ownerId === member.userId) return ALL_PERMISSIONS;
@@ -27,6 +29,8 @@ export function channelPermissions(world: World, channel: Channel, userId: strin
   const place = channel.thread === undefined ? channel : world.channels.get(channel.parentId ?? "");
   if (place === undefined) return 0n;
   let bits = overwritten(base, place, guild, member);
+  // Without CONNECT a voice channel is as good as out of sight (topics/permissions, implicit permissions).
+  if (VOICES.includes(place.type) && (bits & PERMISSIONS.CONNECT) === 0n && !isTimedOut(member)) return 0n;
   if (isTimedOut(member)) bits &= IN_TIMEOUT;
   if ((bits & PERMISSIONS.VIEW_CHANNEL) === 0n) return 0n;
   if (channel.thread === undefined) return withoutSending(bits, PERMISSIONS.SEND_MESSAGES);

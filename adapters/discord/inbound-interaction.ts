@@ -1,3 +1,4 @@
+import type { PersonThere } from "../../src/contracts/adapter-sink.ts";
 import { contentToText } from "../../src/envelope/content.ts";
 import type { EnvelopeInput } from "../../src/envelope/envelope.ts";
 import { ContentBuilder } from "../shared/content-builder.ts";
@@ -26,7 +27,8 @@ export type InteractionOutcome =
   | { readonly outcome: "event"; readonly envelope: EnvelopeInput; readonly acknowledge: Acknowledgement }
   /** Not an event yet: the form has to open at once. */
   | { readonly outcome: "open_form"; readonly inputId: string }
-  | { readonly outcome: "suggest"; readonly typed: string }
+  /** Nothing is asked for yet; `person` is who types, where. */
+  | { readonly outcome: "suggest"; readonly typed: string; readonly word: string; readonly person: PersonThere }
   | NoEnvelope;
 
 /** Translates INTERACTION_CREATE. https://docs.discord.com/developers/interactions/receiving-and-responding */
@@ -37,8 +39,7 @@ export function translateInteraction(interaction: Raw, context: InboundContext, 
   const data = asRecord(interaction["data"]);
   if (id === undefined || token === undefined) return malformed("interaction without id or token");
   const type = asNumber(interaction["type"]);
-  if (type === TYPE.autocomplete) return { outcome: "suggest", typed: focusedText(data) };
-  if (type !== TYPE.command && type !== TYPE.component && type !== TYPE.form)
+  if (type !== TYPE.command && type !== TYPE.component && type !== TYPE.form && type !== TYPE.autocomplete)
     return { outcome: "ignored", reason: `interaction type ${type ?? "unknown"}` };
   const member = asRecord(interaction["member"]);
   const user = asRecord(member?.["user"]) ?? asRecord(interaction["user"]);
@@ -47,6 +48,11 @@ export function translateInteraction(interaction: Raw, context: InboundContext, 
     return malformed("interaction without channel, person or data");
   const direct = asId(interaction["guild_id"]) === undefined;
   const base = envelopeBase(context, placeOf(context, channelId, direct), sender, id, ["interaction", id]);
+  if (type === TYPE.autocomplete) {
+    const { organizationId, installationId, conversation } = base;
+    const person = { organizationId, installationId, conversation, sender };
+    return { outcome: "suggest", typed: focusedText(data), word: subcommandOf(data), person };
+  }
   if (type === TYPE.command) return commandOf(data, { base, context, command, token });
   return actionOf(type, data, asId(asRecord(interaction["message"])?.["id"]), base);
 }
@@ -130,6 +136,10 @@ function valuesOf(data: Raw): string {
     .flatMap((value) => asString(value) ?? [])
     .join(", ")
     .slice(0, MAX_TEXT_CHARS);
+}
+
+function subcommandOf(data: Raw): string {
+  return asString(asRecord(asList(data["options"])[0])?.["name"]) ?? "";
 }
 
 function focusedText(data: Raw | undefined): string {

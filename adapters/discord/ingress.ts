@@ -323,7 +323,7 @@ export class Ingress {
         this.#track(responder.openForm(space.record.installationId, waiting, outcome.inputId));
         return this.#finish(dispatch, space, [...found, ignored("a form is opened")]);
       case "suggest":
-        this.#track(responder.suggest(space.record.organizationId, waiting, outcome.typed));
+        this.#track(responder.suggest(waiting, outcome));
         return this.#finish(dispatch, space, [...found, ignored("agents are suggested")]);
       case "event": {
         const { envelope, acknowledge } = outcome;

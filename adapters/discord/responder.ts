@@ -6,7 +6,7 @@ import { BoundedMap } from "../shared/bounded-map.ts";
 import type { DiscordClient } from "./client.ts";
 import { DISCORD_CODES, discordCode } from "./errors.ts";
 import { formModal } from "./forms.ts";
-import type { Acknowledgement } from "./inbound-interaction.ts";
+import type { Acknowledgement, InteractionOutcome } from "./inbound-interaction.ts";
 import { cutSafely, toDiscordMarkdown } from "./markup.ts";
 import { ROUTES } from "./routes.ts";
 
@@ -14,7 +14,11 @@ import { ROUTES } from "./routes.ts";
 const CALLBACK = { message: 4, deferredMessage: 5, deferredUpdate: 6, suggestions: 8, modal: 9 } as const;
 const EPHEMERAL = 1 << 6;
 const SUPPRESS_EMBEDS = 1 << 2;
-const MAX_ANSWER_CHARS = 2_000;
+/** Longest text of one answer, in UTF-16 code units. */
+export const MAX_ANSWER_CHARS = 2_000;
+/** Messages that answer one command, at most. */
+const MAX_ANSWERS = 8;
+const CUT_NOTE = "\n… (there is more than fits here)";
 /** Discord waits 3 s for the first answer; later ones only make a refused call. */
 const CALLBACK_TIMEOUT_MS = 3_000;
 const ANSWER_RETRY_MS = [150, 400, 1_000] as const;
@@ -76,23 +80,37 @@ export class Responder {
     });
   }
 
-  /** Offers agents whose handle or name begins with what was typed. Never rejects. */
-  suggest(organizationId: string, waiting: Waiting, typed: string): Promise<void> {
+  /** Offers agents whose handle or name begins with what was typed, of those that the person could ask or invite there. Never rejects. */
+  suggest(
+    waiting: Waiting,
+    { typed, word, person }: Extract<InteractionOutcome, { outcome: "suggest" }>,
+  ): Promise<void> {
     const wanted = typed.toLowerCase().replace(/^@/u, "");
     const choices = this.#sink
-      .agents(organizationId)
+      .agentsFor(person, word === "invite" ? "invite" : "ask")
       .filter(({ handle, name }) => handle.toLowerCase().startsWith(wanted) || name.toLowerCase().startsWith(wanted))
       .slice(0, 25)
       .map(({ handle, name }) => ({ name: `${name} (@${handle})`.slice(0, 100), value: handle.slice(0, 100) }));
     return this.#callback(waiting, { type: CALLBACK.suggestions, data: { choices } });
   }
 
-  /** Says something to the person who gave a command, under its token, which lives 15 minutes. */
-  async answer(applicationId: string, token: string, content: string, signal: AbortSignal): Promise<void> {
+  /** Says something to the person who gave a command, under its token, which lives 15 minutes; what does not fit into the answer follows it. */
+  async answer(applicationId: string, token: string, pieces: readonly string[], signal: AbortSignal): Promise<void> {
+    const [content = "…", ...more] = piecesOfAnswer(pieces);
+    await this.#edit(applicationId, token, content, signal);
+    for (const piece of more)
+      await this.#client.call({
+        route: ROUTES.executeWebhook(applicationId, token),
+        body: { content: piece, allowed_mentions: NOBODY, flags: SUPPRESS_EMBEDS | EPHEMERAL },
+        signal,
+      });
+  }
+
+  async #edit(applicationId: string, token: string, content: string, signal: AbortSignal): Promise<void> {
     await this.#acknowledged.get(token);
     const call = {
       route: ROUTES.editInteractionAnswer(applicationId, token),
-      body: { content: cutSafely(content, MAX_ANSWER_CHARS) || "…", allowed_mentions: NOBODY, flags: SUPPRESS_EMBEDS },
+      body: { content, allowed_mentions: NOBODY, flags: SUPPRESS_EMBEDS },
       signal,
     };
     for (const pauseMs of ANSWER_RETRY_MS) {
@@ -149,6 +167,12 @@ export class Responder {
       this.#open -= 1;
     }
   }
+}
+
+function piecesOfAnswer(pieces: readonly string[]): readonly string[] {
+  if (pieces.length <= MAX_ANSWERS) return pieces;
+  const last = cutSafely(pieces[MAX_ANSWERS - 1] ?? "", MAX_ANSWER_CHARS - CUT_NOTE.length);
+  return [...pieces.slice(0, MAX_ANSWERS - 1), last + CUT_NOTE];
 }
 
 /** Keeps the forms of a message, before its buttons can be pressed. Rejects with LEDGER_UNAVAILABLE. */

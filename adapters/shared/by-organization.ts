@@ -117,6 +117,7 @@ function sinkOf(sink: AdapterSink, organizationId: string, owners: Map<string, s
     ingestMalformed: async (event) => await sink.ingestMalformed(event),
     ignored: (event) => sink.ignored(event),
     agents: (asked) => sink.agents(asked),
+    agentsFor: (person, to) => sink.agentsFor(person, to),
   };
 }
 

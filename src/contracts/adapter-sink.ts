@@ -19,8 +19,16 @@ export interface AdapterSink {
   readonly state: AdapterStateStore;
   /** Handles and names of the agents that exist now, so that `@handle` in text can be told from prose. Cheap, from memory. */
   agents(organizationId: string): readonly AgentMention[];
+  /**
+   * Those of them that a person can be offered where they are: to ask, as `/parley agents` lists them, or to invite, which are not there yet. By
+   * the same decision as what comes of it; cheap, from memory.
+   */
+  agentsFor(person: PersonThere, to: "ask" | "invite"): readonly AgentMention[];
   readonly logger: Logger;
 }
+
+/** Who would do something, and where. */
+export type PersonThere = Pick<EnvelopeInput, "organizationId" | "installationId" | "conversation" | "sender">;
 
 export interface AgentMention {
   readonly agentId: string;

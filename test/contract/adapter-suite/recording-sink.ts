@@ -85,6 +85,7 @@ export function recordingSink(lasting: RecordedState = recordedState()): Recordi
     isDead: () => commitsLeft <= 0,
     lasting,
     agents: () => AGENTS,
+    agentsFor: () => AGENTS,
     ingest: async (envelope) => {
       offered.push(envelope);
       if (held?.kind === envelope.kind) await held.end;

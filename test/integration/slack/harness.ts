@@ -101,6 +101,7 @@ export class RecordingSink implements AdapterSink {
   };
 
   readonly agents: AdapterSink["agents"] = () => this.#agents;
+  readonly agentsFor: AdapterSink["agentsFor"] = () => this.#agents;
 
   readonly logger: Logger = this.#loggerOf();
 

@@ -33,6 +33,7 @@ export function recordingSink(handles: readonly string[] = ["guide", "assistant"
     away: false,
     logger,
     agents: () => handles.map((handle) => ({ agentId: `agent-${handle}`, handle, name: handle })),
+    agentsFor: () => [],
     async ingest(input: EnvelopeInput) {
       await Promise.resolve();
       if (this.away) throw new ParleyError("LEDGER_UNAVAILABLE");

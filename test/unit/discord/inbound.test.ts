@@ -270,7 +270,11 @@ describe("an interaction", () => {
       inputId: "in-1",
     });
     const options = [{ type: 1, name: "ask", options: [{ type: 3, name: "agent", value: "gu", focused: true }] }];
-    expect(translate({ type: 4, data: { name: "parley", options } })).toEqual({ outcome: "suggest", typed: "gu" });
+    expect(translate({ type: 4, data: { name: "parley", options } })).toMatchObject({
+      outcome: "suggest",
+      typed: "gu",
+      word: "ask",
+    });
   });
 
   it("without what it needs is malformed, of an unknown type ignored", () => {

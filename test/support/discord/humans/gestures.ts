@@ -74,10 +74,12 @@ export class Gestures {
     option: { name: string; value: string },
     applicationId?: string,
   ): Promise<InteractionOutcome> {
-    const { application, registered } = this.#command(channelId, command, applicationId);
-    const options = [{ ...option, type: OPTION_TYPES.string, focused: true }];
-    const data = { id: registered["id"], name: command, type: 1, options };
-    return this.#invoke({ type: AUTOCOMPLETE, userId, channelId, application, name: command, data });
+    const [name = "", sub] = command.split(" ");
+    const { application, registered } = this.#command(channelId, name, applicationId);
+    const given = [{ ...option, type: OPTION_TYPES.string, focused: true }];
+    const options = sub === undefined ? given : [{ name: sub, type: SUBCOMMAND, options: given }];
+    const data = { id: registered["id"], name, type: 1, options };
+    return this.#invoke({ type: AUTOCOMPLETE, userId, channelId, application, name, data });
   }
 
   /** Presses the button with this custom_id or label, or chooses in the menu with it. */

@@ -1,3 +1,5 @@
+import { type BlockReader, createBlockReader } from "./code-blocks.ts";
+
 /** A command as it was written, `⟦⟦ NAME {json} ⟧⟧`, outside of code. */
 export type WrittenCommand =
   | { readonly name: string; readonly input: unknown }
@@ -31,6 +33,15 @@ const BLOCK_PREFIX = String.raw`[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*`;
 const FENCE = new RegExp(`^${BLOCK_PREFIX}(\`{3,}|~{3,})`, "u");
 /** The beginning of a line that may still become a fence. */
 const MAYBE_FENCE = new RegExp(`^${BLOCK_PREFIX}(?:[-*+]|\\d{1,9}[.)]?)?(?:\`{0,2}|~{0,2})$`, "u");
+/** `<pre>` where it begins a block of HTML, which is read no further. */
+const PRE = new RegExp(`^${BLOCK_PREFIX}<pre(?:[\\s>]|$)`, "iu");
+const MAYBE_PRE = new RegExp(`^${BLOCK_PREFIX}<(?:p|pr|pre)?$`, "iu");
+const PRE_END = /<\/pre>/iu;
+const PRE_END_CHARS = "</pre>".length;
+const CODE_TAG = /^<(pre|code)(?=[\s>])/iu;
+const MAYBE_CODE_TAG = /^<(?:p|pr|pre|c|co|cod|code)?$/iu;
+/** As much of a line as is needed to know whether it is a paragraph. */
+const MAX_KEPT_CHARS = 200;
 /** What ends a paragraph, and with it a code span that was not closed: an empty line, or the beginning of another block. */
 const NEXT_BLOCK = /\n[ \t]*(?:\n|[-*+][ \t]|\d{1,9}[.)][ \t]|>|#{1,6}[ \t]|`{3}|~{3})/u;
 
@@ -38,13 +49,20 @@ const NEXT_BLOCK = /\n[ \t]*(?:\n|[-*+][ \t]|\d{1,9}[.)][ \t]|>|#{1,6}[ \t]|`{3}
 type Step = { readonly taken: number; readonly shown: string } | undefined;
 
 /**
- * Creates the parser. Commands are recognised as Markdown reads the text: not in fenced code and not in code spans; a command that is malformed, too
- * long or never closed is left out all the same and reported with its problem.
+ * Creates the parser. Commands are recognised as Markdown reads the text: not in code, be it fenced, indented, in a span or between the tags `<pre>` or
+ * `<code>`; a command that is malformed, too long or never closed is left out all the same and reported with its problem.
  */
 export function createCommandParser(onCommand: (command: WrittenCommand) => void): CommandParser {
   let held = "";
   let fence: { readonly mark: string; readonly length: number } | undefined;
+  let blocks: BlockReader = createBlockReader();
   let lineStart = true;
+  /** What the line at hand is. */
+  let kind: "text" | "code" | "pre" = "text";
+  /** Its beginning, as it was written. */
+  let line = "";
+  /** The end of what was taken, where the end of a block of HTML is looked for. */
+  let recent = "";
   /** An over-long command whose end is awaited, and dropped. */
   let dropping = false;
   /** The end of what was shown. */
@@ -59,15 +77,30 @@ export function createCommandParser(onCommand: (command: WrittenCommand) => void
       const joint = step.taken > 0 && step.shown === "" && OPENED.test(tail) ? JOINT : "";
       shown += step.shown + joint;
       tail = (tail + step.shown + joint).slice(-TAIL_CHARS);
+      follow(held.slice(0, step.taken));
       held = held.slice(step.taken);
     }
     return shown;
   }
 
+  /** Keeps the line at hand, and says what the lines were that are over. */
+  function follow(taken: string): void {
+    recent = (recent + taken).slice(-PRE_END_CHARS);
+    const end = taken.lastIndexOf("\n");
+    if (end < 0) {
+      line = (line + taken).slice(0, MAX_KEPT_CHARS);
+      return;
+    }
+    if (fence === undefined && kind === "text")
+      blocks.end((line + taken.slice(0, taken.indexOf("\n"))).slice(0, MAX_KEPT_CHARS));
+    else blocks.endBlock();
+    line = taken.slice(end + 1).slice(0, MAX_KEPT_CHARS);
+  }
+
   function next(final: boolean): Step {
     if (dropping) return drop(final);
     if (lineStart) return fence === undefined ? beginLine(final) : fencedLine(final);
-    return fence === undefined ? inline(final) : restOfLine();
+    return fence === undefined && kind === "text" ? inline(final) : restOfLine();
   }
 
   function show(length: number): Step {
@@ -76,52 +109,64 @@ export function createCommandParser(onCommand: (command: WrittenCommand) => void
 
   function restOfLine(): Step {
     const end = held.indexOf("\n");
+    if (kind === "pre" && PRE_END.test(recent + (end < 0 ? held : held.slice(0, end)))) kind = "code";
     if (end >= 0) lineStart = true;
     return show(end < 0 ? held.length : end + 1);
   }
 
   function beginLine(final: boolean): Step {
+    if (kind === "pre") {
+      lineStart = false;
+      return { taken: 0, shown: "" };
+    }
     const end = held.indexOf("\n");
-    const line = end < 0 ? held : held.slice(0, end);
+    const start = end < 0 ? held : held.slice(0, end);
     const complete = final || end >= 0;
-    const opening = FENCE.exec(line);
+    const opening = FENCE.exec(start);
     if (opening === null) {
-      if (!complete && line.length < MAX_FENCE_LINE_CHARS && MAYBE_FENCE.test(line)) return undefined;
-      lineStart = false;
-      return { taken: 0, shown: "" };
+      const isOpen = MAYBE_FENCE.test(start) || MAYBE_PRE.test(start);
+      if (!complete && start.length < MAX_FENCE_LINE_CHARS && isOpen) return undefined;
+      return beginText(start);
     }
-    if (!complete && line.length < MAX_FENCE_LINE_CHARS) return undefined;
+    if (!complete && start.length < MAX_FENCE_LINE_CHARS) return undefined;
     const mark = opening[1] ?? "";
-    const info = line.slice(opening[0].length);
-    if (line.length >= MAX_FENCE_LINE_CHARS || (mark.startsWith("`") && info.includes("`"))) {
-      lineStart = false;
-      return { taken: 0, shown: "" };
-    }
+    const info = start.slice(opening[0].length);
+    if (start.length >= MAX_FENCE_LINE_CHARS || (mark.startsWith("`") && info.includes("`"))) return beginText(start);
+    kind = "text";
     fence = { mark: mark.slice(0, 1), length: mark.length };
     return show(end < 0 ? held.length : end + 1);
   }
 
+  function beginText(start: string): Step {
+    lineStart = false;
+    kind = PRE.test(start) ? "pre" : blocks.begin(start);
+    if (kind === "pre") recent = "";
+    return { taken: 0, shown: "" };
+  }
+
   function fencedLine(final: boolean): Step {
     const end = held.indexOf("\n");
-    const line = end < 0 ? held : held.slice(0, end);
-    const closing = /^[ \t>]*([`~]*)[ \t]*$/u.exec(line);
+    const start = end < 0 ? held : held.slice(0, end);
+    const closing = /^[ \t>]*([`~]*)[ \t]*$/u.exec(start);
     if (closing === null) {
       lineStart = false;
       return { taken: 0, shown: "" };
     }
     if (end < 0 && !final) {
-      if (line.length < MAX_FENCE_LINE_CHARS) return undefined;
+      if (start.length < MAX_FENCE_LINE_CHARS) return undefined;
       lineStart = false;
       return { taken: 0, shown: "" };
     }
     const marks = closing[1] ?? "";
-    if (fence !== undefined && marks.length >= fence.length && marks === fence.mark.repeat(marks.length))
+    if (fence !== undefined && marks.length >= fence.length && marks === fence.mark.repeat(marks.length)) {
       fence = undefined;
+      kind = "code";
+    }
     return show(end < 0 ? held.length : end + 1);
   }
 
   function inline(final: boolean): Step {
-    const at = held.search(/[\n`⟦\\]/u);
+    const at = held.search(/[\n`<⟦\\]/u);
     if (at !== 0) return show(at < 0 ? held.length : at);
     switch (held[0]) {
       case "\n":
@@ -129,9 +174,11 @@ export function createCommandParser(onCommand: (command: WrittenCommand) => void
         return show(1);
       case "\\":
         if (held.length === 1) return final ? show(1) : undefined;
-        return show(held[1] === "`" || held[1] === "\\" ? 2 : 1);
+        return show(/[`<\\]/u.test(held[1] ?? "") ? 2 : 1);
       case "`":
         return codeSpan(final);
+      case "<":
+        return taggedSpan(final);
       default:
         return command(final);
     }
@@ -151,6 +198,17 @@ export function createCommandParser(onCommand: (command: WrittenCommand) => void
     }
     // What only looks like the end of a paragraph may go on: `\n` and `\n-` are known by what follows.
     return settled ? show(run) : undefined;
+  }
+
+  /** Code between tags within a paragraph. */
+  function taggedSpan(final: boolean): Step {
+    const name = CODE_TAG.exec(held)?.[1];
+    if (name === undefined) return !final && MAYBE_CODE_TAG.test(held) ? undefined : show(1);
+    const within = held.slice(0, MAX_SPAN_CHARS);
+    const paragraph = NEXT_BLOCK.exec(within)?.index ?? within.length;
+    const end = new RegExp(`</${name}>`, "iu").exec(within.slice(0, paragraph));
+    if (end !== null) return show(end.index + end[0].length);
+    return final || paragraph < within.length || held.length >= MAX_SPAN_CHARS ? show(1) : undefined;
   }
 
   function command(final: boolean): Step {
@@ -211,7 +269,11 @@ export function createCommandParser(onCommand: (command: WrittenCommand) => void
       const shown = drain(true);
       held = "";
       fence = undefined;
+      blocks = createBlockReader();
       lineStart = true;
+      kind = "text";
+      line = "";
+      recent = "";
       dropping = false;
       tail = "";
       return shown;

@@ -44,14 +44,20 @@ const PIECES = [
   "}",
   "#",
   "\t",
+  "    ",
+  "<pre>",
+  "</pre>",
+  "<code>",
+  "</code>",
+  "> ",
   "⟦⟦ post {} ⟧⟧",
   '⟦⟦post {"text":"⟧⟧"}⟧⟧',
 ];
 const awkward = fc.array(fc.constantFrom(...PIECES), { maxLength: 30 }).map((pieces) => pieces.join(""));
 /** Without marks of code: taking a command out may join those to a longer one. */
 const plain = fc
-  .array(fc.constantFrom(...PIECES.filter((piece) => !/[`~]/u.test(piece))), { maxLength: 30 })
-  .map((pieces) => pieces.join(""));
+  .array(fc.constantFrom(...PIECES.filter((piece) => !/[`~<\t]| {4}/u.test(piece))), { maxLength: 30 })
+  .map((pieces) => pieces.join("").replaceAll(/ {2,}/gu, " "));
 const cuts = fc.array(fc.nat(), { maxLength: 20 });
 
 describe("commands in what an agent writes", () => {
@@ -89,7 +95,7 @@ describe("commands in what an agent writes", () => {
   });
 
   it("never shows a command, and hands every one over as it was written", () => {
-    const prose = fc.stringMatching(/^[a-z .,\n]{0,40}$/u);
+    const prose = fc.stringMatching(/^[a-z .,\n]{0,40}$/u).map((text) => text.replaceAll(/ {2,}/gu, " "));
     const input = fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/u), fc.string({ unit: "grapheme", maxLength: 40 }), {
       maxKeys: 4,
     });
@@ -107,6 +113,20 @@ describe("commands in what an agent writes", () => {
   });
 
   it.each([
+    ["indented code at the beginning", "    ⟦⟦ post {} ⟧⟧"],
+    ["indented code", "like this:\n\n    ⟦⟦ post {} ⟧⟧"],
+    ["indented code by a tab", "like this:\n\n\t⟦⟦ post {} ⟧⟧"],
+    ["the second line of indented code", "like this:\n\n    a\n    ⟦⟦ post {} ⟧⟧"],
+    ["indented code after an empty line of it", "like this:\n\n    a\n\n    ⟦⟦ post {} ⟧⟧"],
+    ["indented code after a heading", "# Like this\n    ⟦⟦ post {} ⟧⟧"],
+    ["indented code in a list", "- a\n\n      ⟦⟦ post {} ⟧⟧"],
+    ["indented code that begins an item", "-     ⟦⟦ post {} ⟧⟧"],
+    ["indented code in a quote", "> a\n>\n>     ⟦⟦ post {} ⟧⟧"],
+    ["indented code after a list", "- a\n\nb\n\n    ⟦⟦ post {} ⟧⟧"],
+    ["a block of HTML", "<pre>⟦⟦ post {} ⟧⟧</pre>"],
+    ["a block of HTML over empty lines", "a\n<PRE class='x'>\n\n⟦⟦ post {} ⟧⟧\n\n</pre>\n"],
+    ["a block of HTML that never ends", "<pre>\n\n⟦⟦ post {} ⟧⟧"],
+    ["tags within a line", "see <code>⟦⟦ post {} ⟧⟧</code> and <pre>⟦⟦ post {} ⟧⟧</pre> there"],
     ["a code span", "see `⟦⟦ post {} ⟧⟧` there"],
     ["a code span of two marks", "see `` ` ⟦⟦ post {} ⟧⟧ `` there"],
     ["a code span over two lines", "see `a\n⟦⟦ post {} ⟧⟧` there"],
@@ -125,6 +145,14 @@ describe("commands in what an agent writes", () => {
     ["a span that ended", "`a` ⟦⟦ post {} ⟧⟧ `b`", "`a`  `b`"],
     ["a fence that ended", "```\na\n```\n⟦⟦ post {} ⟧⟧", "```\na\n```\n"],
     ["a span that the next paragraph does not close", "a ` b\n\n⟦⟦ post {} ⟧⟧ `", "a ` b\n\n `"],
+    ["the beginning of a paragraph, indented", "so\n    ⟦⟦ post {} ⟧⟧", "so\n    "],
+    ["an item and an empty line", "- a\n\n    ⟦⟦ post {} ⟧⟧", "- a\n\n    "],
+    ["a nested item", "- a\n    - ⟦⟦ post {} ⟧⟧", "- a\n    - "],
+    ["a number and an empty line", "10. a\n\n    ⟦⟦ post {} ⟧⟧", "10. a\n\n    "],
+    ["indented code", "a\n\n    b\n⟦⟦ post {} ⟧⟧", "a\n\n    b\n"],
+    ["a block of HTML", "<pre>\na\n</pre>\n⟦⟦ post {} ⟧⟧", "<pre>\na\n</pre>\n"],
+    ["a tag that has no other end", "the tag <pre> is one: ⟦⟦ post {} ⟧⟧", "the tag <pre> is one: "],
+    ["three spaces", "a\n\n   ⟦⟦ post {} ⟧⟧", "a\n\n   "],
     ["an escaped mark", "a \\` ⟦⟦ post {} ⟧⟧ `", "a \\`  `"],
   ])("takes what stands after %s", (_where, text, shown) => {
     expect(read([text])).toEqual({ shown, commands: [{ name: "post", input: {} }] });

@@ -4,14 +4,14 @@ import { type AccessTools, checkAccess } from "./access.ts";
 import type { Activity } from "./activity.ts";
 import { DISCORD_CODES, unlessRefused } from "./errors.ts";
 import { readHistory } from "./history.ts";
-import { type MarkupOptions, toDiscordMarkdown } from "./markup.ts";
+import { type MarkupOptions, toDiscordPieces } from "./markup.ts";
 import { fetchMedia } from "./media.ts";
 import { isPresent, readMembers, readReach } from "./members.ts";
 import type { Outbound } from "./outbound.ts";
 import { openPreview } from "./preview.ts";
 import { openDirect, showPrivately } from "./private.ts";
 import { reactionEmoji } from "./reaction-emoji.ts";
-import type { Responder } from "./responder.ts";
+import { MAX_ANSWER_CHARS, type Responder } from "./responder.ts";
 import { ROUTES } from "./routes.ts";
 
 export interface FeatureTools {
@@ -52,8 +52,8 @@ export function discordFeatures(tools: FeatureTools): AdapterFeatures {
     respond: {
       respond: async (target, responseToken, text, signal) => {
         const { guilds, responder } = running();
-        const content = toDiscordMarkdown(text, markupFor(tools, target.askerId));
-        await responder.answer(guilds.bot.applicationId, responseToken, content, signal);
+        const pieces = toDiscordPieces(text, markupFor(tools, target.askerId), MAX_ANSWER_CHARS);
+        await responder.answer(guilds.bot.applicationId, responseToken, pieces, signal);
       },
     },
     privately: {

@@ -248,3 +248,25 @@ describe("what a member may do", () => {
     expect(await check()).toMatchObject({ read: true, post: false, rule: "timeout" });
   });
 });
+
+describe("the answer to a command", () => {
+  it("goes on in further messages for the asker alone where it is long, with every word of it", async () => {
+    const { discord, channel, user, start, sink, target } = await stage();
+    const adapter = await start();
+    await until(() => [...discord.core.world.applications.values()].some(({ commands }) => commands.size > 0));
+    const { acknowledged } = await discord.gestures.slash(user, channel, "parley help");
+    expect(acknowledged).toBe(true);
+    const asked = () => sink.taken.find((one) => one.kind === "command_invoked");
+    await until(() => asked() !== undefined);
+    const command = asked();
+    assert(command?.kind === "command_invoked" && command.body.responseToken !== undefined);
+    const lines = Array.from({ length: 60 }, (_, index) => `- line ${index} ${"x".repeat(60)}`);
+    await adapter.features.respond?.respond(target(), command.body.responseToken, lines.join("\n"), signal);
+    const said = discord.log.entries.filter(({ kind, text }) => kind.startsWith("ephemeral") && text?.includes("line"));
+    expect(said.map(({ kind }) => kind)).toEqual(["ephemeral_update", "ephemeral", "ephemeral"]);
+    for (const { text = "" } of said) expect(text.length).toBeLessThanOrEqual(2_000);
+    expect(said.flatMap(({ text = "" }) => text.split("\n"))).toEqual(lines);
+    await adapter.features.respond?.respond(target(), command.body.responseToken, "word ".repeat(10_000), signal);
+    expect(discord.log.entries.at(-1)?.text).toMatch(/there is more than fits here\)$/u);
+  });
+});

@@ -235,6 +235,8 @@ export interface WebPostsStore {
     clientKey: string;
     actionId: string;
     value?: string;
+    /** The question is over: only the event is stored, and nothing shown at the post. Default: it is open. */
+    late?: boolean;
     event: WebEventInput;
   }): Promise<WebPostRecord | undefined>;
   byIds(organizationId: string, postIds: readonly string[]): Promise<readonly WebPostRecord[]>;

@@ -119,7 +119,9 @@ export function addPostRoutes(server: WebServer, context: WebContext): void {
       const { organizationId, personId } = session;
       const post = await seen(session, request.params.postId);
       const { actionId, value, fields, clientActionId } = request.body;
-      requireQuestion(post, request.body);
+      // Whoever asked says to the person by whom it was decided, and whether it was asked at all.
+      const late = isOver(post);
+      if (!late) requireQuestion(post, request.body);
       const answered = await posts.answer({
         organizationId,
         postId: post.postId,
@@ -127,6 +129,7 @@ export function addPostRoutes(server: WebServer, context: WebContext): void {
         clientKey: clientActionId,
         actionId,
         ...defined({ value }),
+        late,
         event: {
           kind: "action_submitted",
           body: { actionId, messageId: post.postId, fields, ...defined({ value }) },
@@ -137,6 +140,12 @@ export function addPostRoutes(server: WebServer, context: WebContext): void {
       return await reply.code(202).send({});
     },
   );
+}
+
+/** Whether a post of an agent was replaced, as a question is by its decision, and asks nothing now. */
+function isOver(post: WebPostRecord): boolean {
+  if (post.author.kind !== "agent" || post.deletedAt !== undefined || post.editedAt === undefined) return false;
+  return !(postView(post, "").parts ?? []).some(({ type }) => type === "approval_request" || type === "input_request");
 }
 
 /** An answer names a question of the post, one of its options, and only fields that were asked for. */

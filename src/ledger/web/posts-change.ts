@@ -241,7 +241,7 @@ export async function answer(tx: SqlRunner, given: Args<"answer">): Promise<bool
     threadRootId: post.threadRootId ?? undefined,
     clientKey: keyOf(given.postId, given.clientKey),
   });
-  if (!isNew) return true;
+  if (!isNew || given.late === true) return true;
   await tx.query(
     {
       text: `insert into web_answers (post_id, action_id, person_id, organization_id, value) values ($1, $2, $3, $4, $5)

@@ -156,6 +156,25 @@ it("shows the page what was decided at once, to everybody in the room, and forge
   await until(async () => (await postsOf(ada)).find((post) => post.text.includes("Heard deploy=no.")));
   socket.raw.close();
 
+  // Whoever comes second is told alone by whom it was decided, and nothing changes.
+  const late = { actionId: "deploy", value: "yes" };
+  for (const clicks of [1, 2]) {
+    await ada.client.ok("POST", `/messages/${question.id}/actions`, { clientActionId: randomUUID(), ...late });
+    const told = await until(async () => {
+      const found = (await postsOf(ada)).filter((post) => post.ephemeral && post.text.includes("came too late"));
+      return found.length === clicks ? found : undefined;
+    });
+    expect(told[0]?.text).toContain("decided by Ben");
+  }
+  expect((await postsOf(ben)).some((post) => post.text.includes("came too late"))).toBe(false);
+  expect((await postsOf(ben)).find((post) => post.id === question.id)).toMatchObject({
+    text: expect.stringContaining("decided by Ben"),
+    answers: [{ personName: "Ben", value: "no" }],
+  });
+  const nothing = { clientActionId: randomUUID(), ...late };
+  const plain = (await postsOf(ada)).find((post) => post.author.kind === "person");
+  expect((await ada.client.request("POST", `/messages/${plain?.id}/actions`, nothing)).status).toBe(404);
+
   const again = await ask("live and delete");
   const trigger = await until(async () =>
     (await postsOf(ada)).find((post) => post.text.includes("live and delete") && post.author.kind === "person"),

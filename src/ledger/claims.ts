@@ -34,7 +34,7 @@ export interface ClaimedEvent {
   readonly envelope: unknown;
   readonly received_at: string;
   readonly age_ms: number;
-  /** The newest version of the message, where it is not the one in the envelope. */
+  /** The newest version of the message, where it is not the one in the envelope of what was said or edited. */
   readonly deleted: boolean | null;
   readonly newer: { readonly content: unknown; readonly text: string; readonly revision: number } | null;
   /** Agent that wrote the message this one replies to or acts on. */
@@ -123,7 +123,7 @@ select l.*, (select s.rings from conversations s where s.id = l.id) as rings, ch
         where t.installation_id = l.installation_id and t.channel_id = l.channel_id and t.message_id = e.envelope->'body'->>'messageId'
           and r.action_id = e.envelope->'body'->>'actionId' limit 1) end as request
     from events e
-    left join lateral (select n.* from messages n where e.kind = 'message_created' and n.installation_id = l.installation_id and n.channel_id = l.channel_id
+    left join lateral (select n.* from messages n where e.kind in ('message_created', 'message_edited') and n.installation_id = l.installation_id and n.channel_id = l.channel_id
       and n.message_id = e.envelope->'body'->>'messageId' limit 1) m on true
     where e.conversation_id = l.id and e.is_pending
       and e.platform_order <= (select max(r.platform_order) from events r where r.conversation_id = l.id and r.is_pending and r.not_before <= now())

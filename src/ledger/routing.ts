@@ -23,6 +23,8 @@ export interface RoutedEventRow {
   readonly reason: string | null;
   readonly open_turns: number;
   readonly steered: string | null;
+  /** Turns in whose place it opens others: where all of them have answered meanwhile, it opens none. Default: it opens turns anyway. */
+  readonly replaces?: readonly string[];
 }
 
 /** Whether one agent got a turn for one event, and by which rule. */
@@ -96,23 +98,6 @@ with held as materialized (
   from jsonb_to_recordset($2::jsonb) as i(id text, epoch bigint, rings bigint, routed text, next_due timestamptz, again_ms int, taken_over text)
   cross join lateral (select x.id from conversations x where x.id = i.id and x.lease_owner = $1 and x.lease_epoch = i.epoch for update) c
   where ${ONE_BY_ONE("i.id")}
-), ev_in as materialized (
-  select e.* from jsonb_to_recordset($3::jsonb) as e(id text, conv text, state text, reason text, open_turns int, steered text, decisions jsonb) join held h on h.id = e.conv
-), ev as (
-  update events e set state = i.state, state_reason = i.reason, open_turns = i.open_turns, steered_turn_id = i.steered,
-    decisions = case when i.decisions is null then e.decisions else coalesce(e.decisions, '[]'::jsonb) || jsonb_build_object('at', now(), 'agents', i.decisions) end,
-    finished_at = case when i.state in ('routed', 'steering', 'pending') then null else now() end,
-    not_before = case when i.state = 'pending' then now() + ${HOLD_MS} * interval '1 millisecond' else e.not_before end
-  from ev_in i where e.id = i.id and e.state = 'pending' returning e.id, e.organization_id, e.state, e.state_reason, i.decisions
-), turn_in as materialized (
-  select t.* from jsonb_to_recordset($4::jsonb) as t(seq int, id text, org text, agent text, conv text, reply_conv text, reply_thread text, reply_path jsonb, event text,
-    trigger_message text, asker text, reason text, start boolean, timeout_ms int, hop int, root text, actor text, restarts int) join held h on h.id = t.conv
-), reply_conv as (
-  insert into conversations (id, organization_id, installation_id, platform, channel_id, thread_id, path, due_at)
-  select distinct on (t.reply_conv) t.reply_conv, c.organization_id, c.installation_id, c.platform, c.channel_id, t.reply_thread, t.reply_path,
-    case when not t.start then now() end
-  from turn_in t join conversations c on c.id = t.conv where t.reply_conv <> t.conv order by t.reply_conv
-  on conflict (id) do nothing
 ), ending as materialized (
   select i.*, exists (select 1 from deliveries d where d.turn_id = i.id and d.preview and not d.final and d.state in ('pending', 'sending', 'open', 'unknown')) as shown
   from jsonb_to_recordset($6::jsonb) as i(id text, conv text, state text, reason text) join held h on h.id = i.conv
@@ -126,6 +111,28 @@ with held as materialized (
     state_reason = case when t.state in ('queued', 'waiting') and not i.shown then i.reason else t.state_reason end,
     finished_at = case when t.state in ('queued', 'waiting') and not i.shown then now() end
   from ending i where t.id = i.id and t.state in ('queued', 'waiting', 'running') returning t.id, t.event_id, t.state, t.state_reason, t.finished_at
+), ev_in as materialized (
+  select e.id, e.conv, e.steered, l.lapsed, case when l.lapsed then 'dropped' else e.state end as state, case when l.lapsed then 'edit_without_open_turn' else e.reason end as reason,
+    case when l.lapsed then 0 else e.open_turns end as open_turns, case when not l.lapsed then e.decisions end as decisions
+  from jsonb_to_recordset($3::jsonb) as e(id text, conv text, state text, reason text, open_turns int, steered text, decisions jsonb, replaces jsonb) join held h on h.id = e.conv
+  -- An answer that was committed while this was decided stands: the row of its turn was locked until then.
+  cross join lateral (select e.replaces is not null and not exists (select 1 from cancelled x where e.replaces ? x.id) as lapsed) l
+), ev as (
+  update events e set state = i.state, state_reason = i.reason, open_turns = i.open_turns, steered_turn_id = i.steered,
+    decisions = case when i.decisions is null then e.decisions else coalesce(e.decisions, '[]'::jsonb) || jsonb_build_object('at', now(), 'agents', i.decisions) end,
+    finished_at = case when i.state in ('routed', 'steering', 'pending') then null else now() end,
+    not_before = case when i.state = 'pending' then now() + ${HOLD_MS} * interval '1 millisecond' else e.not_before end
+  from ev_in i where e.id = i.id and e.state = 'pending' returning e.id, e.organization_id, e.state, e.state_reason, i.decisions
+), turn_in as materialized (
+  select t.* from jsonb_to_recordset($4::jsonb) as t(seq int, id text, org text, agent text, conv text, reply_conv text, reply_thread text, reply_path jsonb, event text,
+    trigger_message text, asker text, reason text, start boolean, timeout_ms int, hop int, root text, actor text, restarts int) join held h on h.id = t.conv
+  where not exists (select 1 from ev_in i where i.id = t.event and i.lapsed)
+), reply_conv as (
+  insert into conversations (id, organization_id, installation_id, platform, channel_id, thread_id, path, due_at)
+  select distinct on (t.reply_conv) t.reply_conv, c.organization_id, c.installation_id, c.platform, c.channel_id, t.reply_thread, t.reply_path,
+    case when not t.start then now() end
+  from turn_in t join conversations c on c.id = t.conv where t.reply_conv <> t.conv order by t.reply_conv
+  on conflict (id) do nothing
 ), cancelled_ev as (
   update events e set open_turns = e.open_turns - x.n,
     state = case when e.open_turns - x.n > 0 then e.state when exists (select 1 from turns t where t.event_id = e.id and t.state = 'answered') then 'answered' else x.state end,

@@ -8,6 +8,7 @@ import { hostileSockets } from "./hostile-sockets.ts";
 import { keyRotation } from "./key-rotation.ts";
 import type { Measurement, MeasureOptions } from "./measurement.ts";
 import { newcomer } from "./newcomer.ts";
+import { orders } from "./orders.ts";
 import { revocation } from "./revocation.ts";
 import { tampering } from "./tampering.ts";
 
@@ -22,6 +23,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   hostileSockets,
   keyRotation,
   newcomer,
+  orders,
 ];
 
 const HELP = `npm run measure -- <name> [--count <number>] [--kind <kind>] [--seed <number>] [--store pglite|postgres] [--json]

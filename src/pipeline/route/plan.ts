@@ -113,14 +113,19 @@ function planEvent(
       return planTurns(plan, event, envelope, open, context, 0);
     }
     case "message_edited": {
+      if (event.deleted === true) return end("dropped", "deleted_before_routing");
+      if (event.newer !== null) return end("dropped", "edited_again");
       const isItsTrigger = (turn: OpenTurn): boolean => turn.trigger_message_id === envelope.body.messageId;
       const stale = openTurnsThat(open, isItsTrigger);
       if (stale.length === 0) return end("dropped", "edit_without_open_turn");
       const restarts = Math.max(...stale.map((turn) => turn.restarts)) + 1;
       // Begun too often, what is at work finishes: the question keeps its answer, to the words it had then.
       if (restarts > MAX_RESTARTS) return end("dropped", "edited_too_often");
-      endOpenTurns(plan, open, isItsTrigger, "superseded", "trigger_edited");
-      return planTurns(plan, event, envelope, open, context, restarts);
+      const ended = endOpenTurns(plan, open, isItsTrigger, "superseded", "trigger_edited");
+      planTurns(plan, event, envelope, open, context, restarts);
+      const replaces = ended.map((turn) => turn.id);
+      plan.events.push(...plan.events.splice(-1).map((row) => (row.id === event.id ? { ...row, replaces } : row)));
+      return;
     }
     case "message_deleted": {
       const isItsTrigger = (turn: OpenTurn): boolean => turn.trigger_message_id === envelope.body.messageId;

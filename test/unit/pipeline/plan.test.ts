@@ -250,6 +250,24 @@ it("lets what is at work finish when its question was edited too often", () => {
   expect(again.turns).toHaveLength(1);
 });
 
+it("begins nothing anew for an edit that a newer one or a deletion has overtaken", () => {
+  const edited = Envelope.parse({
+    ...naming("2", ["keel"]),
+    kind: "message_edited",
+    body: { messageId: "1", content: [], mentions: { agents: ["keel"] } },
+  });
+  const withFacts = (facts: object) => {
+    const conversation = claimed([edited], [openTurn({})]);
+    const events = (conversation.events ?? []).map((event) => ({ ...event, ...facts }));
+    return planConversation({ ...conversation, events }, [edited], context());
+  };
+  expect(withFacts({ newer: { content: [], text: "newer", revision: 9 } }).events).toMatchObject([
+    { state: "dropped", reason: "edited_again" },
+  ]);
+  expect(withFacts({ deleted: true }).events).toMatchObject([{ state: "dropped", reason: "deleted_before_routing" }]);
+  expect(withFacts({}).events).toMatchObject([{ state: "routed", replaces: ["t_1"] }]);
+});
+
 it("a stop on one message ends the turn that writes it, and no other", () => {
   const two = [openTurn({ id: "t_1", agent_id: "a_keel" }), openTurn({ id: "t_2", agent_id: "a_helm" })];
   const of = (turn: string | null) => {

@@ -4,7 +4,7 @@ import { boundMarkdown } from "../shared/markdown-bound.ts";
 import { fenced } from "../shared/markdown-fence.ts";
 import { foldTools, taskLines } from "../shared/part-lines.ts";
 import { prepareReply, type ReplyLimits } from "../shared/prepared-reply.ts";
-import { type ReplySection, sectionsOf } from "../shared/reply-sections.ts";
+import { missingFile, type ReplySection, sectionsOf } from "../shared/reply-sections.ts";
 import { cutPieces, cutPlace } from "../shared/text-cut.ts";
 import { type Ask, type AskField, approvalAsk, askCode, inputAsk } from "./ask.ts";
 import {
@@ -245,7 +245,7 @@ class PostPacker {
     this.#flush();
     const { name, mediaType, base64 } = part;
     const body: PostBody = { kind: "upload", name, mediaType, base64, body: inertText(fallback) };
-    this.#posts.push({ body: postBodyToJson(body), fallbackText: fallback });
+    this.#posts.push({ body: postBodyToJson(body), fallbackText: missingFile(fallback) });
   }
 
   finish(): readonly RenderedPost[] {

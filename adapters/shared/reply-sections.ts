@@ -31,6 +31,11 @@ export function sectionsOf(parts: readonly ReplyPart[]): readonly ReplySection[]
   });
 }
 
+/** What is said where a file should be that the platform refused. */
+export function missingFile(fallback: string): string {
+  return `${fallback} (the file itself could not be sent)`;
+}
+
 function isEmptyText(part: ReplyPart): boolean {
   return part.type === "text" && part.markdown.trim() === "";
 }

@@ -9,12 +9,15 @@ const OF_THE_REQUEST: ReadonlySet<ErrorCode> = new Set([
   "PAYLOAD_MALFORMED",
   "PAYLOAD_TOO_LARGE",
   "NOT_FOUND",
+  "CONFLICT",
 ]);
+const CODES: Partial<Record<ErrorCode, number>> = { CONFLICT: A2A_ERROR_CODE.UNSUPPORTED_OPERATION };
 const NOT_JSON: ReadonlySet<unknown> = new Set(["FST_ERR_CTP_INVALID_JSON_BODY", "FST_ERR_CTP_EMPTY_JSON_BODY"]);
 
 /**
  * Guarantees an error of JSON-RPC, under the status that it has anyway, for a call that fails before its method is looked at: -32700 for what is
- * no JSON, -32600 for anything else that was asked for wrongly, an agent or room that is not there among it. Throws the rest.
+ * no JSON, -32004 for an agent that is paused, -32600 for anything else that was asked for wrongly, an agent or room that is not there among it.
+ * Throws the rest.
  */
 export function answerRpcError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { code, detail, row } = toKnownError(error);
@@ -29,7 +32,7 @@ export function answerRpcError(error: unknown, request: FastifyRequest, reply: F
       jsonrpc: "2.0",
       id: idOf(request.body),
       error: {
-        code: isNotJson ? A2A_ERROR_CODE.PARSE_ERROR : A2A_ERROR_CODE.INVALID_REQUEST,
+        code: isNotJson ? A2A_ERROR_CODE.PARSE_ERROR : (CODES[code] ?? A2A_ERROR_CODE.INVALID_REQUEST),
         message: detail ?? row.userText,
       },
     });

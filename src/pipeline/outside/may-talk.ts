@@ -10,6 +10,9 @@ const WEB_SPACE = "web";
 /** Stands for the direct message that is not made yet, of which no rule can speak. */
 const NO_ROOM = "none";
 
+/** The rule by which nobody speaks with an agent for now, whatever their rights. */
+export const AGENT_PAUSED = "agent_paused";
+
 export interface TalkPlace {
   readonly installationId: string;
   readonly room: Pick<WebRoomView, "roomId" | "name" | "kind" | "archived" | "agentHandle"> | undefined;
@@ -23,7 +26,6 @@ export function mayTalk(person: WebPersonRecord, place: TalkPlace, policies: Org
   const path = pathOf(place);
   const archived = room?.archived ?? false;
   if (agent !== undefined) {
-    if (agent.status === "paused") return { allowed: false, rule: "agent_paused" };
     const answers = agentMay(agent, "post", { installationId, path }, policies, { archived });
     if (!answers.allowed) return answers;
   }
@@ -53,7 +55,11 @@ export function mayTalk(person: WebPersonRecord, place: TalkPlace, policies: Org
       },
     }),
   );
-  return decisions.find(({ allowed }) => !allowed) ?? { allowed: true, rule: decisions[0]?.rule ?? "none" };
+  const denied = decisions.find(({ allowed }) => !allowed);
+  if (denied !== undefined) return denied;
+  // Last, since only who could speak with it otherwise is told that it is paused.
+  if (agent?.status === "paused") return { allowed: false, rule: AGENT_PAUSED };
+  return { allowed: true, rule: decisions[0]?.rule ?? "none" };
 }
 
 function classOf({ external, role }: WebPersonRecord): MemberClass {

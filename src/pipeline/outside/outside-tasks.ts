@@ -28,7 +28,7 @@ import {
 import type { SecretBox, SecretPlace } from "../../ledger/secret-box.ts";
 import type { Directory, DirectoryAgent } from "../directory.ts";
 import type { ChangeBell } from "./change-bell.ts";
-import { mayTalk } from "./may-talk.ts";
+import { AGENT_PAUSED, mayTalk } from "./may-talk.ts";
 import { readAnswer } from "./read-answer.ts";
 import { ENDED, RESTING, toOutsideTask } from "./task-state.ts";
 
@@ -69,11 +69,13 @@ export function createOutsideTasks(options: OutsideTasksOptions): OutsideTasks {
     return await deny(caller, "person_without_access", {});
   }
 
-  /** What may not be is as if it were not there, to the caller; the audit log knows better. */
+  /** What may not be is as if it were not there, to the caller; the audit log knows better. That an agent is paused is for those who may talk with it. */
   async function deny(caller: OutsideCaller, rule: string, about: Readonly<Record<string, string>>): Promise<never> {
     await appendAudit(tenant(caller.organizationId), caller.organizationId, [
       { what: "denied", by: `token:${caller.tokenId}`, asker: caller.personId, action: "talk", rule, ...about },
     ]);
+    if (rule === AGENT_PAUSED)
+      throw new ParleyError("CONFLICT", { detail: "the agent is paused and takes no messages for now" });
     throw new ParleyError("NOT_FOUND", { detail: "there is no such agent or room" });
   }
 

@@ -77,6 +77,27 @@ describe("what is refused outside", { timeout: 60_000 }, () => {
     expect(await countOf("select 1 from web_posts where author_kind = 'person'")).toBe(1);
   });
 
+  test("is a message to a paused agent, and says so; what is said of one to whom nobody may talk tells nothing", async () => {
+    const { app, token, countOf } = await deployed();
+    const client = await connectOutside(`${app.url}/a2a/agents/one`, token);
+    await app.call("POST", "/api/agents/one/pause", { json: {} });
+    await expect(client.sendMessage(say("m-1", "begin"))).rejects.toThrow(/the agent is paused/);
+    const call = async (path: string) => {
+      const answer = await fetch(`${app.url}${path}`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json", "a2a-version": "1.0" },
+        body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "GetTask", params: { id: "none" } }),
+      });
+      const { error } = (await answer.json()) as { error: { code: number } }; // JSON-RPC, as the protocol says
+      return [answer.status, error.code];
+    };
+    expect(await call("/a2a/agents/one")).toEqual([409, -32_004]);
+    expect(await call("/a2a/agents/nobody")).toEqual([404, -32_600]);
+    expect(await countOf("select 1 from turns")).toBe(0);
+    await app.call("POST", "/api/agents/one/resume", { json: {} });
+    expect(isTask(await client.sendMessage(say("m-2", "begin")))).toBe(true);
+  });
+
   test("is a task at the address of another agent, in every operation", async () => {
     const { app, token } = await deployed(WITH_PRIVATE_PUSH);
     const one = await connectOutside(`${app.url}/a2a/agents/one`, token);

@@ -5,7 +5,7 @@ import { boundMarkdown } from "../shared/markdown-bound.ts";
 import { fenced } from "../shared/markdown-fence.ts";
 import { taskLines, toolLine } from "../shared/part-lines.ts";
 import { prepareReply, type ReplyLimits } from "../shared/prepared-reply.ts";
-import { missingFile, type ReplySection, sectionsOf } from "../shared/reply-sections.ts";
+import { missingFile, type ReplySection, sectionsOf, seenPieces } from "../shared/reply-sections.ts";
 import {
   approvalRows,
   type Component,
@@ -96,7 +96,7 @@ function shownOf(section: ReplySection, options: MarkupOptions): Shown[] {
 
 /** Pieces of a split text are their own fallback: the whole text under each of them would read as said several times. */
 function prose(markdown: string, fallback: string, options: MarkupOptions): Shown[] {
-  const pieces = toDiscordPieces(markdown, options, MAX_TEXT_CHARS - 1);
+  const pieces = seenPieces(markdown, (source) => toDiscordPieces(source, options, MAX_TEXT_CHARS - 1));
   return pieces.map((piece) => ({ component: textDisplay(piece), fallback: pieces.length === 1 ? fallback : piece }));
 }
 

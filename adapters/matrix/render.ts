@@ -4,7 +4,7 @@ import { boundMarkdown } from "../shared/markdown-bound.ts";
 import { fenced } from "../shared/markdown-fence.ts";
 import { foldTools, taskLines } from "../shared/part-lines.ts";
 import { prepareReply, type ReplyLimits } from "../shared/prepared-reply.ts";
-import { missingFile, type ReplySection, sectionsOf } from "../shared/reply-sections.ts";
+import { missingFile, type ReplySection, sectionsOf, seenPieces } from "../shared/reply-sections.ts";
 import { cutPieces, cutPlace } from "../shared/text-cut.ts";
 import { type Ask, type AskField, approvalAsk, askCode, inputAsk } from "./ask.ts";
 import {
@@ -109,7 +109,11 @@ function tools(parts: readonly ReplyPart[], fallback: string): Shown[] {
 
 /** Pieces of a split text are their own fallback: the whole text under each of them would read as said several times. */
 function prose(markdown: string, fallback: string, msgtype: Shown["msgtype"], markup: MarkupOptions): Shown[] {
-  const pieces = toMatrixPieces(markdown, markup).filter((piece) => piece.body.trim() !== "");
+  const pieces = seenPieces(markdown, (source) =>
+    toMatrixPieces(source, markup).filter(
+      ({ body, html }) => body.trim() !== "" && html.replace(/<(?!hr)[^<>]*>|\s/gu, "") !== "",
+    ),
+  );
   return pieces.map((text) => ({ msgtype, text, fallback: pieces.length === 1 ? fallback : text.body }));
 }
 

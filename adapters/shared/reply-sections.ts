@@ -1,4 +1,5 @@
 import { partToText, type ReplyPart } from "../../src/envelope/reply.ts";
+import { fenced } from "./markdown-fence.ts";
 
 type Artifact = Extract<ReplyPart, { type: "artifact" }>;
 
@@ -29,6 +30,12 @@ export function sectionsOf(parts: readonly ReplyPart[]): readonly ReplySection[]
     const fallback = group.map(partToText).join("\n");
     return only?.type === "artifact" ? { parts: group, fallback, file: only } : { parts: group, fallback };
   });
+}
+
+/** The pieces of a text; its source as code where nothing of it can be seen, such as a picture without words and address: what was said is never nothing. */
+export function seenPieces<Piece>(markdown: string, piecesOf: (source: string) => readonly Piece[]): readonly Piece[] {
+  const pieces = piecesOf(markdown);
+  return pieces.length > 0 || markdown.trim() === "" ? pieces : piecesOf(fenced(markdown, ""));
 }
 
 /** What is said where a file should be that the platform refused. */

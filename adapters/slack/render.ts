@@ -4,7 +4,7 @@ import { boundMarkdown } from "../shared/markdown-bound.ts";
 import { fenced } from "../shared/markdown-fence.ts";
 import { TOOL_GLUE, taskLines, toolPieces } from "../shared/part-lines.ts";
 import { prepareReply, type ReplyLimits } from "../shared/prepared-reply.ts";
-import { missingFile, type ReplySection, sectionsOf } from "../shared/reply-sections.ts";
+import { missingFile, type ReplySection, sectionsOf, seenPieces } from "../shared/reply-sections.ts";
 import { wordPieces } from "../shared/text-cut.ts";
 import { approvalBlock, contextBlock, inputBlock, MAX_CONTEXT_CHARS, markdownBlock } from "./blocks.ts";
 import { MAX_MARKDOWN_CHARS, type MarkupOptions, toFallback, toSlackPieces } from "./markup.ts";
@@ -103,7 +103,7 @@ function lines(all: readonly string[], glue: string, fallback: string): Shown[] 
 
 /** Pieces of a split text are their own fallback: the whole text under each of them would read as said several times. */
 function prose(markdown: string, fallback: string, markup: MarkupOptions): Shown[] {
-  const pieces = toSlackPieces(markdown, markup).filter((piece) => piece.trim() !== "");
+  const pieces = seenPieces(markdown, (source) => toSlackPieces(source, markup).filter((piece) => piece.trim() !== ""));
   return pieces.map((piece) => ({ block: markdownBlock(piece), fallback: pieces.length === 1 ? fallback : piece }));
 }
 

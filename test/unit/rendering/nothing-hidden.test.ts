@@ -100,6 +100,15 @@ describe.each(PLATFORMS)("on %s", (platform) => {
     }
   });
 
+  test.each(["![]()", "&nbsp;", "[](<>)", "\\\n&#8203;"])(
+    "%j is shown as what it is, and never as nothing",
+    (markdown) => {
+      const { shown } = rendered(platform, [{ type: "text", markdown }]);
+      expect(shown).toHaveLength(1);
+      expect(shown[0]).toMatch(/\S/u);
+    },
+  );
+
   test("where a file is refused, what stands for it says that it is missing", () => {
     const { posts } = rendered(platform, [
       { type: "artifact", artifactId: "x", name: "big.bin", mediaType: "text/plain", base64: "aGk=" },

@@ -85,6 +85,23 @@ export const outboundMutants: readonly AdapterMutant[] = [
       ),
   },
   {
+    name: "mentions everybody without asking whether it may",
+    breaks: "AD-SEND-04",
+    breaker: (real) =>
+      withSend(real, (post, send) =>
+        send(post.mayMentionEveryone === undefined ? post : { ...post, mayMentionEveryone: async () => true }),
+      ),
+  },
+  {
+    name: "mentions nobody though it may",
+    breaks: "AD-SEND-04",
+    breaker: (real) =>
+      withSend(real, (post, send) => {
+        const { mayMentionEveryone: _may, ...rest } = post;
+        return send(rest);
+      }),
+  },
+  {
     name: "lets links unfurl",
     breaks: "AD-SEND-05",
     onSlackAlone: true,

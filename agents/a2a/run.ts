@@ -108,6 +108,9 @@ class TaskRun {
 
   async *#send(): AsyncGenerator<RunEvent> {
     const open = await this.#openTask();
+    const { request, io } = this.#turn;
+    // The task goes on with the message, and does not wait for a choice any more.
+    if (request.trigger.action === undefined && open !== undefined) await io.callOffQuestions?.();
     try {
       yield* this.#sendOnce(open);
     } catch (thrown) {

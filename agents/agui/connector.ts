@@ -48,6 +48,7 @@ class AguiConnector implements AgentConnector {
     const memory = await readMemory(io);
     const step = nextStep(request, memory, Date.now());
     if (step.kind === "run") {
+      if (request.trigger.action === undefined && memory.open.length > 0) await io.callOffQuestions?.();
       yield* this.#run(request, io, memory, step.continuation);
       return;
     }

@@ -10,6 +10,7 @@ export function withSignal(io: TurnIo, signal: AbortSignal): TurnIo {
     replyUrl: () => io.replyUrl(),
     ...(io.files === undefined ? {} : { files: io.files }),
     ...(io.requests === undefined ? {} : { requests: io.requests }),
+    ...(io.callOffQuestions === undefined ? {} : { callOffQuestions: io.callOffQuestions }),
     ...(io.session === undefined ? {} : { session: io.session }),
     ...(io.notSilent === undefined ? {} : { notSilent: io.notSilent }),
     ...(io.toolAccess === undefined ? {} : { toolAccess: io.toolAccess }),

@@ -189,6 +189,11 @@ export interface TurnIo {
   readonly toolAccess?: () => ToolAccess;
   /** Asks people and waits. Absent where nobody can be asked. */
   readonly requests?: TurnRequests;
+  /**
+   * Calls off what the agent has asked at the end of earlier turns of this conversation and nobody has decided: its messages say so, and a later
+   * choice is too late. For agents that wait for nothing any more once they were told something else.
+   */
+  readonly callOffQuestions?: () => Promise<void>;
   /** What the connector remembers of this agent in this conversation. Absent where nothing is kept. */
   readonly session?: TurnSession;
   /** Says that the agent is silent for a reason that is not its own, such as a connection that has to come back: its silence counts anew from now. */

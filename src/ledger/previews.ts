@@ -12,7 +12,7 @@ export async function beginPreview(
       text: `insert into deliveries (id, organization_id, turn_id, agent_id, conversation_id, ordinal, body, fallback_text, idempotency_key, asker_id, preview, final, state, owner, attempt, first_attempt_at)
         select $1, t.organization_id, t.id, t.agent_id, t.reply_conversation_id, 0, 'null'::jsonb, $6, $5, t.asker_id, true, false, 'sending', $4, 1, now()
         from turns t join conversations c on c.id = t.reply_conversation_id where t.id = $2 and t.epoch = $3 and t.owner = $4 and t.state = 'running' and t.cancel_requested is null
-          and ${BARRED_BY("t", "c", "t.access_epoch")} is null
+          and ${BARRED_BY("t", "c", "t.access_epoch", "false")} is null
           and not exists (select 1 from deliveries o where o.conversation_id = t.reply_conversation_id and (o.state = 'pending' or (o.state in ('sending', 'unknown') and o.message_id is null)))
         returning id`,
     },

@@ -103,7 +103,7 @@ with ended as materialized (
       and (o.turn_id is distinct from p.turn or o.ordinal < 0 or o.ordinal >= ${TOOL_ORDINAL}))
 ), barred as materialized (
   select distinct p.turn as id, p.reply_conversation_id from post p join conversations c on c.id = p.reply_conversation_id
-  where ${BARRED_BY("p", "c", "p.access_epoch")} is not null or ${AUDIENCE_UNSURE("p.turn", "c")}
+  where ${BARRED_BY("p", "c", "p.access_epoch", "false")} is not null or ${AUDIENCE_UNSURE("p.turn", "c")}
 ), preview as (
   update deliveries d set body = p.body, fallback_text = p.fallback, request_id = p.request, final = true,
     state = case d.state when 'open' then case when $5::boolean and p.turn not in (select id from barred) then 'sending' else 'pending' end when 'sending' then 'unknown' else d.state end,

@@ -241,6 +241,22 @@ export async function endRequest(
   return rows.length > 0;
 }
 
+/** What earlier turns of a running turn's agent, in its conversation, have left open at their end. */
+export function earlierQuestions(
+  sql: SqlRunner,
+  fence: TurnFence,
+): Promise<{ id: string; turn_id: string; action_id: string; binding: string }[]> {
+  return sql.query(
+    {
+      name: "earlier_questions",
+      text: `select r.id, r.turn_id, r.action_id, r.binding from turns t
+        join requests r on r.conversation_id = t.reply_conversation_id and r.agent_id = t.agent_id and r.turn_id <> t.id
+        where t.id = $1 and t.epoch = $2 and t.owner = $3 and t.state = 'running' and r.state = 'open' and not r.live order by r.created_at`,
+    },
+    [fence.turnId, fence.epoch, fence.owner],
+  );
+}
+
 /** Ends the event of a click that decides nothing; false when it was ended already. */
 export async function endClick(tx: SqlRunner, eventId: string, reason: string): Promise<boolean> {
   const rows = await tx.query(

@@ -3,6 +3,7 @@ import { notifyAgents } from "./agents.ts";
 import { appendAudit } from "./audit-log.ts";
 import type { Database, SqlRunner } from "./connection/database.ts";
 import { hurryPostponed } from "./postponed-turns.ts";
+import { DECISION_ORDINAL } from "./requests.ts";
 import { retryDeadlocks } from "./sql-states.ts";
 
 /** Told to all processes whenever something is stopped. */
@@ -177,7 +178,9 @@ async function cancelUnsent(tx: SqlRunner): Promise<number> {
   const rows = await tx.query({
     name: "cancel_unsent_of_stopped",
     text: `with ${STOPPED}, unsent as (
-        select d.id, s.rule from deliveries d join stopped s on s.agent_id = d.agent_id where d.state = 'pending' order by d.id for update of d
+        select d.id, s.rule from deliveries d join stopped s on s.agent_id = d.agent_id where d.state = 'pending'
+          -- That its question is over is said of a removed agent, too.
+          and not (s.rule = 'agent_removed' and d.ordinal = ${DECISION_ORDINAL}) order by d.id for update of d
       )
       update deliveries d set state = 'cancelled', reason = u.rule, owner = null from unsent u where d.id = u.id returning d.id`,
   });

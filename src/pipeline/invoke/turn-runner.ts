@@ -187,6 +187,7 @@ export function createTurnRunner(options: TurnRunnerOptions): TurnRunner {
             { turnId: turn.turnId, epoch: turn.epoch, owner },
           ),
           requests,
+          callOffQuestions: () => options.requests.callOffEarlier(turn),
           notSilent: () => active.clock.touch(),
           logger,
         },

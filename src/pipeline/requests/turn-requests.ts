@@ -7,7 +7,14 @@ import type { ReplyPart } from "../../envelope/reply.ts";
 import { ParleyError } from "../../errors/parley-error.ts";
 import { appendAudit } from "../../ledger/audit-log.ts";
 import type { Database } from "../../ledger/connection/database.ts";
-import { askInTurn, MAX_REQUESTS_PER_TURN, resumeDeadline, type StoredRequest } from "../../ledger/requests.ts";
+import {
+  askInTurn,
+  earlierQuestions,
+  endRequest,
+  MAX_REQUESTS_PER_TURN,
+  resumeDeadline,
+  type StoredRequest,
+} from "../../ledger/requests.ts";
 import type { NewId } from "../../ledger/row-ids.ts";
 import type { RunnableTurn } from "../invoke/runnable-turn.ts";
 import { isShadowed } from "../invoke/shadow.ts";
@@ -50,6 +57,8 @@ export interface WaitingTurn {
 /** Makes `io.requests` of running turns. */
 export interface TurnRequestSource {
   of(turn: RunnableTurn, clock: WaitingTurn): TurnRequests;
+  /** Calls off what earlier turns of the same agent in the same conversation have left open at their end. */
+  callOffEarlier(turn: RunnableTurn): Promise<void>;
 }
 
 export function createTurnRequests(ports: TurnRequestPorts): TurnRequestSource {
@@ -133,6 +142,21 @@ export function createTurnRequests(ports: TurnRequestPorts): TurnRequestSource {
   }
 
   return {
+    async callOffEarlier(turn) {
+      const fence = { turnId: turn.turnId, epoch: turn.epoch, owner };
+      for (const request of await earlierQuestions(database, fence)) {
+        await database.transaction(async (tx) => {
+          const end = { id: request.id, state: "cancelled", reason: "called_off" } as const;
+          if (!(await endRequest(tx, end))) return;
+          const { id, turn_id, action_id: action, binding } = request;
+          const what = { request: id, turn: turn_id, action, binding, conversation: turn.replyConversationId };
+          await appendAudit(tx, turn.organizationId, [
+            { what: "approval", by: turn.agent.agentId, outcome: end.state, rule: end.reason, ...what },
+          ]);
+        });
+        ports.onAbandoned(turn.turnId);
+      }
+    },
     of: (turn, clock) => ({
       async ask(part, { binding, addresseeId = null, signal: given }) {
         const signal = AbortSignal.any([given, clock.signal]);

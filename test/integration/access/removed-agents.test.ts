@@ -75,6 +75,38 @@ it("ends what it runs, queues and will do later, and posts nothing of it", async
   expect(told?.entries).toContain("gone");
 });
 
+it("says on the message of its open question that it is over", async () => {
+  const asks = await WebhookAgent.start(() => ({
+    kind: "stream",
+    as: "ndjson",
+    events: [
+      {
+        type: "part",
+        part: {
+          type: "approval_request",
+          approvalId: "go",
+          prompt: "Shall I?",
+          options: [{ id: "y", label: "Yes", effect: "allow" }],
+        },
+      },
+      { type: "done", stopReason: "end" },
+    ],
+  }));
+  const connector = { kind: "webhook", url: asks.url };
+  expect((await api("POST", "/api/agents", { handle: "gone", name: "Gone", connector })).status).toBe(201);
+  ask("ask me");
+  const question = await until(() =>
+    parley.slack.log.posts({ channel: parley.channel, by: "app" }).find(({ text }) => text?.includes("Shall I?")),
+  );
+  expect((await api("DELETE", "/api/agents/gone")).status).toBe(204);
+  await until(() =>
+    parley.slack.log
+      .ofKind("update", { channel: parley.channel })
+      .some((entry) => entry.ts === question.ts && JSON.stringify(entry).includes("Called off")),
+  );
+  await asks.stop();
+});
+
 it("leaves nothing to an agent of the same handle that is added later", async () => {
   const before = agent.calls.length;
   expect((await add()).status).toBe(201);

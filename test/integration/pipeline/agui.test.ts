@@ -79,6 +79,24 @@ it("asks what an AG-UI agent asks, and takes the choice back to its run, with it
   expect(second?.input.state).toEqual({ count: 1 });
 });
 
+it("calls a question off with a message, on its message too, and takes no choice after that", async () => {
+  const thread = post(parley.ask("graph", "write to others"));
+  const question = await until(() => posts(thread).find((entry) => entry.text?.includes("Send it?") === true));
+  const before = graph.calls.length;
+  parley.slack.people.postAs(parley.user, parley.channel, parley.ask("graph", "never mind"), { threadTs: thread });
+  await until(() => graph.calls.length > before);
+  expect(graph.calls.at(-1)?.input.resume).toEqual([{ interruptId: "int-1", status: "cancelled" }]);
+  await until(() =>
+    parley.slack.log
+      .ofKind("update", { channel: parley.channel })
+      .some((entry) => entry.ts === question.ts && JSON.stringify(entry).includes("Called off")),
+  );
+  const [request] = await parley.ledger.query<{ state: string; state_reason: string; action_id: string }>({
+    text: "select state, state_reason, action_id from requests order by created_at desc limit 1",
+  });
+  expect(request).toMatchObject({ state: "cancelled", state_reason: "called_off" });
+});
+
 it("answers with what a workflow of n8n streams", async () => {
   const thread = post(parley.ask("flow", "hello"));
   await until(() => posts(thread).some((entry) => entry.text?.includes("From the flow.") === true));

@@ -4,7 +4,7 @@ import type { Database, Statement } from "../../../src/ledger/connection/databas
 import { type SlackApp, startSlackApp, until } from "../../support/app/slack-app.ts";
 
 let parley: SlackApp;
-let finish: (() => void) | undefined;
+const turns: (() => void)[] = [];
 /** Set while what routing decided is kept from the ledger. */
 let hold: Promise<void> | undefined;
 let held = 0;
@@ -28,7 +28,7 @@ function holding(opened: Database): Database {
 
 const echo = defineAgent(async ({ trigger }) => {
   await new Promise<void>((resolve) => {
-    finish = resolve;
+    turns.push(resolve);
   });
   return `echo of ${/\w+-words/.exec(trigger.text)?.[0] ?? "nothing"}`;
 });
@@ -41,19 +41,18 @@ beforeAll(async () => {
 afterAll(() => parley.close());
 
 it("leaves an answer alone that was committed while an edit of its question was decided", async () => {
-  finish = undefined;
+  turns.length = 0;
   held = 0;
   const ts = parley.slack.people.postAs(parley.user, parley.channel, parley.ask("echo", "first-words")).ts;
-  await until(() => finish);
+  await until(() => turns.length === 1);
   const gate = Promise.withResolvers<void>();
   hold = gate.promise;
   parley.slack.people.editAs(parley.user, parley.channel, ts, parley.ask("echo", "second-words"));
   await until(() => held > 0);
-  finish?.();
+  turns[0]?.();
   const answers = (): (string | undefined)[] =>
     parley.slack.log.posts({ channel: parley.channel, thread: ts, by: "app" }).map(({ text }) => text);
   await until(() => answers().length > 0);
-  finish = undefined;
   hold = undefined;
   gate.resolve();
   const edit = await until(async () => {
@@ -67,7 +66,7 @@ it("leaves an answer alone that was committed while an edit of its question was 
     return row;
   });
   expect(edit).toEqual({ state: "dropped", state_reason: "edit_without_open_turn", turns: 0 });
-  expect(finish).toBeUndefined();
+  expect(turns).toHaveLength(1);
   expect(answers()).toHaveLength(1);
   expect(answers()[0]).toContain("first-words");
 });

@@ -140,8 +140,12 @@ describe.each(["1.0", "0.3"] satisfies A2aVersion[])("an A2A agent of version %s
     const asked = await run(connector, ask("paint"), ioWith(session));
     expect(asked.summary).toEqual(["text:Which colour?", "done:end"]);
     agent.fault = () => "pass";
-    const answered = await run(connector, ask("blue"), ioWith(session));
-    await run(connector, ask("again"), ioWith(session));
+    let calledOff = 0;
+    const counting = { ...ioWith(session), callOffQuestions: async () => void (calledOff += 1) };
+    const answered = await run(connector, ask("blue"), counting);
+    expect(calledOff).toBe(1);
+    await run(connector, ask("again"), counting);
+    expect(calledOff).toBe(1);
     const [first, second, third] = agent.messages.map(({ params }) => params["message"] as Record<string, string>); // what was sent is what is tested
     expect(first?.["taskId"] ?? "").toBe("");
     expect(second?.["taskId"]).toBeTruthy();

@@ -23,6 +23,8 @@ const EXIT_WAIT_MS = 500;
 /** Who hears what the agent says in one session while a prompt or a load is under way there. */
 export interface SessionListener {
   onUpdate(update: unknown, bytes: number): void;
+  /** The prompt was answered; what comes of it from now on is too late. */
+  onAnswered(): void;
   onPermission(request: RequestPermissionRequest, signal: AbortSignal): Promise<RequestPermissionResponse>;
   onElicitation(request: Elicitation, signal: AbortSignal): Promise<ElicitationAnswer>;
   onElicitationComplete(elicitationId: string): void;
@@ -60,6 +62,7 @@ export class AcpProcess {
       stdout: this.#child.stdout,
       maxLineBytes: config.maxLineBytes,
       onUpdate: (params, bytes) => this.#onUpdate(params, bytes),
+      onAnswered: (sessionId) => this.#listeners.get(sessionId)?.onAnswered(),
       onEnd: (error) => void this.#onOutputEnd(error),
     });
     this.agent = this.#app().connect(stream).agent;

@@ -48,7 +48,8 @@ export class PromptTurn implements SessionListener {
   #openQuestions = 0;
   #bytes = 0;
   #lateBytes = 0;
-  #isStopped = false;
+  /** What comes now comes too late: it was told to stop, or has answered. */
+  #isOver = false;
 
   constructor(options: PromptTurnOptions) {
     this.#options = options;
@@ -90,7 +91,7 @@ export class PromptTurn implements SessionListener {
   /** Tells the agent to stop and waits for its prompt to end; kills its process when it does not. Never throws. */
   async stop(running: Promise<unknown>): Promise<void> {
     const { process, sessionId } = this.#options;
-    this.#isStopped = true;
+    this.#isOver = true;
     this.#over.abort();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<"late">((resolve) => {
@@ -110,7 +111,7 @@ export class PromptTurn implements SessionListener {
   }
 
   onUpdate(update: unknown, bytes: number): void {
-    if (this.#isStopped) return this.#onLateUpdate(bytes);
+    if (this.#isOver) return this.#onLateUpdate(bytes);
     this.#bytes += bytes;
     if (this.#bytes > MAX_TURN_BYTES) {
       const detail = `the agent said more than ${MAX_TURN_BYTES} bytes in one turn`;
@@ -122,6 +123,10 @@ export class PromptTurn implements SessionListener {
     } catch (thrown) {
       this.queue.fail(toParleyError(thrown, "AGENT_REPLY_INVALID"));
     }
+  }
+
+  onAnswered(): void {
+    this.#isOver = true;
   }
 
   async onPermission(request: RequestPermissionRequest, signal: AbortSignal): Promise<RequestPermissionResponse> {

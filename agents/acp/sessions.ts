@@ -126,6 +126,7 @@ export class Sessions {
         if (bytes > MAX_REPLAY_BYTES)
           this.#process.fail(new ParleyError("AGENT_CRASHED", { detail: "the agent replays a session without end" }));
       },
+      onAnswered: () => undefined,
       onPermission: async () => ({ outcome: { outcome: "cancelled" } }),
       onElicitation: async () => ({ action: "decline" }),
       onElicitationComplete: () => undefined,

@@ -10,6 +10,8 @@ export interface WireOptions {
   readonly maxLineBytes: number;
   /** Gets the parameters of each `session/update` in order, and the size of its line. */
   readonly onUpdate: (params: unknown, bytes: number) => void;
+  /** Called with the session of a prompt as soon as its answer is read, before whatever follows it. */
+  readonly onAnswered: (sessionId: string) => void;
   /** Called once with what ends the connection: nonsense, a line too long, or the end of the output. */
   readonly onEnd: (error: ParleyError | undefined) => void;
 }
@@ -26,7 +28,8 @@ const MAX_GREETING_LINES = 50;
  * Updates do not pass through the SDK, which prints what it does not know: they are the one kind of message that newer agents add kinds to.
  */
 export function agentStream(options: WireOptions): Stream {
-  const asked = new Set<unknown>();
+  /** What was asked and is not answered: of prompts, their session. */
+  const asked = new Map<unknown, string | undefined>();
   const greeting = { left: MAX_GREETING_LINES };
   const take = (line: Uint8Array): AnyMessage | undefined => {
     const text = decodeLine(line);
@@ -36,7 +39,7 @@ export function agentStream(options: WireOptions): Stream {
       return undefined;
     }
     greeting.left = 0;
-    return route(parseJson(text), line.byteLength, asked, options.onUpdate);
+    return route(parseJson(text), line.byteLength, asked, options);
   };
   return {
     readable: new ReadableStream<AnyMessage>({
@@ -57,7 +60,7 @@ export function agentStream(options: WireOptions): Stream {
     }),
     writable: new WritableStream<AnyMessage>({
       write(message) {
-        if ("method" in message && "id" in message) asked.add(message.id);
+        if ("method" in message && "id" in message) asked.set(message.id, promptedSession(message));
         return writeLine(options.stdin, JSON.stringify(message));
       },
     }),
@@ -102,15 +105,17 @@ function decodeLine(line: Uint8Array): string {
 function route(
   value: unknown,
   bytes: number,
-  asked: Set<unknown>,
-  onUpdate: WireOptions["onUpdate"],
+  asked: Map<unknown, string | undefined>,
+  { onUpdate, onAnswered }: Pick<WireOptions, "onUpdate" | "onAnswered">,
 ): AnyMessage | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw invalid("the agent wrote something else than a JSON-RPC object; what it logs belongs on its error stream");
   const { method, id } = value as { method?: unknown; id?: unknown }; // each is looked at before it is used
   if (method === undefined) {
     // A second answer, or one to nothing, is for nobody.
+    const sessionId = asked.get(id);
     if (!asked.delete(id)) return undefined;
+    if (sessionId !== undefined) onAnswered(sessionId);
   } else if (typeof method !== "string" || !("jsonrpc" in value) || value.jsonrpc !== "2.0") {
     throw invalid("the agent wrote a message that is not JSON-RPC 2.0");
   } else if (method === "session/update") {
@@ -118,6 +123,12 @@ function route(
     return undefined;
   }
   return value as AnyMessage; // the shape was looked at above; the SDK validates the parameters
+}
+
+function promptedSession(message: { readonly method: string; readonly params?: unknown }): string | undefined {
+  const { method, params } = message;
+  if (method !== "session/prompt" || typeof params !== "object" || params === null) return undefined;
+  return "sessionId" in params && typeof params.sessionId === "string" ? params.sessionId : undefined;
 }
 
 function invalid(detail: string): ParleyError {

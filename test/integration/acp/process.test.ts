@@ -126,6 +126,13 @@ describe("the process of an ACP agent", () => {
     expect(control.of("started")).toHaveLength(1);
   });
 
+  it("is heard up to its answer and no further, also where more comes in the same breath", async () => {
+    const { control, create, ask } = await acpScene();
+    control.behave("in_one_breath");
+    const { events } = await ask(create(), "hello");
+    expect(summarize(events)).toEqual(["text:once", "done:end"]);
+  });
+
   it("is ended when a turn in it does not stop; another turn in it may be tried again", async () => {
     const { control, create, ask } = await acpScene();
     const connector = create();

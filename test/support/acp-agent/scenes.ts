@@ -116,6 +116,18 @@ export async function perform(scene: Scene): Promise<PromptResponse> {
       }, 50);
       await say("once");
       return END;
+    case "in_one_breath": {
+      await say("once");
+      const { sessionId } = scene;
+      const update = { sessionUpdate: "agent_message_chunk", content: { type: "text", text: " and too late" } };
+      const lines = [
+        // The greeting and the session were 0 and 1.
+        { jsonrpc: "2.0", id: 2, result: END },
+        { jsonrpc: "2.0", method: "session/update", params: { sessionId, update } },
+      ];
+      process.stdout.write(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+      return never();
+    }
     case "tools":
       await say(await callTools(scene.servers));
       return END;

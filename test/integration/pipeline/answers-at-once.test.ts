@@ -11,7 +11,7 @@ let parley: SlackApp;
 let begun: (() => void)[] = [];
 
 /** Waits until all have begun, and then says what Slack takes in several messages. */
-const wordy = (handle: string) =>
+const wordy = (): ReturnType<typeof defineAgent> =>
   defineAgent(async ({ trigger }) => {
     await new Promise<void>((resolve) => {
       begun.push(resolve);
@@ -28,7 +28,7 @@ beforeAll(async () => {
     AGENTS.map((handle) => ({
       handle,
       name: handle,
-      connector: { kind: "function", run: wordy(handle) },
+      connector: { kind: "function", run: wordy() },
     })),
   );
 });

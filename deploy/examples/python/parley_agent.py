@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 MAX_UNACKNOWLEDGED = 256  # events of one turn under way without an acknowledgement
 CHUNK_BYTES = 600_000  # of a file; a multiple of 3, so that pieces of base64 can be joined
+MAX_DELTA_CHARS = 65_536  # of text in one event; at most 12 bytes each in JSON
+MAX_FRAME_BYTES = 1_048_576
 LAST_WORDS = {4000: "protocol error", 4001: "replaced", 4002: "unauthenticated", 4003: "revoked", 4009: "frame too large"}
 
 
@@ -76,7 +78,8 @@ class Reply:
         self.calls, self.task, self.room, self.failed = {}, None, asyncio.Event(), False
 
     async def text(self, markdown):
-        await self.say({"type": "text_delta", "markdown": markdown})
+        for start in range(0, len(markdown), MAX_DELTA_CHARS):
+            await self.say({"type": "text_delta", "markdown": markdown[start : start + MAX_DELTA_CHARS]})
 
     async def status(self, text):
         await self.part({"type": "status", "text": text})
@@ -100,6 +103,8 @@ class Reply:
         return (await self.call({"type": "request", "part": part, "binding": binding}))["outcome"]
 
     async def say(self, event):
+        if event["type"] != "file":
+            check_size(event)
         self.entries.append(event)
         self.pump()
         while len(self.entries) - self.acknowledged > MAX_UNACKNOWLEDGED:
@@ -108,6 +113,7 @@ class Reply:
 
     async def call(self, frame):
         frame = {**frame, "turnId": self.turn_id, "callId": str(uuid.uuid4())}
+        check_size(frame)
         done = asyncio.get_running_loop().create_future()
         self.calls[frame["callId"]] = (frame, done)
         self.agent.send(frame)
@@ -151,6 +157,13 @@ class Reply:
             piece = base64.b64encode(data[start:start + CHUNK_BYTES]).decode()
             chunk = {"type": "artifact_chunk", "artifactId": event["artifactId"], "base64": piece}
             yield {**chunk, "last": last} if start + CHUNK_BYTES >= len(data) else chunk
+
+
+def check_size(said):
+    """Parley closes the connection for a frame over its limit, and with it every turn on it."""
+    size = len(json.dumps(said))
+    if size > MAX_FRAME_BYTES - 1_024:
+        raise ValueError(f"{size} bytes do not fit a frame of 1 MiB; files go by reply.file")
 
 
 class Agent:

@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { CLOSE_CODES } from "../../../src/contracts/dial-in-protocol.ts";
+import { CLOSE_CODES, MAX_FRAME_BYTES } from "../../../src/contracts/dial-in-protocol.ts";
 import { type GateConnection, ScriptedGate, textOfEvents, turnStart } from "../../support/agents/scripted-gate.ts";
 import { message, turnRequest } from "../../support/agents/turn-fixtures.ts";
 
@@ -55,6 +55,16 @@ it("gives the same reply to a turn that is given again, and forgets what Parley 
   const again = await second.reply("t1");
   expect(textOfEvents(again)).toBe(textOfEvents(first));
   expect(again.every(({ attempt }) => attempt === 2)).toBe(true);
+});
+
+it("says a long text in events that fit a frame each", async () => {
+  const long = "é".repeat(400_000);
+  connection.send(turnStart(turnRequest({ turnId: "t1", trigger: message({ text: long }) })));
+  const events = await connection.reply("t1");
+  expect(textOfEvents(events).trim()).toBe(long);
+  // As Python writes it: each such letter takes six bytes.
+  const sizes = events.map((frame) => JSON.stringify(frame).replaceAll("é", "\\u00e9").length);
+  expect(Math.max(...sizes)).toBeLessThan(MAX_FRAME_BYTES);
 });
 
 it("stops a turn that is cancelled", async () => {

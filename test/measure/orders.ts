@@ -158,6 +158,14 @@ async function faultsOf(parley: SlackApp, trials: readonly Trial[]): Promise<str
     [trials.map(({ ts }) => ts)],
   );
   const known = new Map(rows.map((row) => [row.id, row]));
+  const ends = await parley.ledger.query<{ id: string; ended: string }>(
+    {
+      text: `select e.envelope->'body'->>'messageId' as id, string_agg(concat_ws(' ', e.kind, e.state, e.state_reason, t.state, t.state_reason), ', ' order by e.received_at) as ended
+        from events e left join turns t on t.event_id = e.id where e.envelope->'body'->>'messageId' = any($1::text[]) group by 1`,
+    },
+    [trials.map(({ ts }) => ts)],
+  );
+  const endedBy = new Map(ends.map(({ id, ended }) => [id, ended]));
   const answers = new Map<string, string[]>();
   // In a thread that an agent takes part in every word is a question; only answers to the first are counted.
   const posts = parley.slack.log.posts({ channel: parley.channel, by: "app" });
@@ -172,7 +180,7 @@ async function faultsOf(parley: SlackApp, trials: readonly Trial[]): Promise<str
       ...(!isDeleted && row?.text.includes(`third-${n}`) !== true
         ? [`${n}: the newest words are not kept: ${row?.text ?? ""}`]
         : []),
-      ...(!isDeleted && said.length === 0 ? [`${n}: nobody answered`] : []),
+      ...(!isDeleted && said.length === 0 ? [`${n}: nobody answered: ${endedBy.get(ts) ?? ""}`] : []),
       ...(said.length > 1 ? [`${n}: answered ${said.length} times: ${said.join(" / ")}`] : []),
     ];
   });

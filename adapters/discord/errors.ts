@@ -10,6 +10,7 @@ export const DISCORD_CODES = {
   unknownInteraction: 10_062,
   missingPermissions: 50_013,
   wrongChannelType: 50_024,
+  invalidWebhookToken: 50_027,
   threadExists: 160_004,
 } as const;
 

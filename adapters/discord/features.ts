@@ -2,14 +2,14 @@ import type { Target } from "../../src/contracts/adapter.ts";
 import type { AdapterFeatures } from "../../src/contracts/adapter-features.ts";
 import { type AccessTools, checkAccess } from "./access.ts";
 import type { Activity } from "./activity.ts";
-import { DISCORD_CODES, unlessRefused } from "./errors.ts";
+import { DISCORD_CODES, discordCode, unlessRefused } from "./errors.ts";
 import { readHistory } from "./history.ts";
 import { type MarkupOptions, toDiscordPieces } from "./markup.ts";
 import { fetchMedia } from "./media.ts";
 import { isPresent, readMembers, readReach } from "./members.ts";
 import type { Outbound } from "./outbound.ts";
 import { openPreview } from "./preview.ts";
-import { openDirect, showPrivately } from "./private.ts";
+import { openDirect, sayInDirect, showPrivately } from "./private.ts";
 import { reactionEmoji } from "./reaction-emoji.ts";
 import { MAX_ANSWER_CHARS, type Responder } from "./responder.ts";
 import { ROUTES } from "./routes.ts";
@@ -22,6 +22,8 @@ export interface FeatureTools {
   readonly linkHosts: readonly string[];
   readonly cdnHosts: readonly string[];
 }
+
+const TOKEN_OVER: ReadonlySet<number> = new Set([DISCORD_CODES.unknownWebhook, DISCORD_CODES.invalidWebhookToken]);
 
 /** Everything Discord can do beyond taking messages. */
 export function discordFeatures(tools: FeatureTools): AdapterFeatures {
@@ -53,7 +55,13 @@ export function discordFeatures(tools: FeatureTools): AdapterFeatures {
       respond: async (target, responseToken, text, signal) => {
         const { guilds, responder } = running();
         const pieces = toDiscordPieces(text, markupFor(tools, target.askerId), MAX_ANSWER_CHARS);
-        await responder.answer(guilds.bot.applicationId, responseToken, pieces, signal);
+        try {
+          await responder.answer(guilds.bot.applicationId, responseToken, pieces, signal);
+        } catch (error) {
+          // The token of a command lives 15 minutes; after that the bot itself says it, where the same person alone reads it.
+          if (target.askerId === undefined || !TOKEN_OVER.has(discordCode(error) ?? 0)) throw error;
+          await sayInDirect(running().client, { target, personId: target.askerId, signal }, pieces);
+        }
       },
     },
     privately: {

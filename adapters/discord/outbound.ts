@@ -23,7 +23,7 @@ import type { Webhook, Webhooks } from "./webhooks.ts";
 const MAX_REMEMBERED = 20_000;
 const UPLOAD_TIMEOUT_MS = 60_000;
 /** Discord does not know the webhook, or not its token. */
-const WEBHOOK_GONE = new Set<number>([DISCORD_CODES.unknownWebhook, 50_027]);
+const WEBHOOK_GONE = new Set<number>([DISCORD_CODES.unknownWebhook, DISCORD_CODES.invalidWebhookToken]);
 
 /** Where an own message is and how it was made. */
 interface OwnMessage {

@@ -19,6 +19,23 @@ export async function openDirect(
   return { space: target.conversation.space, channel: { id, kind: "direct", external: false } };
 }
 
+const SUPPRESS_EMBEDS = 1 << 2;
+
+/** Says something to one person in their direct messages with the bot, in one message for each piece. */
+export async function sayInDirect(
+  client: DiscordClient,
+  to: Pick<DirectQuery, "target" | "personId" | "signal">,
+  pieces: readonly string[],
+): Promise<void> {
+  const { channel } = await openDirect(client, to);
+  for (const content of pieces)
+    await client.call({
+      route: ROUTES.createMessage(channel.id),
+      body: { content, allowed_mentions: { parse: [] }, flags: SUPPRESS_EMBEDS },
+      signal: to.signal,
+    });
+}
+
 /**
  * Shows a reply to one person alone, in their direct messages with the bot: outside of an interaction Discord has nothing that one person
  * alone sees. Whoever takes no direct messages from the server's bots is shown nothing, and that is an error.

@@ -249,6 +249,44 @@ describe("what a member may do", () => {
   });
 });
 
+describe("a post of a forum", () => {
+  it("is a thread that is heard with its first words, answered in it, and answered still when it was closed", async () => {
+    const { discord, server, user, start, sink, target } = await stage();
+    const forum = discord.setup.addChannel(server.guild, { kind: "forum", name: "help" });
+    const adapter = await start();
+    const post = discord.people.forumPostAs(user, forum, "It does not start", `<@${server.app.botUserId}> guide help`);
+    const heard = () => sink.taken.find((one) => one.kind === "message_created");
+    await until(() => heard() !== undefined);
+    expect(heard()?.conversation).toMatchObject({ channel: { id: forum, name: "help" }, thread: { id: post.channel } });
+    const { channel } = target().conversation;
+    const there = {
+      ...target(),
+      conversation: { ...target().conversation, channel: { ...channel, id: forum }, thread: { id: post.channel } },
+    };
+    const answer = async (text: string, key: string): Promise<void> => {
+      for (const one of postsOf(adapter, there, words(text), key)) await adapter.send(one);
+    };
+    await answer("Have you tried it again?", "f1");
+    discord.people.changeThreadAs(user, post.channel, { archived: true });
+    await answer("And again?", "f2");
+    const said = discord.log.posts({ by: "webhook" }).map(({ channel: place, text }) => [place, text]);
+    expect(said).toEqual([
+      [post.channel, "Have you tried it again?"],
+      [post.channel, "And again?"],
+    ]);
+  });
+});
+
+describe("what an agent is doing", () => {
+  it("is seen as writing in the place where it works", async () => {
+    const { discord, channel, start, target } = await stage();
+    const adapter = await start();
+    await adapter.features.status?.show(target(), GUIDE, "at work");
+    await until(() => discord.log.entries.some((entry) => entry.kind === "typing" && entry.channel === channel));
+    await adapter.features.status?.show(target(), GUIDE, "");
+  });
+});
+
 describe("the answer to a command", () => {
   it("goes on in further messages for the asker alone where it is long, with every word of it", async () => {
     const { discord, channel, user, start, sink, target } = await stage();
@@ -268,5 +306,20 @@ describe("the answer to a command", () => {
     expect(said.flatMap(({ text = "" }) => text.split("\n"))).toEqual(lines);
     await adapter.features.respond?.respond(target(), command.body.responseToken, "word ".repeat(10_000), signal);
     expect(discord.log.entries.at(-1)?.text).toMatch(/there is more than fits here\)$/u);
+  });
+
+  it("comes in the asker's direct messages once its token has ended", async () => {
+    const { discord, channel, user, start, sink, target } = await stage({ interactionTokenMs: 0 });
+    const adapter = await start();
+    await until(() => [...discord.core.world.applications.values()].some(({ commands }) => commands.size > 0));
+    await discord.gestures.slash(user, channel, "parley help");
+    await until(() => sink.taken.some((one) => one.kind === "command_invoked"));
+    const command = sink.taken.find((one) => one.kind === "command_invoked");
+    assert(command?.kind === "command_invoked" && command.body.responseToken !== undefined);
+    const asked = { ...target(), askerId: user };
+    await adapter.features.respond?.respond(asked, command.body.responseToken, "what was asked for", signal);
+    const said = discord.log.entries.filter(({ text }) => text === "what was asked for");
+    expect(said.map(({ kind, by }) => [kind, by])).toEqual([["post", "app"]]);
+    expect(said[0]?.channel).not.toBe(channel);
   });
 });

@@ -78,6 +78,35 @@ describe("a bot account", { timeout: 60_000 }, () => {
     expect(found).toMatchObject({ found: { messageId: receipt.messageId } });
   });
 
+  test("marks what it has heard as read in the room and in each thread, and is seen writing while it works", async () => {
+    const { bot, run, room } = await botInRoom();
+    const root = await alice.say(room, "a question");
+    const heard = await run.event("message_created", ({ body }) => body.messageId === root);
+    const reads = async () => (await log.receipts(room)).filter(({ userId }) => userId === bot.userId);
+    await until(
+      async () => (await reads()).some(({ eventId, threadId }) => eventId === root && threadId === "main") || undefined,
+      () => "the room is read: not in time",
+    );
+    const below = await alice.say(room, "in its thread", { thread: root });
+    await run.event("message_created", ({ body }) => body.messageId === below);
+    await until(
+      async () => (await reads()).some(({ eventId, threadId }) => eventId === below && threadId === root) || undefined,
+      () => "the thread is read: not in time",
+    );
+    expect((await reads()).some(({ eventId, threadId }) => eventId === root && threadId === "main")).toBe(true);
+    const target = targetOf(run, heard, root);
+    await run.adapter.features.status?.show(target, AGENT, "at work");
+    await until(
+      async () => (await log.typing(room)).includes(bot.userId) || undefined,
+      () => "it is writing: not in time",
+    );
+    await run.adapter.features.status?.show(target, AGENT, "");
+    await until(
+      async () => (await log.typing(room)).length === 0 || undefined,
+      () => "it writes no more: not in time",
+    );
+  });
+
   test("answers what was said between the invitation and the join, and keeps the rest for context", async () => {
     const bot = await person("Parley");
     const run = await startAdapter({ homeserverUrl: synapse.url, accessToken: bot.account.accessToken });

@@ -5,7 +5,7 @@ import { boundMarkdown } from "../shared/markdown-bound.ts";
 import { fenced } from "../shared/markdown-fence.ts";
 import { taskLines, toolLine } from "../shared/part-lines.ts";
 import { prepareReply, type ReplyLimits } from "../shared/prepared-reply.ts";
-import { missingFile, type ReplySection, sectionsOf, seenPieces } from "../shared/reply-sections.ts";
+import { type ReplySection, sectionsOf, seenPieces } from "../shared/reply-sections.ts";
 import {
   approvalRows,
   type Component,
@@ -193,7 +193,7 @@ class PostPacker {
     const components = [...label, fileComponent(name)];
     this.#posts.push({
       body: { kind: "components", components, files: [file], users: [], forms: [] },
-      fallbackText: missingFile(fallback),
+      fallbackText: fallback,
     });
   }
 

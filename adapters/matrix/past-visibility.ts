@@ -1,4 +1,4 @@
-import { ParleyError } from "../../src/errors/parley-error.ts";
+import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import { BoundedMap } from "../shared/bounded-map.ts";
 import type { Account } from "./account.ts";
 import { clientPath } from "./client.ts";
@@ -31,8 +31,8 @@ export class PastVisibility {
 
   /**
    * Which of these users, all in the room now, may see each of the events: by the history's visibility and their membership when it
-   * happened. An event that cannot be looked up is seen by nobody, but in a room whose history was open to whoever joins all along,
-   * where nothing is asked. https://spec.matrix.org/v1.19/client-server-api/#server-behaviour-6
+   * happened. An event that is not known is seen by nobody, but in a room whose history was open to whoever joins all along, where nothing
+   * is asked. Rejects while the homeserver is away, and what was found out till then is remembered. https://spec.matrix.org/v1.19/client-server-api/#server-behaviour-6
    */
   async readers(
     account: Account,
@@ -50,13 +50,18 @@ export class PastVisibility {
     }
     const readers = new Map<string, ReadonlySet<string>>();
     const waiting = [...new Set(eventIds)];
+    let failure: ParleyError | undefined;
     const work = async (): Promise<void> => {
       for (let eventId = waiting.pop(); eventId !== undefined; eventId = waiting.pop()) {
-        const then = await this.#stateAt(account, roomId, eventId, signal).catch(() => undefined);
+        const then = await this.#stateAt(account, roomId, eventId, signal).catch((thrown: unknown): undefined => {
+          const error = toParleyError(thrown, "PLATFORM_UNAVAILABLE");
+          if (error.row.retry !== "never") failure ??= error;
+        });
         readers.set(eventId, new Set(memberIds.filter((userId) => then !== undefined && mayHaveSeen(then, userId))));
       }
     };
     await Promise.all(Array.from({ length: PARALLEL }, work));
+    if (failure !== undefined) throw failure;
     return readers;
   }
 

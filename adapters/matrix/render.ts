@@ -4,7 +4,7 @@ import { boundMarkdown } from "../shared/markdown-bound.ts";
 import { fenced } from "../shared/markdown-fence.ts";
 import { foldTools, taskLines } from "../shared/part-lines.ts";
 import { prepareReply, type ReplyLimits } from "../shared/prepared-reply.ts";
-import { missingFile, type ReplySection, sectionsOf, seenPieces } from "../shared/reply-sections.ts";
+import { type ReplySection, sectionsOf, seenPieces } from "../shared/reply-sections.ts";
 import { cutPieces, cutPlace } from "../shared/text-cut.ts";
 import { type Ask, type AskField, approvalAsk, askCode, inputAsk } from "./ask.ts";
 import {
@@ -249,7 +249,7 @@ class PostPacker {
     this.#flush();
     const { name, mediaType, base64 } = part;
     const body: PostBody = { kind: "upload", name, mediaType, base64, body: inertText(fallback) };
-    this.#posts.push({ body: postBodyToJson(body), fallbackText: missingFile(fallback) });
+    this.#posts.push({ body: postBodyToJson(body), fallbackText: fallback });
   }
 
   finish(): readonly RenderedPost[] {

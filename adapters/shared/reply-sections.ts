@@ -38,11 +38,6 @@ export function seenPieces<Piece>(markdown: string, piecesOf: (source: string) =
   return pieces.length > 0 || markdown.trim() === "" ? pieces : piecesOf(fenced(markdown, ""));
 }
 
-/** What is said where a file should be that the platform refused. */
-export function missingFile(fallback: string): string {
-  return `${fallback} (the file itself could not be sent)`;
-}
-
 function isEmptyText(part: ReplyPart): boolean {
   return part.type === "text" && part.markdown.trim() === "";
 }

@@ -4,7 +4,7 @@ import { boundMarkdown } from "../shared/markdown-bound.ts";
 import { fenced } from "../shared/markdown-fence.ts";
 import { TOOL_GLUE, taskLines, toolPieces } from "../shared/part-lines.ts";
 import { prepareReply, type ReplyLimits } from "../shared/prepared-reply.ts";
-import { missingFile, type ReplySection, sectionsOf, seenPieces } from "../shared/reply-sections.ts";
+import { type ReplySection, sectionsOf, seenPieces } from "../shared/reply-sections.ts";
 import { wordPieces } from "../shared/text-cut.ts";
 import { approvalBlock, contextBlock, inputBlock, MAX_CONTEXT_CHARS, markdownBlock } from "./blocks.ts";
 import { MAX_MARKDOWN_CHARS, type MarkupOptions, toFallback, toSlackPieces } from "./markup.ts";
@@ -133,7 +133,7 @@ class PostPacker {
     this.#flush();
     const text = toFallback(fallback);
     const body: PostBody = { kind: "upload", name: part.name, mediaType: part.mediaType, base64: part.base64, text };
-    this.#posts.push({ body, fallbackText: missingFile(fallback) });
+    this.#posts.push({ body, fallbackText: fallback });
   }
 
   finish(): readonly RenderedPost[] {

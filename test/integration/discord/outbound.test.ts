@@ -282,7 +282,9 @@ describe("what an agent is doing", () => {
     const { discord, channel, start, target } = await stage();
     const adapter = await start();
     await adapter.features.status?.show(target(), GUIDE, "at work");
-    await until(() => discord.log.entries.some((entry) => entry.kind === "typing" && entry.channel === channel));
+    const places = () => discord.log.entries.flatMap((entry) => (entry.kind === "typing" ? [entry.channel] : []));
+    await until(() => places().length > 0);
+    expect(new Set(places())).toEqual(new Set([channel]));
     await adapter.features.status?.show(target(), GUIDE, "");
   });
 });

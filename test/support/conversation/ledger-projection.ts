@@ -223,8 +223,8 @@ function wordsOf(body: Readonly<Record<string, unknown>>, driver: ChatDriver): s
     );
     return [plain(contentToText(content)).replace(driver.address, `@${AGENT.handle}`), ...media].join(", ");
   }
-  if ("reaction" in body) return driver.emojiOf(String(body["reaction"]));
   if ("actionId" in body) return `${String(body["actionId"])}=${String(body["value"])}`;
+  if ("reaction" in body) return driver.emojiOf(String(body["reaction"]));
   return "";
 }
 

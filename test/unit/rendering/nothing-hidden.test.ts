@@ -109,15 +109,6 @@ describe.each(PLATFORMS)("on %s", (platform) => {
     },
   );
 
-  test("where a file is refused, what stands for it says that it is missing", () => {
-    const { posts } = rendered(platform, [
-      { type: "artifact", artifactId: "x", name: "big.bin", mediaType: "text/plain", base64: "aGk=" },
-    ]);
-    // The page of the web room refuses no file.
-    const missing = platform === "web" ? "" : " (the file itself could not be sent)";
-    expect(posts.map(({ fallbackText }) => fallbackText)).toEqual([`File: big.bin${missing}`]);
-  });
-
   test("an empty file is named, and nothing is sent that the platform refuses", () => {
     const file = {
       type: "artifact",

@@ -39,8 +39,8 @@ export function createPastReader(adapter: (platform: string) => ChatAdapter): Pa
     if (access?.couldRead === undefined || messageIds.length === 0) return new Set(messageIds);
     const target = { organizationId, installationId, conversation: path, askerId: personId };
     const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const { couldRead } = access;
-    const readers = await patiently(() => couldRead({ target, memberIds: [personId], messageIds, signal }), signal);
+    const query = { target, memberIds: [personId], messageIds, signal };
+    const readers = await patiently(async () => await access.couldRead?.(query), signal);
     return new Set(messageIds.filter((id) => readers?.get(id)?.has(personId) === true));
   };
 }

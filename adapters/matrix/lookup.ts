@@ -19,23 +19,8 @@ export async function lookUp(account: Account, roomId: string, eventId: string):
   // What an own message asks for is in its content alone.
   const asks = known?.recalled === true && known.type !== "m.reaction" && account.isOwn(known.sender);
   if (known !== undefined && !asks) return known;
-  const pauseMs = account.lookUpsFromMs - Date.now();
-  if (pauseMs > 0)
-    throw new ParleyError("PLATFORM_RATE_LIMITED", { detail: "the homeserver limits event", retryAfterMs: pauseMs });
-  let event: Raw;
-  try {
-    event = await account.call({
-      method: "GET",
-      label: "event",
-      path: clientPath("rooms", roomId, "event", eventId),
-      asUser: account.rooms.readerOf(roomId),
-    });
-  } catch (error) {
-    if (isRefusal(error)) return known;
-    const { code, retryAfterMs } = toParleyError(error);
-    if (code === "PLATFORM_RATE_LIMITED") account.lookUpsFromMs = Date.now() + (retryAfterMs ?? 0);
-    throw error;
-  }
+  const event = await fetchEvent(account, roomId, eventId);
+  if (event === undefined) return known;
   // A homeserver that answers with an event of another room would let one room speak in another.
   if (event["room_id"] !== undefined && event["room_id"] !== roomId) return undefined;
   const plain = event["type"] === "m.room.encrypted" ? await account.crypto?.read(roomId, event) : undefined;
@@ -59,9 +44,22 @@ export async function messageWithout(
 ): Promise<Raw | undefined> {
   const inPlain = async (event: Raw | undefined): Promise<Raw | undefined> =>
     event?.["type"] === "m.room.encrypted" ? account.crypto?.read(roomId, event) : event;
-  let event: Raw;
+  const event = await fetchEvent(account, roomId, eventId);
+  if (event === undefined || (event["room_id"] !== undefined && event["room_id"] !== roomId)) return undefined;
+  // https://spec.matrix.org/v1.19/client-server-api/#server-side-aggregation-of-mreplace-relationships
+  const newest = asRecord(asRecord(asRecord(event["unsigned"])?.["m.relations"])?.["m.replace"]);
+  const [original, edit] = await Promise.all([inPlain(event), inPlain(newest)]);
+  const left = newest?.["event_id"] === editId ? undefined : asRecord(asRecord(edit?.["content"])?.["m.new_content"]);
+  return original === undefined || left === undefined ? original : { ...original, content: left };
+}
+
+/** Undefined when the homeserver says that there is none, or that it may not be seen; while it limits such questions it is not asked. */
+async function fetchEvent(account: Account, roomId: string, eventId: string): Promise<Raw | undefined> {
+  const pauseMs = account.lookUpsFromMs - Date.now();
+  if (pauseMs > 0)
+    throw new ParleyError("PLATFORM_RATE_LIMITED", { detail: "the homeserver limits event", retryAfterMs: pauseMs });
   try {
-    event = await account.call({
+    return await account.call({
       method: "GET",
       label: "event",
       path: clientPath("rooms", roomId, "event", eventId),
@@ -69,14 +67,10 @@ export async function messageWithout(
     });
   } catch (error) {
     if (isRefusal(error)) return undefined;
+    const { code, retryAfterMs } = toParleyError(error);
+    if (code === "PLATFORM_RATE_LIMITED") account.lookUpsFromMs = Date.now() + (retryAfterMs ?? 0);
     throw error;
   }
-  if (event["room_id"] !== undefined && event["room_id"] !== roomId) return undefined;
-  // https://spec.matrix.org/v1.19/client-server-api/#server-side-aggregation-of-mreplace-relationships
-  const newest = asRecord(asRecord(asRecord(event["unsigned"])?.["m.relations"])?.["m.replace"]);
-  const [original, edit] = await Promise.all([inPlain(event), inPlain(newest)]);
-  const left = newest?.["event_id"] === editId ? undefined : asRecord(asRecord(edit?.["content"])?.["m.new_content"]);
-  return original === undefined || left === undefined ? original : { ...original, content: left };
 }
 
 /** Notes by which code people may name a request in this room; see `askCode`. */

@@ -5,9 +5,9 @@ import { WORD_JOINER } from "../shared/markdown-safety.ts";
 import { type Component, textDisplay } from "./components.ts";
 import { type DeliveryMark, marked } from "./marks.ts";
 import { plainLine } from "./markup.ts";
+import { MESSAGE_FLAGS } from "./message-flags.ts";
 import type { PostBody } from "./post-body.ts";
 
-const FLAG = { suppressEmbeds: 1 << 2, componentsV2: 1 << 15 } as const;
 const MAX_NAME_CHARS = 80;
 
 export type Payload = { readonly [key: string]: JsonValue };
@@ -18,11 +18,12 @@ export function createPayload(body: PostBody, mark: DeliveryMark, author: AgentI
     allowed_mentions: allowedMentions(body),
     tts: false,
   } satisfies RESTPostAPIChannelMessageJSONBody;
-  if (body.kind === "plain") return { ...common, content: withName(body.text, author), flags: FLAG.suppressEmbeds };
+  if (body.kind === "plain")
+    return { ...common, content: withName(body.text, author), flags: MESSAGE_FLAGS.suppressEmbeds };
   return {
     ...common,
     components: marked(withNameComponent(body.components, author), mark),
-    flags: FLAG.suppressEmbeds | FLAG.componentsV2,
+    flags: MESSAGE_FLAGS.suppressEmbeds | MESSAGE_FLAGS.componentsV2,
     ...attachments(body),
   };
 }
@@ -42,14 +43,14 @@ export function editPayload(
       content: withName(body.text, options.author),
       components: [],
       allowed_mentions,
-      flags: FLAG.suppressEmbeds,
+      flags: MESSAGE_FLAGS.suppressEmbeds,
     };
   const components = body.kind === "plain" ? [textDisplay(body.text)] : body.components;
   return {
     ...(options.isV2 ? {} : { content: null, embeds: [] }),
     components: marked(withNameComponent(components, options.author), mark),
     allowed_mentions,
-    flags: FLAG.suppressEmbeds | FLAG.componentsV2,
+    flags: MESSAGE_FLAGS.suppressEmbeds | MESSAGE_FLAGS.componentsV2,
     ...attachments(body),
   };
 }
@@ -69,7 +70,7 @@ export function webhookAuthor({ name, avatarUrl }: AgentIdentity): Payload {
 
 /** Whether a message of Discord's record is made of Components V2. */
 export function isComponentsV2(flags: number | undefined): boolean {
-  return ((flags ?? 0) & FLAG.componentsV2) !== 0;
+  return ((flags ?? 0) & MESSAGE_FLAGS.componentsV2) !== 0;
 }
 
 /** Nobody but these people is notified, whatever the text says; and everybody where that was allowed. */

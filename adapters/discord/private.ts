@@ -2,6 +2,7 @@ import type { DirectQuery, PrivateReply } from "../../src/contracts/adapter-feat
 import type { ConversationPath } from "../../src/envelope/conversation.ts";
 import { ParleyError, toParleyError } from "../../src/errors/parley-error.ts";
 import type { DiscordClient } from "./client.ts";
+import { MESSAGE_FLAGS } from "./message-flags.ts";
 import type { Outbound } from "./outbound.ts";
 import { asId, asRecord } from "./raw.ts";
 import { renderReply } from "./render.ts";
@@ -19,8 +20,6 @@ export async function openDirect(
   return { space: target.conversation.space, channel: { id, kind: "direct", external: false } };
 }
 
-const SUPPRESS_EMBEDS = 1 << 2;
-
 /** Says something to one person in their direct messages with the bot, in one message for each piece. */
 export async function sayInDirect(
   client: DiscordClient,
@@ -31,7 +30,7 @@ export async function sayInDirect(
   for (const content of pieces)
     await client.call({
       route: ROUTES.createMessage(channel.id),
-      body: { content, allowed_mentions: { parse: [] }, flags: SUPPRESS_EMBEDS },
+      body: { content, allowed_mentions: { parse: [] }, flags: MESSAGE_FLAGS.suppressEmbeds },
       signal: to.signal,
     });
 }

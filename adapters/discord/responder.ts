@@ -8,12 +8,11 @@ import { DISCORD_CODES, discordCode } from "./errors.ts";
 import { formModal } from "./forms.ts";
 import type { Acknowledgement, InteractionOutcome } from "./inbound-interaction.ts";
 import { cutSafely, toDiscordMarkdown } from "./markup.ts";
+import { MESSAGE_FLAGS } from "./message-flags.ts";
 import { ROUTES } from "./routes.ts";
 
 /** Kinds of answers to an interaction. https://docs.discord.com/developers/interactions/receiving-and-responding#interaction-response-object-interaction-callback-type */
 const CALLBACK = { message: 4, deferredMessage: 5, deferredUpdate: 6, suggestions: 8, modal: 9 } as const;
-const EPHEMERAL = 1 << 6;
-const SUPPRESS_EMBEDS = 1 << 2;
 /** Longest text of one answer, in UTF-16 code units. */
 export const MAX_ANSWER_CHARS = 2_000;
 /** Messages that answer one command, at most. */
@@ -57,13 +56,13 @@ export class Responder {
       case "silent":
         return this.#callback(waiting, { type: CALLBACK.deferredUpdate });
       case "private":
-        return this.#callback(waiting, { type: CALLBACK.deferredMessage, data: { flags: EPHEMERAL } });
+        return this.#callback(waiting, { type: CALLBACK.deferredMessage, data: { flags: MESSAGE_FLAGS.ephemeral } });
       case "question": {
         const words = toDiscordMarkdown(`**${asker}**: ${how.text}`, { mentionable: [], linkHosts: [] });
         const content = cutSafely(words, MAX_ANSWER_CHARS);
         return this.#callback(waiting, {
           type: CALLBACK.message,
-          data: { content, allowed_mentions: NOBODY, flags: SUPPRESS_EMBEDS },
+          data: { content, allowed_mentions: NOBODY, flags: MESSAGE_FLAGS.suppressEmbeds },
         });
       }
     }
@@ -76,7 +75,7 @@ export class Responder {
     const content = "This form is not known any more; please answer in words.";
     return this.#callback(waiting, {
       type: CALLBACK.message,
-      data: { content, allowed_mentions: NOBODY, flags: EPHEMERAL },
+      data: { content, allowed_mentions: NOBODY, flags: MESSAGE_FLAGS.ephemeral },
     });
   }
 
@@ -101,7 +100,11 @@ export class Responder {
     for (const piece of more)
       await this.#client.call({
         route: ROUTES.executeWebhook(applicationId, token),
-        body: { content: piece, allowed_mentions: NOBODY, flags: SUPPRESS_EMBEDS | EPHEMERAL },
+        body: {
+          content: piece,
+          allowed_mentions: NOBODY,
+          flags: MESSAGE_FLAGS.suppressEmbeds | MESSAGE_FLAGS.ephemeral,
+        },
         signal,
       });
   }
@@ -110,7 +113,7 @@ export class Responder {
     await this.#acknowledged.get(token);
     const call = {
       route: ROUTES.editInteractionAnswer(applicationId, token),
-      body: { content, allowed_mentions: NOBODY, flags: SUPPRESS_EMBEDS },
+      body: { content, allowed_mentions: NOBODY, flags: MESSAGE_FLAGS.suppressEmbeds },
       signal,
     };
     for (const pauseMs of ANSWER_RETRY_MS) {

@@ -15,7 +15,13 @@ export function textOf(envelope: RoutableEnvelope, event: ClaimedEvent): string 
 export function eventRow(
   event: ClaimedEvent,
   plan: { readonly claimed: { readonly id: string } },
-  end: { state: string; reason: string | null; openTurns?: number; steered?: string },
+  end: {
+    state: string;
+    reason: string | null;
+    openTurns?: number;
+    steered?: string;
+    replaces?: readonly string[] | undefined;
+  },
 ): RoutedEventRow {
   return {
     id: event.id,
@@ -24,6 +30,7 @@ export function eventRow(
     reason: end.reason,
     open_turns: end.openTurns ?? 0,
     steered: end.steered ?? null,
+    ...(end.replaces === undefined ? {} : { replaces: end.replaces }),
   };
 }
 

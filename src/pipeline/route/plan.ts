@@ -110,7 +110,7 @@ function planEvent(
       if (event.age_ms > context.answerAgeMs) return end("expired", "older_than_answer_age");
       const spoken = spokenCommand(envelope);
       if (spoken !== undefined) return planCommand(plan, event, envelope, spoken, open, context);
-      return planTurns(plan, event, envelope, open, context, 0);
+      return planTurns(plan, event, envelope, open, context);
     }
     case "message_edited": {
       if (event.deleted === true) return end("dropped", "deleted_before_routing");
@@ -122,10 +122,7 @@ function planEvent(
       // Begun too often, what is at work finishes: the question keeps its answer, to the words it had then.
       if (restarts > MAX_RESTARTS) return end("dropped", "edited_too_often");
       const ended = endOpenTurns(plan, open, isItsTrigger, "superseded", "trigger_edited");
-      planTurns(plan, event, envelope, open, context, restarts);
-      const replaces = ended.map((turn) => turn.id);
-      plan.events.push(...plan.events.splice(-1).map((row) => (row.id === event.id ? { ...row, replaces } : row)));
-      return;
+      return planTurns(plan, event, envelope, open, context, { restarts, replaces: ended.map((turn) => turn.id) });
     }
     case "message_deleted": {
       const isItsTrigger = (turn: OpenTurn): boolean => turn.trigger_message_id === envelope.body.messageId;
@@ -146,17 +143,17 @@ function planEvent(
       return end("answered", `stopped_${stopped.length}_turns`);
     }
     case "schedule_fired":
-      return planTurns(plan, event, envelope, open, context, 0);
+      return planTurns(plan, event, envelope, open, context);
     case "member_joined":
     case "channel_created":
     case "reaction_added":
       // What happened long ago is no reason to begin to speak.
       if (event.age_ms > context.answerAgeMs) return end("dropped", "recorded");
-      return planTurns(plan, event, envelope, open, context, 0);
+      return planTurns(plan, event, envelope, open, context);
     case "command_invoked":
       if (ANSWERED_COMMANDS.has(envelope.body.command))
         return planCommand(plan, event, envelope, envelope.body.command, open, context);
-      return planTurns(plan, event, envelope, open, context, 0);
+      return planTurns(plan, event, envelope, open, context);
     case "action_submitted":
       // A click can be faster than the receipt of the message it is on: whose message it was is known in a moment.
       if (event.target_agent === null && event.target_pending === true && event.age_ms < MAX_ACTION_HOLD_MS) {
@@ -167,7 +164,7 @@ function planEvent(
         plan.withheldClicks.push(envelope);
         return end("answered", "decision_on_a_withheld_answer");
       }
-      return planChoice(plan, event, envelope) ? undefined : planTurns(plan, event, envelope, open, context, 0);
+      return planChoice(plan, event, envelope) ? undefined : planTurns(plan, event, envelope, open, context);
     default:
       return end("dropped", "recorded");
   }
@@ -203,7 +200,7 @@ function planTurns(
   envelope: RoutableEnvelope,
   open: Map<string, OpenTurn>,
   context: PlanContext,
-  restarts: number,
+  again: { readonly restarts: number; readonly replaces?: readonly string[] } = { restarts: 0 },
 ): void {
   const { claimed } = plan;
   const agents = context.directory.list(claimed.organization_id);
@@ -239,7 +236,7 @@ function planTurns(
       plan.suppressed.push(decision.rule);
     const turn =
       decision.verdict === "turn"
-        ? openTurn(plan, event, envelope, agent, decision.reason ?? "mention", open, context, restarts, alone)
+        ? openTurn(plan, event, envelope, agent, decision.reason ?? "mention", open, context, again.restarts, alone)
         : undefined;
     if (turn?.steered !== undefined) steered.push(turn.steered);
     if (turn?.planned !== undefined) opened.push(turn.planned);
@@ -255,7 +252,9 @@ function planTurns(
   plan.turns.push(...opened);
   const [steeredInto] = steered;
   if (opened.length > 0)
-    plan.events.push(eventRow(event, plan, { state: "routed", reason: null, openTurns: opened.length }));
+    plan.events.push(
+      eventRow(event, plan, { state: "routed", reason: null, openTurns: opened.length, replaces: again.replaces }),
+    );
   else if (steeredInto !== undefined)
     plan.events.push(eventRow(event, plan, { state: "steering", reason: "steered", steered: steeredInto }));
   else {
